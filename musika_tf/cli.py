@@ -1,0 +1,123 @@
+"""Flags <-> configs. Programs turn flags into frozen configs here, once; library code never reads flags.
+
+Every program defines all of these flags, so that each takes any preset: `--flagfile=flags/mini.flags`.
+"""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.errors import UserError
+
+FLAGS = flags.FLAGS
+PRESETS = Path(__file__).resolve().parent.parent / "flags"
+
+_PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
+_DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
+
+
+def _define_config_flags():
+    for config_class, prefix in _PREFIXES.items():
+        for f in dataclasses.fields(config_class):
+            name, text = f"{prefix}_{f.name}", f.metadata["help"]
+            if isinstance(f.default, tuple):
+                flags.DEFINE_list(name, [str(v) for v in f.default], text)
+            else:
+                _DEFINE[type(f.default)](name, f.default, text)
+
+
+_define_config_flags()
+
+flags.DEFINE_string("checkpoint_dir", "checkpoints", "where training saves, resumes and previews")
+flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")
+flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
+flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to load; default: the model that ships")
+flags.DEFINE_string("conditioning", "", "signals that steer the generator, between commas: tempo,beat")
+flags.DEFINE_string("name", None, "the model's name in its metadata; default: the bundle's folder")
+flags.DEFINE_string("licence", "", "the model's licence, for its metadata")
+flags.DEFINE_string("trained_on", "", "what the model was trained on, for its metadata")
+flags.DEFINE_integer("save_every", 500, "steps between two checkpoints with a preview", lower_bound=1)
+flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
+
+
+def config(config_class):
+    """The config of `config_class` as the flags say."""
+    prefix, values = _PREFIXES[config_class], {}
+    for f in dataclasses.fields(config_class):
+        value = FLAGS[f"{prefix}_{f.name}"].value
+        if isinstance(f.default, tuple):
+            value = _numbers(f"{prefix}_{f.name}", value, f.default)
+        values[f.name] = value
+    return config_class(**values)
+
+
+def _numbers(name, texts, like):
+    try:
+        numbers = tuple(type(like[0])(text) for text in texts)
+    except ValueError:
+        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please") from None
+    if len(numbers) != len(like):
+        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please")
+    return numbers
+
+
+def require(name):
+    """The value of flag `name`, which this program needs."""
+    if FLAGS[name].value in (None, ""):
+        raise UserError(f"--{name} is missing: {FLAGS[name].help}")
+    return FLAGS[name].value
+
+
+def effective_flags():
+    """The values of all of this project's flags, as the lines of a flagfile that runs it again."""
+    ours = {f.name for module in (__name__, "__main__", sys.argv[0]) for f in FLAGS.get_flags_for_module(module)}
+    return sorted(FLAGS[name].serialize() for name in ours if FLAGS[name].value not in (None, ""))
+
+
+def save_flags(directory):
+    """Writes the effective flags beside a checkpoint."""
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    (Path(directory) / "effective.flags").write_text("\n".join(effective_flags()) + "\n")
+
+
+def limit_threads():
+    """Applies --threads. Before TensorFlow's first operation."""
+    if FLAGS.threads:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+
+
+def run(main):
+    """Runs `main(argv)`: bad input becomes one line on stderr and exit status 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    def guarded(argv):
+        try:
+            if len(argv) > 1:
+                raise UserError(f"unexpected argument {argv[1]!r}: flags are written --name=value; see --help")
+            return main(argv)
+        except UserError as error:
+            sys.exit(_one_line(error))
+
+    _check_flagfiles(sys.argv)
+    app.run(guarded)
+
+
+def _check_flagfiles(argv):
+    for argument, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, _, value = argument.lstrip("-").partition("=")
+        path = value or following
+        if argument.startswith("-") and name == "flagfile" and not Path(path).is_file():
+            presets = ", ".join(sorted(f"flags/{p.name}" for p in PRESETS.glob("*.flags")))
+            sys.exit(_one_line(UserError(f"--flagfile={path}: no such preset; there are {presets}")))
+
+
+def _one_line(error):
+    print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    return 2
