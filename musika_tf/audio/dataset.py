@@ -1,0 +1,199 @@
+"""Random crops of a collection, as a tf.data.Dataset that can be entered at any batch.
+
+Two readers give the same samples, bit for bit. soundfile (`files.read`) reads everything. tensorflow-io, where it is
+installed, needs no Python, which the training step also waits for. READERS says which file goes to which:
+
+    reader           reads with tensorflow-io                              and with soundfile
+    auto             16-bit, 24-bit and float WAV at 44.1 kHz              the rest
+    tensorflow-io    the same and 16- and 24-bit FLAC at 44.1 kHz          the rest
+    soundfile        -                                                     all
+
+What is left to soundfile: FLAC in auto, because tensorflow-io takes ten times as long for a crop of it; MP3 and OGG,
+because its decoders round differently (by up to 2e-6) and it keeps 529 samples of decoder delay at the start of an
+MP3 without length tag; 32-bit integer WAV, which it returns as NaN; 64-bit float and Opus, which it doesn't read; other
+rates, because only soxr resamples as `files.read` does.
+"""
+
+import atexit
+import functools
+import math
+import os
+import threading
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf.audio import files
+
+READERS = ("auto", "tensorflow-io", "soundfile")
+
+_SAMPLE_TYPES = {"PCM_16": tf.int16, "PCM_24": tf.int32, "FLOAT": tf.float32}
+_CONTAINERS = {"auto": ("WAV", "WAVEX"), "tensorflow-io": ("WAV", "WAVEX", "FLAC"), "soundfile": ()}
+_FULL_SCALE = {tf.int16: 2.0**15, tf.int32: 2.0**31, tf.float32: 1.0}
+
+
+@functools.cache
+def tensorflow_io_available():
+    """Whether tensorflow-io is installed and its operations load into this TensorFlow."""
+    try:
+        import tensorflow_io
+    except ImportError:
+        return False
+    try:
+        # A build for another TensorFlow can be imported, and fails at the first operation.
+        with tf.init_scope(), tf.device("CPU"):
+            tensorflow_io.audio.encode_wav(tf.zeros([1, 1], tf.int16), files.SAMPLE_RATE)
+    except (NotImplementedError, AttributeError, tf.errors.OpError):
+        return False
+    return True
+
+
+def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", stereo=False):
+    """Endless batches of random crops at 44.1 kHz.
+
+    The i-th crop is a pure function of (paths, seed, i): a file drawn in proportion to its length, a uniform offset,
+    the left or the right side. A training that has seen k batches goes on with `first_batch=k`. Files shorter than
+    a crop are padded with zeros at the end; empty files are never drawn.
+
+    Args:
+      paths: audio files, in an order that stays the same from run to run.
+      crop_samples: samples per crop.
+      batch_size: crops per batch.
+      seed: integer.
+      first_batch: number of batches to leave out; costs nothing.
+      reader: one of READERS; the samples don't depend on it.
+      stereo: whether to keep both sides instead of drawing one.
+
+    Returns:
+      tf.data.Dataset of float32 `[batch, crop_samples]`, or `[batch, crop_samples, 2]` with stereo.
+
+    Raises:
+      files.AudioFileError: a file can't be read, or none has a sample.
+      ValueError: an unknown reader, or one that isn't installed.
+    """
+    infos = [files.probe(path) for path in paths]
+    lengths = np.array([files.n_samples_at(info) for info in infos], np.int64)
+    if not lengths.sum():
+        named = ", ".join(str(path) for path in paths[:3]) or "no files"
+        raise files.AudioFileError(f"{named}: not one sample of audio; give files that have some")
+    names = tf.constant([os.fsencode(path) for path in paths])
+    sample_types = [_sample_type(info, reader) for info in infos]
+
+    def choose(index):
+        file, start, side = _choose(lengths, crop_samples, seed, index)
+        return file, start, side, tf.zeros([0, 2])
+
+    def read_with_tensorflow_io(file, start, side, waveform):
+        known = sorted(set(sample_types) - {None}, key=lambda dtype: dtype.name)
+        branch = tf.constant([known.index(dtype) if dtype else len(known) for dtype in sample_types])[file]
+        read = functools.partial(_read_with_tensorflow_io, names[file], start, crop_samples)
+        branches = [functools.partial(read, dtype) for dtype in known] + [lambda: waveform]
+        return file, start, side, tf.switch_case(branch, branches)
+
+    def read_with_soundfile(file, start, side, waveform):
+        read = functools.partial(_read_with_soundfile, names[file], start, crop_samples)
+        waveform = tf.cond(tf.size(waveform) > 0, lambda: waveform, read)
+        waveform = tf.ensure_shape(waveform, [crop_samples, 2])
+        return waveform if stereo else tf.gather(waveform, side, axis=1)
+
+    dataset = tf.data.Dataset.range(first_batch * batch_size, np.iinfo(np.int64).max).map(choose)
+    if any(sample_types):
+        dataset = _map_one_by_one(dataset, read_with_tensorflow_io)
+    dataset = dataset.map(read_with_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _sample_type(info, reader):
+    """The dtype in which tensorflow-io hands out the samples of a file, or None where soundfile is to read it."""
+    if reader not in READERS:
+        raise ValueError(f"reader {reader!r}: must be one of {', '.join(READERS)}")
+    if reader == "soundfile" or not tensorflow_io_available():
+        if reader == "tensorflow-io":
+            raise ValueError("reader 'tensorflow-io': it isn't installed, or not for this TensorFlow; use 'auto'")
+        return None
+    container, encoding = info.encoding.split(" ", 1)
+    is_plain = info.sample_rate == files.SAMPLE_RATE and info.n_channels in (1, 2)
+    return _SAMPLE_TYPES.get(encoding) if is_plain and container in _CONTAINERS[reader] else None
+
+
+def _choose(lengths, crop_samples, seed, index):
+    """The index-th draw: file, first sample and side, int64 scalars."""
+    ends = np.cumsum(lengths)
+    last_starts = np.maximum(lengths - crop_samples, 0)
+
+    def draw(purpose, n):
+        key = tf.stack([tf.constant(seed, tf.int64), index * 3 + purpose])
+        # The algorithm is named because the default one depends on the device, and crops must not.
+        return tf.random.stateless_uniform([], key, 0, n, tf.int64, alg="philox")
+
+    file = tf.searchsorted(ends, draw(0, ends[-1])[None], side="right", out_type=tf.int64)[0]
+    start = draw(1, tf.constant(last_starts)[file] + 1)
+    return file, start, draw(2, tf.constant(2, tf.int64))
+
+
+def _map_one_by_one(dataset, function):
+    # tensorflow-io keeps the open file under the operation's name: two calls at a time read from each other's
+    # file (its issues 1647 and 1764). The option stops tf.data from making the map parallel on its own.
+    options = tf.data.Options()
+    options.experimental_optimization.map_parallelization = False
+    return dataset.map(function, num_parallel_calls=None).with_options(options)
+
+
+def _read_with_tensorflow_io(path, start, n_samples, dtype):
+    """float32 `[n_samples, 2]` of a mono or stereo file at 44.1 kHz; only to be called one by one."""
+    import tensorflow_io
+
+    audio = tensorflow_io.audio.AudioIOTensor(path, dtype=dtype)
+    waveform = tf.cast(audio[start : start + n_samples], tf.float32) / _FULL_SCALE[dtype]
+    waveform = tf.broadcast_to(waveform, [tf.shape(waveform)[0], 2])
+    return tf.pad(waveform, [[0, n_samples - tf.shape(waveform)[0]], [0, 0]])
+
+
+def _read_with_soundfile(path, start, n_samples):
+    """float32 `[n_samples, 2]` of any file."""
+
+    def read(path, start):
+        with _python_calls:
+            if _python_calls.are_over:
+                return np.zeros([n_samples, 2], np.float32)
+            waveform = files.read(os.fsdecode(path), int(start), n_samples)
+        return np.pad(waveform, [(0, n_samples - len(waveform)), (0, 0)])
+
+    return tf.numpy_function(read, [path, start], tf.float32, stateful=False)
+
+
+class _PythonCalls:
+    """Counts the calls that tf.data's threads make into Python, so that the interpreter can exit.
+
+    The threads read ahead for as long as their buffers have room. One that still wants to enter Python while the
+    interpreter shuts down is ended by it, and TensorFlow aborts, or waits for that thread forever. So at exit the
+    buffers are filled with silence, which nobody will hear, until all threads rest.
+    """
+
+    def __init__(self):
+        self.are_over = False
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last_end = -math.inf  # on time.monotonic's clock
+        atexit.register(self._finish)
+
+    def __enter__(self):
+        with self._lock:
+            self._running += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._running -= 1
+            self._last_end = time.monotonic()
+
+    def _finish(self, quiet_seconds=0.25, at_most_seconds=10.0):
+        self.are_over = True
+        deadline = time.monotonic() + at_most_seconds
+        while self._running or time.monotonic() - self._last_end < quiet_seconds:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+
+
+_python_calls = _PythonCalls()

@@ -1,0 +1,99 @@
+"""Waveform <-> normalised log magnitude and phase.
+
+Frames have no centre padding: N frames span (N - 1) hop + 4 hop samples. A whole waveform is extended on both
+sides so that 16 n frames cover n latents exactly::
+
+    extended:   |<- edge ->|<------------ samples_per_latent * n ------------>|<- edge ->|
+    frame 0:    |<------ fft_length = 4 hop ------>|
+    frame 1:        hop |<------ fft_length ------>|            ...  frame 16 n - 1 ends here: ->|
+
+Log magnitude is S = (dB + 25) / 75, so -100..50 dB is -1..1; phase is in units of pi.
+Source: Pasini & Schlüter 2022 (the published code's constants).
+"""
+
+import math
+
+import tensorflow as tf
+
+_FLOOR = 1e-10  # power below which log magnitude is cut: -100 dB
+_DB_OFFSET, _DB_RANGE = 25.0, 75.0
+_PER_DB = math.log(10.0) / 10.0
+
+
+def stft(waveform, config):
+    """Complex STFT with a Hann window. `[..., samples]` -> complex64 `[..., frames, bins]`, no padding."""
+    return tf.signal.stft(waveform, config.fft_length, config.hop_length, config.fft_length)
+
+
+def log_magnitude(waveform, config, floor=_FLOOR):
+    """Normalised log magnitude. float32 `[..., samples]` -> float32 `[..., frames, bins]` in about [-1, 1].
+
+    Args:
+      waveform: samples.
+      config: AutoencoderConfig.
+      floor: power below which it is cut. A loss wants a higher one: the gradient of a log grows without bound in
+        the nulls between partials.
+    """
+    spectrum = stft(waveform, config)
+    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    decibels = tf.math.log(tf.maximum(power, floor)) / _PER_DB
+    return (decibels + _DB_OFFSET) / _DB_RANGE
+
+
+def synthesis_frames(magnitude, phase, config):
+    """Windowed time-domain frames, ready for overlap-add.
+
+    Args:
+      magnitude: normalised log magnitude `[..., frames, bins]`.
+      phase: phase over pi, same shape.
+
+    Returns:
+      float32 `[..., frames, fft_length]`.
+    """
+    decibels = magnitude * _DB_RANGE - _DB_OFFSET
+    amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
+    angle = phase * math.pi
+    spectrum = tf.complex(amplitude * tf.cos(angle), amplitude * tf.sin(angle))
+    window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
+    return tf.signal.irfft(spectrum, [config.fft_length]) * window
+
+
+def overlap_add(frames, config):
+    """Sums frames hop by hop: `[b, frames, fft_length]` -> `[b, (frames + 3) * hop_length]`.
+
+    Four shifted sums; a general overlap-add is several times slower.
+    """
+    hop, shape = config.hop_length, tf.shape(frames)
+    quarters = tf.reshape(frames, [shape[0], shape[1], 4, hop])
+    shifted = [tf.pad(quarters[:, :, j], [[0, 0], [j, 3 - j], [0, 0]]) for j in range(4)]
+    return tf.reshape(tf.add_n(shifted), [shape[0], (shape[1] + 3) * hop])
+
+
+def inverse(magnitude, phase, config):
+    """Waveform of a crop: `[b, frames, bins]` twice -> `[b, (frames + 3) * hop]`; the outer 3 hops fade."""
+    return overlap_add(synthesis_frames(magnitude, phase, config), config)
+
+
+def extend(waveform, config):
+    """Extends whole waveforms with zeros to the frames of a whole number of latents.
+
+    Args:
+      waveform: float32 `[b, samples]`.
+
+    Returns:
+      `[b, crop_samples(16 n)]` with n = ceil(samples / samples_per_latent).
+    """
+    n_samples = tf.shape(waveform)[1]
+    missing = -n_samples % config.samples_per_latent
+    return tf.pad(waveform, [[0, 0], [config.edge_samples, config.edge_samples + missing]])
+
+
+def edge_sums(config):
+    """Window sum over the first 3 hops of an overlap-added waveform, `[3 * hop]`; mirrored at its end.
+
+    Elsewhere it is 1. Its first values are next to 0: cut the outer `edge_samples` after dividing.
+    """
+    inverse_window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
+    weights = tf.signal.hann_window(config.fft_length) * inverse_window
+    sums = overlap_add(tf.repeat(weights[None, None], 4, axis=1), config)[0, : 3 * config.hop_length]
+    return tf.maximum(sums, 1e-6)

@@ -1,0 +1,149 @@
+"""Waveforms -> audio files, as a stream: nothing but the block in hand is kept in memory."""
+
+import contextlib
+import os
+import pathlib
+
+import numpy as np
+import soundfile
+
+from musika_tf.audio import files
+from musika_tf.errors import UserError
+
+# Container and sample format by extension, in libsndfile's words.
+FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+
+# libsndfile's Vorbis encoder keeps all of one write on the stack, so that long ones crash it, and short ones change its
+# output: every write has this length.
+_BLOCK_SAMPLES = 4096
+_MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
+
+
+def check_output(path, n_samples=0):
+    """Finds out, before any work is done, whether an AudioWriter can write a file.
+
+    Args:
+      path: the file to be written.
+      n_samples: how long it will be, if known, in samples per channel.
+
+    Raises:
+      UserError: the extension isn't one of FORMATS, the folder doesn't exist, or the format can't hold so much.
+    """
+    path = pathlib.Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: the name must end in one of {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; give the name of a file in it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
+    if path.suffix.lower() == ".wav" and n_samples > _MAX_WAV_SAMPLES:
+        hours = _MAX_WAV_SAMPLES / files.SAMPLE_RATE / 3600
+        raise UserError(f"{path}: a WAV file holds at most {_MAX_WAV_SAMPLES} samples ({hours:.1f} h); use .flac")
+
+
+class AudioWriter:
+    """Writes one stereo file; its name appears only when all of it is there.
+
+        with AudioWriter("song.flac", comment="seed 7") as writer:
+            for waveform in parts:
+                writer.write(waveform)
+
+    The samples go to a hidden file beside it, which takes the name on a clean exit and vanishes after an error. WAV
+    and FLAC hold the same 16 bits. How a waveform is cut into calls of `write` changes nothing.
+
+    Args:
+      path: name that ends in .wav, .flac or .ogg; a file of that name is replaced.
+      sample_rate: Hz.
+      comment: text for the file's comment tag, see `read_comment`.
+
+    Attributes:
+      n_samples: written so far, per channel.
+
+    Raises:
+      UserError: see `check_output`; also when writing fails, or nothing was written.
+    """
+
+    def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment=""):
+        check_output(path)
+        self.n_samples = 0
+        self._pending = np.zeros([0, 2], np.float32)  # less than a block
+        self._path = pathlib.Path(path)
+        self._partial_path = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        self._sample_rate = sample_rate
+        self._comment = comment
+        self._container, self._encoding = FORMATS[self._path.suffix.lower()]
+
+    def __enter__(self):
+        with self._failures_named():
+            self._file = soundfile.SoundFile(
+                self._partial_path, "w", self._sample_rate, 2, self._encoding, format=self._container
+            )
+        if self._comment:
+            self._file.comment = self._comment
+        return self
+
+    def write(self, waveform):
+        """Appends samples.
+
+        Args:
+          waveform: float `[samples, 2]` in [-1, 1]; WAV and FLAC clip what lies outside.
+
+        Raises:
+          ValueError: another shape, or samples that are no numbers.
+          UserError: the disk is full, or the format can't hold so much.
+        """
+        waveform = np.asarray(waveform, np.float32)
+        if waveform.ndim != 2 or waveform.shape[1] != 2:
+            raise ValueError(f"waveform must be [samples, 2], got {list(waveform.shape)}")
+        if not np.isfinite(waveform).all():
+            raise ValueError(f"{self._path}: the waveform holds NaN or infinite samples")
+        check_output(self._path, self.n_samples + len(waveform))
+        self.n_samples += len(waveform)
+        waveform = np.concatenate([self._pending, waveform])
+        n_whole = len(waveform) // _BLOCK_SAMPLES * _BLOCK_SAMPLES
+        self._pending = waveform[n_whole:].copy()  # a view would keep all of the waveform
+        for start in range(0, n_whole, _BLOCK_SAMPLES):
+            self._write_block(waveform[start : start + _BLOCK_SAMPLES])
+
+    def _write_block(self, block):
+        with self._failures_named():
+            self._file.write(block if self._encoding == "VORBIS" else _to_int16(block))
+
+    def __exit__(self, error_type, *error):
+        try:
+            if error_type is None:
+                self._write_block(self._pending)
+            with self._failures_named():
+                self._file.close()
+            if error_type is None:
+                if not self.n_samples:
+                    raise UserError(f"{self._path}: not written, there are no samples to put into it")
+                os.replace(self._partial_path, self._path)
+        finally:
+            self._partial_path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _failures_named(self):
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            raise UserError(
+                f"{self._path}: can't be written ({error.error_string.rstrip('.')}); "
+                "choose a folder that is writable and has room"
+            ) from error
+
+
+def _to_int16(waveform):
+    # Not left to libsndfile, which scales by 32,767 for WAV and 32,768 for FLAC: the two would differ, and a WAV
+    # file that is read and written again would change.
+    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def read_comment(path):
+    """The comment tag of an audio file, "" where it has none.
+
+    Raises:
+      files.AudioFileError: the file can't be read as audio.
+    """
+    with files.opened(path) as file:
+        return file.comment

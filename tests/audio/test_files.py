@@ -1,0 +1,263 @@
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from musika_tf.audio import files, mp3
+
+RATE = files.SAMPLE_RATE
+LOSSLESS = [
+    ("wav", "WAV", "PCM_U8", 2**-7),
+    ("wav", "WAV", "PCM_16", 2**-15),
+    ("wav", "WAV", "PCM_24", 2**-23),
+    ("wav", "WAV", "PCM_32", 2**-24),  # float32 holds no more
+    ("wav", "WAV", "FLOAT", 0),
+    ("wav", "WAV", "DOUBLE", 0),
+    ("wav", "WAVEX", "PCM_16", 2**-15),
+    ("wav", "WAVEX", "PCM_24", 2**-23),
+    ("flac", "FLAC", "PCM_16", 2**-15),
+    ("flac", "FLAC", "PCM_24", 2**-23),
+    ("aiff", "AIFF", "PCM_16", 2**-15),
+]
+LOSSY = [("ogg", "OGG", "VORBIS", RATE), ("opus", "OGG", "OPUS", 48_000), ("mp3", "MP3", "MPEG_LAYER_III", RATE)]
+
+
+def tones(seconds, sample_rate=RATE, frequencies=(440.0, 660.0)):
+    """float32 [samples, channels]: one sine each, of amplitude 0.5."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    return np.stack([0.5 * np.sin(2 * np.pi * f * time) for f in frequencies], axis=1).astype(np.float32)
+
+
+def noise(n_samples, n_channels=2):
+    return np.random.default_rng(n_samples).uniform(-0.9, 0.9, (n_samples, n_channels)).astype(np.float32)
+
+
+def write(path, waveform, sample_rate=RATE, container=None, encoding=None):
+    with soundfile.SoundFile(path, "w", sample_rate, waveform.shape[1], encoding, format=container) as file:
+        for start in range(0, len(waveform), 4096):
+            file.write(waveform[start : start + 4096])
+    return path
+
+
+class TestFindAudio:
+    def test_recursive_sorted_without_hidden_ones(self, tmp_path):
+        names = ["b.wav", "a/z.FLAC", "a/b c/ü.mp3", "C.ogg", ".hidden.wav", ".ipynb_checkpoints/x.wav", "notes.txt"]
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "folder.wav").mkdir()
+        found = [path.relative_to(tmp_path).as_posix() for path in files.find_audio(tmp_path)]
+        assert found == ["C.ogg", "a/b c/ü.mp3", "a/z.FLAC", "b.wav"]
+
+    def test_one_file(self, tmp_path):
+        path = write(tmp_path / "take.wav", noise(10))
+        assert files.find_audio(path) == [path]
+        assert files.find_audio(str(path)) == [path]
+
+    def test_broken_link_is_not_lost(self, tmp_path):
+        (tmp_path / "x.wav").symlink_to(tmp_path / "gone.wav")
+        assert files.find_audio(tmp_path) == [tmp_path / "x.wav"]
+        with pytest.raises(files.AudioFileError, match="x.wav.*broken link"):
+            files.probe(tmp_path / "x.wav")
+
+    def test_nothing_found(self, tmp_path):
+        with pytest.raises(files.AudioFileError, match=rf"{tmp_path}: no audio.*\*\.flac.*\*\.wav"):
+            files.find_audio(tmp_path)
+        with pytest.raises(files.AudioFileError, match="nowhere: no such"):
+            files.find_audio(tmp_path / "nowhere")
+
+
+class TestProbe:
+    def test_numbers(self, tmp_path):
+        path = write(tmp_path / "six.wav", noise(1000, 6), 48_000, "WAVEX", "PCM_24")
+        assert files.probe(path) == files.AudioInfo(path, 48_000, 6, 1000, "WAVEX PCM_24")
+
+    @pytest.mark.parametrize(
+        ("n_samples", "sample_rate", "expected"),
+        [(44_100, 44_100, 44_100), (48_000, 48_000, 44_100), (48_001, 48_000, 44_101), (1, 8_000, 6), (0, 8_000, 0)],
+    )
+    def test_length_after_resampling_is_rounded_up(self, n_samples, sample_rate, expected):
+        info = files.AudioInfo("x", sample_rate, 1, n_samples, "WAV PCM_16")
+        assert files.n_samples_at(info) == expected
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [("page.mp3", b"<html><body>404</body></html>"), ("empty.wav", b""), ("text.flac", b"abc" * 999)],
+    )
+    def test_what_is_no_audio(self, tmp_path, name, content):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(files.AudioFileError, match=f"{name}: can't be read as audio.*convert") as error:
+            files.probe(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+    def test_missing_and_folder(self, tmp_path):
+        with pytest.raises(files.AudioFileError, match="no.wav: no such file"):
+            files.probe(tmp_path / "no.wav")
+        with pytest.raises(files.AudioFileError, match="is a folder"):
+            files.read(tmp_path)
+
+
+class TestToStereo:
+    def test_mono_is_copied_and_stereo_kept(self):
+        mono, stereo = noise(50, 1), noise(50, 2)
+        np.testing.assert_array_equal(files.to_stereo(mono), np.concatenate([mono, mono], axis=1))
+        np.testing.assert_array_equal(files.to_stereo(stereo), stereo)
+
+    def test_six_channels_follow_bs775(self):
+        x = noise(50, 6).astype(np.float64)
+        half_power, scale = np.sqrt(0.5), 1 / (1 + 2 * np.sqrt(0.5))
+        left = (x[:, 0] + half_power * x[:, 2] + half_power * x[:, 4]) * scale
+        right = (x[:, 1] + half_power * x[:, 2] + half_power * x[:, 5]) * scale
+        np.testing.assert_allclose(files.to_stereo(x), np.stack([left, right], axis=1), atol=1e-6)
+
+    def test_many_channels_alternate(self):
+        x = noise(50, 9)
+        expected = np.stack([x[:, 0::2].mean(axis=1), x[:, 1::2].mean(axis=1)], axis=1)
+        np.testing.assert_allclose(files.to_stereo(x), expected, atol=1e-6)
+
+    @pytest.mark.parametrize("n_channels", range(1, 12))
+    def test_never_clips_and_keeps_what_all_share(self, n_channels):
+        np.testing.assert_allclose(files.to_stereo(np.ones([5, n_channels])), np.ones([5, 2]), atol=1e-6)
+
+    @pytest.mark.parametrize("n_channels", [3, 4, 5, 6, 7, 8, 10])
+    def test_sides_mirror(self, n_channels):
+        left_only, right_only = np.zeros([2, 1, n_channels])
+        left_only[0, 0] = right_only[0, 1] = 1
+        np.testing.assert_array_equal(files.to_stereo(left_only), files.to_stereo(right_only)[:, ::-1])
+
+    def test_other_shapes_are_refused(self):
+        for shape in [(5,), (5, 0), (1, 5, 2)]:
+            with pytest.raises(ValueError, match="samples, channels"):
+                files.to_stereo(np.zeros(shape))
+
+
+class TestResample:
+    @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 48_000, 96_000, 192_000])
+    def test_a_sine_stays_the_sine(self, rate):
+        resampled = files.resample(tones(2.4, rate), rate, RATE)
+        assert resampled.shape == (round(2.4 * RATE), 2)
+        assert resampled.dtype == np.float32
+        inner = slice(RATE // 10, -RATE // 10)  # the sine starts and stops at the ends
+        np.testing.assert_allclose(resampled[inner], tones(2.4)[inner], atol=2e-5)
+
+    @pytest.mark.parametrize("rate", [8_000, 37_800, 48_000])
+    def test_blocks_are_not_heard(self, rate):
+        x = noise(3 * rate + 17)
+        resampled = files.resample(x, rate, RATE)
+        whole = soxr.resample(x, rate, RATE, "HQ")
+        assert len(resampled) == -(-len(x) * RATE // rate)
+        inner = slice(200, len(whole) - 200)  # at its very ends soxr takes the input for other than silence
+        np.testing.assert_allclose(resampled[inner], whole[inner], atol=3e-6)
+
+    def test_what_lies_above_the_new_nyquist_goes(self):
+        high = tones(1, 96_000, frequencies=(30_000.0,))
+        assert np.abs(files.resample(high, 96_000, RATE)[4410:-4410]).max() < 1e-4
+
+    def test_same_rate_changes_nothing(self):
+        x = noise(100)
+        np.testing.assert_array_equal(files.resample(x, RATE, RATE), x)
+
+
+class TestRead:
+    @pytest.mark.parametrize(("extension", "container", "encoding", "step"), LOSSLESS)
+    def test_lossless_formats(self, tmp_path, extension, container, encoding, step):
+        x = noise(20_000)
+        path = write(tmp_path / f"x.{extension}", x, RATE, container, encoding)
+        y = files.read(path)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, x, atol=step)
+
+    @pytest.mark.parametrize(("extension", "container", "encoding", "rate"), LOSSY)
+    def test_lossy_formats_keep_length_and_place(self, tmp_path, extension, container, encoding, rate):
+        x = tones(1.5, rate)
+        y = files.read(write(tmp_path / f"x.{extension}", x, rate, container, encoding), sample_rate=rate)
+        assert y.shape == x.shape
+        inner = slice(rate // 10, -rate // 10)
+        # One sample of delay would already give an error of 0.03.
+        assert np.sqrt(np.mean((y - x)[inner] ** 2)) < 0.01
+
+    @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000, 96_000])
+    def test_other_rates(self, tmp_path, rate):
+        path = write(tmp_path / "x.wav", tones(1.2, rate), rate, "WAV", "FLOAT")
+        np.testing.assert_array_equal(files.read(path), files.resample(tones(1.2, rate), rate, RATE))
+        assert len(files.read(path)) == files.n_samples_at(files.probe(path)) == round(1.2 * RATE)
+
+    def test_mono_and_six_channels(self, tmp_path):
+        for n_channels in (1, 6):
+            x = noise(5000, n_channels)
+            path = write(tmp_path / "x.wav", x, RATE, "WAVEX", "FLOAT")
+            np.testing.assert_array_equal(files.read(path), files.to_stereo(x))
+
+    def test_vorbis_channel_order(self, tmp_path):
+        x = np.zeros([RATE, 6], np.float32)
+        x[:, 1], x[:, 5] = tones(1).T  # centre and low frequency, as the Vorbis specification orders 5.1
+        y = files.read(write(tmp_path / "x.ogg", x, RATE, "OGG", "VORBIS"))[4410:-4410]
+        centre = x[4410:-4410, 1] * np.sqrt(0.5) / (1 + 2 * np.sqrt(0.5))
+        np.testing.assert_allclose(y, np.stack([centre, centre], axis=1), atol=0.01)
+
+    @pytest.mark.parametrize(
+        ("extension", "container", "encoding", "rate"),
+        [("wav", "WAV", "PCM_24", RATE), ("wav", "WAV", "PCM_16", 48_000), ("flac", "FLAC", "PCM_16", 22_050), *LOSSY,
+         ("ogg", "OGG", "VORBIS", 22_050), ("mp3", "MP3", "MPEG_LAYER_III", 48_000)],
+    )  # fmt: skip
+    def test_a_part_equals_that_part_of_the_whole(self, tmp_path, extension, container, encoding, rate):
+        path = write(tmp_path / f"x.{extension}", noise(4 * rate + 123), rate, container, encoding)
+        whole = files.read(path)
+        # 1e-8 because of Opus; the others are equal to the bit.
+        tolerance = 1e-8 if encoding == "OPUS" else 0
+        starts = [0, 1, 44_099, 44_100, 100_001, len(whole) - 9_000, len(whole) - 700, len(whole) - 1]
+        for start in starts:
+            for n_samples in (1, 5000, 60_000):
+                part = files.read(path, start, n_samples)
+                np.testing.assert_allclose(part, whole[start : start + n_samples], rtol=0, atol=tolerance)
+        assert files.read(path, len(whole) + 5, 10).shape == (0, 2)
+
+    @pytest.mark.parametrize(("extension", "container"), [("flac", "FLAC"), ("mp3", "MP3")])
+    def test_truncated(self, tmp_path, extension, container):
+        path = write(tmp_path / f"x.{extension}", noise(3 * RATE), RATE, container)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(files.AudioFileError, match=f"x.{extension}: (truncated|can't be read)"):
+            files.read(path)
+
+
+class TestMp3WithoutLengthTag:
+    """libsndfile alone leaves out the end of this file, without a word."""
+
+    @pytest.fixture()
+    def pair(self, tmp_path):
+        loud_then_soft = noise(6 * RATE) * np.where(np.arange(6 * RATE) < RATE, 1, 1e-3)[:, None].astype(np.float32)
+        tagged = tmp_path / "tagged.mp3"
+        with soundfile.SoundFile(
+            tagged, "w", RATE, 2, format="MP3", bitrate_mode="VARIABLE", compression_level=0
+        ) as file:
+            file.write(loud_then_soft)
+        data = tagged.read_bytes()
+        assert b"Xing" in data[:200]
+        untagged = tmp_path / "untagged.mp3"
+        untagged.write_bytes(data[mp3._frame_bytes(data, 0) :])
+        return tagged, untagged
+
+    def test_nothing_is_lost(self, pair):
+        tagged, untagged = pair
+        expected, found = files.read(tagged), files.read(untagged)
+        assert soundfile.info(untagged).frames < 0.8 * len(expected)
+        assert len(found) >= len(expected)
+        # The tag also holds the encoder's delay, 576 samples, which can't be known without it.
+        np.testing.assert_array_equal(found[576:][: len(expected) - 1200], expected[: len(expected) - 1200])
+
+    def test_parts(self, pair):
+        whole = files.read(pair[1])
+        for start in (0, 100_000, len(whole) - 3000):
+            np.testing.assert_array_equal(files.read(pair[1], start, 5000), whole[start : start + 5000])
+
+    def test_id3_in_front_and_behind(self, pair, tmp_path):
+        untagged = pair[1].read_bytes()
+        path = tmp_path / "id3.mp3"
+        path.write_bytes(b"ID3\x04\0\0\0\0\x02\x01" + bytes(257) + untagged + b"TAG" + bytes(125))
+        np.testing.assert_array_equal(files.read(path), files.read(pair[1]))
+
+    def test_count_agrees_with_the_tag(self, pair):
+        data = pair[0].read_bytes()
+        position = data.index(b"Xing")
+        in_tag = int.from_bytes(data[position + 8 : position + 12], "big")
+        assert mp3._count_frames(pair[1].read_bytes()) == in_tag

@@ -1,0 +1,129 @@
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from musika_tf.audio import files, writer
+from musika_tf.errors import UserError
+
+EXTENSIONS = ("wav", "flac", "ogg")
+
+
+def noise(n_samples, peak=0.9):
+    return np.random.default_rng(n_samples).uniform(-peak, peak, (n_samples, 2)).astype(np.float32)
+
+
+def write(path, waveform, block=5000, **options):
+    with writer.AudioWriter(path, **options) as file:
+        for start in range(0, len(waveform), block):
+            file.write(waveform[start : start + block])
+    return path
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_16_bits_rounded_and_clipped(tmp_path, extension):
+    x = noise(20_000, peak=1.2)
+    path = write(tmp_path / f"x.{extension}", x)
+    expected = np.clip(np.rint(x.astype(np.float64) * 2**15), -(2**15), 2**15 - 1)
+    stored, sample_rate = soundfile.read(path, dtype="int16")
+    np.testing.assert_array_equal(stored, expected)
+    assert sample_rate == 44_100
+    assert soundfile.info(path).subtype == "PCM_16"
+
+
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_read_and_written_again_is_the_same(tmp_path, extension):
+    first = files.read(write(tmp_path / f"a.{extension}", noise(9000)))
+    np.testing.assert_array_equal(files.read(write(tmp_path / f"b.{extension}", first)), first)
+
+
+def test_ogg(tmp_path):
+    time = np.arange(44_100 * 12) / 44_100
+    x = 0.5 * np.sin(2 * np.pi * np.array([440.0, 660.0]) * time[:, None])
+    y = files.read(write(tmp_path / "x.ogg", x, block=len(x)))  # one long write, which crashes libsndfile itself
+    assert y.shape == x.shape
+    assert np.sqrt(np.mean((y - x)[4410:-4410] ** 2)) < 0.01
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_blocks_make_no_difference(tmp_path, extension):
+    x = noise(30_000)
+    path = tmp_path / f"x.{extension}"
+    whole, parts = files.read(write(path, x, block=len(x))), files.read(write(path, x, block=777))
+    assert len(whole) == len(x)
+    np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_comment_and_rate(tmp_path, extension):
+    comment = "musika_tf seed=7 model=ü★ range=0:2552 " + "x" * 300
+    path = write(tmp_path / f"ä b.{extension}", noise(5000), sample_rate=22_050, comment=comment)
+    assert writer.read_comment(path) == comment
+    assert files.probe(path).sample_rate == 22_050
+    assert writer.read_comment(write(path, noise(5000))) == ""
+
+
+def test_nothing_shows_before_the_end(tmp_path):
+    path = tmp_path / "x.wav"
+    with writer.AudioWriter(path) as file:
+        file.write(noise(100))
+        assert file.n_samples == 100
+        assert not path.exists()
+        assert all(name.startswith(".") for name in os.listdir(tmp_path))
+    assert os.listdir(tmp_path) == ["x.wav"]
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_an_error_leaves_the_old_file(tmp_path, extension):
+    path = write(tmp_path / f"x.{extension}", noise(3000))
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt), writer.AudioWriter(path) as file:
+        file.write(noise(10_000))
+        raise KeyboardInterrupt
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x", "x.wav.txt"])
+def test_unknown_extension(tmp_path, name):
+    with pytest.raises(UserError, match=f"{name}: .*.wav, .flac, .ogg"):
+        writer.AudioWriter(tmp_path / name)
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    with pytest.raises(UserError, match="no folder .*missing"):
+        writer.AudioWriter(tmp_path / "missing" / "x.wav")
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        writer.AudioWriter(tmp_path / "folder.wav")
+
+
+def test_a_folder_that_refuses():
+    with pytest.raises(UserError, match="x.wav: can't be written"), writer.AudioWriter("/proc/x.wav"):
+        pass
+
+
+def test_too_long_for_wav(tmp_path):
+    seven_hours = 7 * 3600 * 44_100
+    with pytest.raises(UserError, match="6.8 h.*flac"):
+        writer.check_output(tmp_path / "x.wav", seven_hours)
+    writer.check_output(tmp_path / "x.flac", seven_hours)
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_no_samples(tmp_path, extension):
+    with pytest.raises(UserError, match="no samples"), writer.AudioWriter(tmp_path / f"x.{extension}"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_no_stereo_waveform(tmp_path):
+    for waveform, message in [
+        (np.zeros(5), "samples, 2"),
+        (np.zeros([5, 1]), "samples, 2"),
+        (np.full([5, 2], np.nan), "NaN"),
+    ]:
+        with pytest.raises(ValueError, match=message), writer.AudioWriter(tmp_path / "x.wav") as file:
+            file.write(waveform)
+    assert os.listdir(tmp_path) == []
