@@ -1,0 +1,52 @@
+"""The critic of phases 2 and 4: 2-D convolutions on spectrograms of the waveform."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+STFT_SIZES = (2048, 512)  # not the decoder's own 1024: it has to fool views that it was not made for
+
+
+class SpectrogramCritic(keras.Model):
+    """Scores patches of log-magnitude spectrograms at several STFT sizes.
+
+    Each size has its own stack of spectrally normalised convolutions; a second input channel says where on the
+    frequency axis a cell is, because a hi-hat's texture would be wrong in the bass.
+    """
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.stacks = [[_conv(width * k, s) for k, s in ((1, 2), (2, 2), (4, 2), (4, 1))] for _ in STFT_SIZES]
+        self.heads = [_conv(1, 1) for _ in STFT_SIZES]
+
+    def call(self, waveform, training=False):
+        """Judges waveforms.
+
+        Args:
+          waveform: float32 `[b, samples]`.
+          training: True also takes a step of the power iteration.
+
+        Returns:
+          Scores `[b, time, frequency]` for each STFT size, and every hidden activation.
+        """
+        scores, features = [], []
+        for size, stack, head in zip(STFT_SIZES, self.stacks, self.heads, strict=True):
+            x = _picture(waveform, size)
+            for layer in stack:
+                x = ops.leaky_relu(layer(x, training=training), 0.2)
+                features.append(x)
+            scores.append(head(x, training=training)[..., 0])
+        return scores, features
+
+
+def _conv(channels, stride):
+    return keras.layers.SpectralNormalization(keras.layers.Conv2D(channels, 3, stride, padding="same"))
+
+
+def _picture(waveform, size):
+    """`[b, samples]` -> `[b, frames, bins, 2]`: log magnitude and the frequency coordinate, both about [-1, 1]."""
+    spectrum = tf.signal.stft(waveform, size, size // 4)
+    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    magnitude = tf.math.log(power + 1e-4) / 10.0
+    frequency = tf.broadcast_to(tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1]), tf.shape(magnitude))
+    return tf.stack([magnitude, frequency], axis=-1)

@@ -1,0 +1,61 @@
+"""Level 2: sixteen frames of level-1 latents <-> one latent, each span with no view of its neighbours."""
+
+import keras
+
+from musika_tf.autoencoder.level1 import conv, up
+from musika_tf.layers import split_noise
+
+
+class Encoder2(keras.Model):
+    """`[b, 16, level1_size]` -> `[b, 1, latent_size]` in (-1, 1)."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        h = config.width
+        shapes = [
+            (h, 3, 1, "same"),
+            (h * 3 // 2, 3, 2, "valid"),
+            (h * 3 // 2, 3, 1, "same"),
+            (2 * h, 3, 2, "valid"),
+            (2 * h, 3, 1, "same"),
+            (3 * h, 3, 1, "valid"),
+            (3 * h, 1, 1, "same"),
+        ]
+        self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
+        self.out = keras.layers.Conv1D(config.latent_size, 1, activation="tanh")
+
+    def call(self, level1_latents):
+        x = level1_latents
+        for layer in self.hidden:
+            x = layer(x)
+        return self.out(x)
+
+
+class Decoder2(keras.Model):
+    """`[b, window_latents, latent_size]` -> `[b, window_frames, level1_size]`, linear at the end."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        h, self.n_latents = config.width, config.window_latents
+        self.hidden = [
+            conv(3 * h, 3),
+            up(h * 5 // 2),
+            conv(h * 5 // 2, 3),
+            up(2 * h),
+            conv(2 * h, 3),
+            up(h * 3 // 2),
+            up(h),
+        ]
+        self.out = keras.layers.Conv1D(config.level1_size, 1)
+
+    @property
+    def noise_steps(self):
+        """Time steps of each noise layer, in the order of the layers."""
+        return [self.n_latents * k for k in (1, 2, 2, 4, 4, 8, 16)]
+
+    def call(self, latents, noise=None):
+        """Decodes windows with `noise` N(0, 1) `[b, sum(noise_steps)]`, or None for none."""
+        x, n = latents, split_noise(noise, self.noise_steps)
+        for layer in self.hidden:
+            x = layer(x, next(n))
+        return self.out(x)

@@ -1,0 +1,71 @@
+"""Losses of the autoencoder's four phases, each a scalar, none weighted."""
+
+import tensorflow as tf
+
+SPECTRAL_SIZES = (2048, 1024, 512, 256, 128)
+_SOFT = 3e-4  # amplitude below which logs flatten out: nulls between partials would otherwise rule the gradient
+
+
+def frequency_weights(n_bins, fft_length, knee):
+    """Weights of STFT bins, falling with frequency, mean 1.
+
+    Args:
+      n_bins: number of bins.
+      fft_length: FFT length that the bins belong to.
+      knee: bin of a 1024-point FFT where the weight has halved; 0 weighs all bins alike.
+
+    Returns:
+      float32 `[n_bins]`.
+    """
+    if not knee:
+        return tf.ones([n_bins])
+    weights = 1.0 / (1.0 + tf.range(n_bins, dtype=tf.float32) * (1024.0 / fft_length) / knee)
+    return weights / tf.reduce_mean(weights)
+
+
+def magnitude_l1(real, fake, weights):
+    """Weighted mean |S - S^| of `[b, frames, bins]`."""
+    return tf.reduce_mean(tf.abs(real - fake) * weights)
+
+
+def spectral_distance(real, fake, knee):
+    """Multi-scale spectral distance of waveforms `[b, samples]`.
+
+    Per STFT size ||A - B||_F / ||A||_F plus the weighted L1 of natural-log magnitudes; the mean over sizes.
+    """
+    total = 0.0
+    for size in SPECTRAL_SIZES:
+        a, b = _amplitude(real, size), _amplitude(fake, size)
+        convergence = tf.norm(a - b, axis=(1, 2)) / (tf.norm(a, axis=(1, 2)) + 1e-3)
+        weights = frequency_weights(size // 2 + 1, size, knee)
+        logs = tf.abs(tf.math.log(a + _SOFT) - tf.math.log(b + _SOFT)) * weights
+        total += tf.reduce_mean(convergence) + tf.reduce_mean(logs)
+    return total / len(SPECTRAL_SIZES)
+
+
+def _amplitude(waveform, size):
+    spectrum = tf.signal.stft(waveform, size, size // 4) / (size**0.5)
+    return tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-10)
+
+
+def critic_hinge(real_scores, fake_scores):
+    """Hinge loss of a critic with several heads: (real + fake) / 2, mean over heads."""
+    losses = [
+        (tf.reduce_mean(tf.nn.relu(1.0 - r)) + tf.reduce_mean(tf.nn.relu(1.0 + f))) / 2.0
+        for r, f in zip(real_scores, fake_scores, strict=True)
+    ]
+    return tf.add_n(losses) / len(losses)
+
+
+def decoder_hinge(fake_scores):
+    """What the decoder minimises: - mean D(fake), mean over heads."""
+    return -tf.add_n([tf.reduce_mean(f) for f in fake_scores]) / len(fake_scores)
+
+
+def feature_matching(real_features, fake_features):
+    """Mean L1 between the critic's activations, each relative to the mean size of the real ones."""
+    losses = [
+        tf.reduce_mean(tf.abs(r - f)) / (tf.reduce_mean(tf.abs(r)) + 1e-3)
+        for r, f in zip(real_features, fake_features, strict=True)
+    ]
+    return tf.add_n(losses) / len(losses)

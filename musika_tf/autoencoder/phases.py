@@ -1,0 +1,144 @@
+"""One folder of checkpoints, four phases: what each starts from, and how it is run."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from musika_tf.audio import dataset, spectrogram
+from musika_tf.audio.files import find_audio
+from musika_tf.autoencoder.critic import SpectrogramCritic
+from musika_tf.autoencoder.model import Autoencoder
+from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, from_dict, to_dict
+from musika_tf.errors import UserError
+from musika_tf.training import loop, preview
+from musika_tf.training.ema import MovingAverage
+
+logger = logging.getLogger(__name__)
+
+_CONFIG_FILE = "autoencoder.json"
+_PREVIEW_SECONDS, _PREVIEWS = 6, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What train_ae.py was asked to do."""
+
+    config: AutoencoderConfig
+    training: AutoencoderTraining
+    audio_dir: str
+    checkpoint_dir: str
+    save_every: int
+    level1_phase: int = 2
+
+    def directory(self, phase):
+        return Path(self.checkpoint_dir) / f"phase{phase}"
+
+    def sources(self, phase):
+        """The phases that `phase` starts from, in the order they are restored in."""
+        return {1: (), 2: (1,), 3: (1, self.level1_phase), 4: (1, 2, 3)}[phase]
+
+
+def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda directory: None):
+    """Trains one phase, resuming where it was.
+
+    Args:
+      job: the Job.
+      phase: 1..4.
+      save_flags: called with the phase's directory, to store the flags beside its checkpoints.
+
+    Returns:
+      True when the phase is complete, False when it was interrupted (and saved).
+
+    Raises:
+      UserError: a phase before this one is missing, or the folder holds another size of autoencoder.
+    """
+    paths = find_audio(job.audio_dir)
+    tf.keras.utils.set_random_seed(job.training.seed + phase)
+    _keep_config(job)
+    autoencoder = Autoencoder.create(job.config)
+    for source in job.sources(phase):
+        _restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
+    trainer = AutoencoderTrainer(autoencoder, job.training, phase, SpectrogramCritic(job.training.critic_width))
+    save_flags(job.directory(phase))
+    logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
+
+    def batches(first):
+        seed = job.training.seed * 4 + phase
+        return dataset.crops(paths, trainer.crop_samples, job.training.batch_size, seed, first_batch=first)
+
+    return loop.train(trainer, batches, job.directory(phase), job.save_every, _previewer(autoencoder, phase, paths))
+
+
+def load(checkpoint_dir):
+    """The Autoencoder of a folder of checkpoints, each network from the last phase that trained it.
+
+    Phases 2 and 4 may still be to come: latents depend on 1 and 3 alone.
+
+    Raises:
+      UserError: the folder holds no autoencoder, or phase 1 or 3 is missing.
+    """
+    path = Path(checkpoint_dir) / _CONFIG_FILE
+    if not path.is_file():
+        raise UserError(f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}")
+    autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, json.loads(path.read_text())))
+    for phase in (1, 2, 3, 4):
+        directory = Path(checkpoint_dir) / f"phase{phase}"
+        if phase in (2, 4) and tf.train.latest_checkpoint(str(directory)) is None:
+            logger.warning("%s: phase %d is missing; the decoder of an earlier phase is used", checkpoint_dir, phase)
+            continue
+        _restore_trained(autoencoder, directory, phase)
+    return autoencoder
+
+
+def _keep_config(job):
+    """Stores the sizes beside the phases, and refuses other ones."""
+    path = Path(job.checkpoint_dir) / _CONFIG_FILE
+    if path.is_file():
+        if from_dict(AutoencoderConfig, json.loads(path.read_text())) != job.config:
+            raise UserError(
+                f"--checkpoint_dir={job.checkpoint_dir}: holds an autoencoder of another size; "
+                "use its flagfile, or another folder"
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(to_dict(job.config), indent=1))
+
+
+def _restore_trained(autoencoder, directory, phase, wanted_by=None):
+    """Reads the averaged weights of the networks that `phase` trained, and those it was given, into `autoencoder`."""
+    newest = tf.train.latest_checkpoint(str(directory))
+    if newest is None:
+        reason = f"phase {wanted_by} starts from phase {phase}, which" if wanted_by else f"phase {phase}"
+        raise UserError(f"{reason} is missing in {directory}; run train_ae.py --phase={phase} first")
+    # Phase 3's level 1 may be older than phase 2's: take from each phase only what it trained.
+    holder = tf.Module()
+    holder.networks = {name: autoencoder.networks[name] for name in TRAINED[phase]}
+    trained = [v for network in holder.networks.values() for v in network.trainable_variables]
+    holder.average = MovingAverage(trained, 0.0)
+    status = tf.train.Checkpoint(trainer=holder).restore(newest)
+    status.expect_partial().assert_existing_objects_matched()
+    holder.average.copy_to(trained)
+
+
+def _previewer(autoencoder, phase, paths):
+    """A function (directory, step) that writes the same few excerpts, reconstructed as far as `phase` can."""
+    config = autoencoder.config
+    samples = config.crop_samples(_PREVIEW_SECONDS * config.sample_rate // config.hop_length // 64 * 64)
+    crops = next(iter(dataset.crops(paths, samples, _PREVIEWS, seed=0)))
+
+    @tf.function(autograph=False)
+    def reconstruct(waveform):
+        level1 = autoencoder.encode1(spectrogram.log_magnitude(waveform, config))
+        if phase >= 3:
+            level1 = autoencoder.decode2(autoencoder.encode2(level1))
+        return spectrogram.inverse(*autoencoder.decode1(level1), config)
+
+    def write(directory, step):
+        preview.write(directory / "previews", step, reconstruct(crops).numpy(), config.sample_rate)
+
+    return write

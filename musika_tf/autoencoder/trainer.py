@@ -1,0 +1,165 @@
+"""The four phases of the autoencoder's training.
+
+| phase | trains | frozen | loss |
+|---|---|---|---|
+| 1 | encoder 1, decoder 1 | - | magnitude L1 |
+| 2 | decoder 1, critic | encoder 1 | magnitude L1, spectral distance and consistency of the waveform, hinge, features |
+| 3 | encoder 2, decoder 2 | level 1 | latent L1, magnitude L1 through decoder 1 |
+| 4 | decoder 2, critic | the rest; gradients flow through decoder 1 | phase 2's losses, latent L1 |
+
+Source: the author's slides for the phases; frequency weighting and phase 3's magnitude loss are ours.
+"""
+
+import tensorflow as tf
+
+from musika_tf.audio import spectrogram
+from musika_tf.autoencoder import losses
+from musika_tf.training.ema import MovingAverage
+from musika_tf.training.optimisers import adam, minimise
+
+_CONSISTENCY_FLOOR = 1e-5  # -50 dB
+
+TRAINED = {
+    1: ("encoder1", "decoder1"),
+    2: ("decoder1",),
+    3: ("encoder2", "decoder2"),
+    4: ("decoder2",),
+}
+
+
+class AutoencoderTrainer(tf.Module):
+    """Owns the step and the optimisers of one phase.
+
+    Args:
+      autoencoder: the Autoencoder to train in place.
+      training: AutoencoderTraining.
+      phase: 1, 2, 3 or 4.
+      critic: SpectrogramCritic for phases 2 and 4, otherwise None.
+    """
+
+    def __init__(self, autoencoder, training, phase, critic=None):
+        super().__init__()
+        self.autoencoder, self.training, self.phase = autoencoder, training, phase
+        self.networks = autoencoder.networks  # tracked by checkpoints
+        self.n_steps = training.steps[phase - 1]
+        self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.trained = [v for name in TRAINED[phase] for v in self.networks[name].trainable_variables]
+        betas = (training.beta_1, training.beta_2)
+        rate, share = training.learning_rates[phase - 1], training.final_rate_share
+        self.optimiser = adam(rate, self.n_steps, share, betas, self.trained, training.clip_norm)
+        self.average = MovingAverage(self.trained, training.ema_decay)
+        self.critic = critic if phase in (2, 4) else None
+        if self.critic is not None:
+            self.critic(tf.zeros([1, self.crop_samples]))
+            self.critic_start = int(training.critic_start * self.n_steps)
+            n_critic = max(self.n_steps - self.critic_start, 1)
+            rate = training.critic_learning_rate
+            self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0)
+        config = autoencoder.config
+        self.weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
+        self._plain_step = tf.function(self._step, autograph=False)
+        self._critic_step = tf.function(self._step_with_critic, autograph=False)
+
+    @property
+    def crop_samples(self):
+        """Samples of one crop: a whole number of decoder windows, at any offset."""
+        config = self.autoencoder.config
+        return config.crop_samples(self.training.crop_windows * config.window_frames)
+
+    def step(self, waveform):
+        """Trains on `waveform` float32 `[b, crop_samples]`, mono; returns named scalar losses."""
+        if self.critic is not None and int(self.step_count) >= self.critic_start:
+            return self._critic_step(waveform)
+        return self._plain_step(waveform)
+
+    def finish(self):
+        """Puts the moving average into the networks, for the next phase and for export."""
+        self.average.copy_to(self.trained)
+
+    def _step(self, waveform):
+        with tf.GradientTape() as tape:
+            terms, _ = self._losses(waveform)
+            loss = self._total(terms)
+        minimise(self.optimiser, tape, loss, self.trained)
+        return self._after(terms, loss)
+
+    def _step_with_critic(self, waveform):
+        with tf.GradientTape(persistent=True) as tape:
+            terms, fake = self._losses(waveform)
+            real = self._inner(waveform)
+            both = tf.concat([real, fake], axis=0)
+            scores, features = self.critic(both, training=True)
+            real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
+            real_features, fake_features = zip(*[tf.split(f, 2) for f in features], strict=True)
+            real_features = [tf.stop_gradient(f) for f in real_features]
+            terms["adversarial"] = losses.decoder_hinge(fake_scores)
+            terms["features"] = losses.feature_matching(real_features, fake_features)
+            loss = self._total(terms)
+            critic_loss = losses.critic_hinge(real_scores, fake_scores)
+        minimise(self.optimiser, tape, loss, self.trained)
+        minimise(self.critic_optimiser, tape, critic_loss, self.critic.trainable_variables)
+        return self._after({**terms, "critic": critic_loss}, loss)
+
+    def _after(self, terms, loss):
+        self.average.update()
+        self.step_count.assign_add(1)
+        return {**terms, "loss": loss}
+
+    def _total(self, terms):
+        t = self.training
+        weights = {
+            "magnitude": t.magnitude_weight,
+            "spectral": t.spectral_weight,
+            "consistency": t.consistency_weight,
+            "latent": t.latent_weight,
+            "adversarial": t.adversarial_weight,
+            "features": t.feature_weight,
+        }
+        return tf.add_n([weights[name] * value for name, value in terms.items()])
+
+    def _losses(self, waveform):
+        """Losses of the phase by name, and the reconstructed inner waveform (None where none is made)."""
+        real = spectrogram.log_magnitude(waveform, self.autoencoder.config)
+        if self.phase == 1:
+            magnitude, _ = self.autoencoder.decode1(self.autoencoder.encode1(real), self._noise(1, real))
+            return {"magnitude": losses.magnitude_l1(real, magnitude, self.weights)}, None
+        level1 = tf.stop_gradient(self.autoencoder.encode1(real))
+        terms, decoded = {}, level1
+        if self.phase >= 3:
+            latents = self.autoencoder.encode2(level1)
+            if self.phase == 4:
+                latents = tf.stop_gradient(latents)
+            latents += self.training.latent_noise * self._normal(3, tf.shape(latents))
+            decoded = self.autoencoder.decode2(latents, self._noise(2, real))
+            terms["latent"] = tf.reduce_mean(tf.abs(level1 - decoded))
+        magnitude, phase = self.autoencoder.decode1(decoded, self._noise(1, real))
+        terms["magnitude"] = losses.magnitude_l1(real, magnitude, self.weights)
+        if self.phase == 3:
+            return terms, None
+        return self._waveform_losses(terms, waveform, magnitude, phase)
+
+    def _waveform_losses(self, terms, waveform, magnitude, phase):
+        config, knee = self.autoencoder.config, self.training.frequency_knee
+        whole = spectrogram.inverse(magnitude, phase, config)
+        real, fake = self._inner(waveform), self._inner(whole)
+        terms["spectral"] = losses.spectral_distance(real, fake, knee)
+        twice = [spectrogram.log_magnitude(w, config, _CONSISTENCY_FLOOR) for w in (real, fake)]
+        terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
+        return terms, fake
+
+    def _inner(self, waveform):
+        """Without the 3 hops on each side where the inverse STFT is not complete."""
+        edge = 3 * self.autoencoder.config.hop_length
+        return waveform[:, edge:-edge]
+
+    def _noise(self, level, frames):
+        """Decoder noise for every window of `frames` [b, frames, bins]."""
+        config = self.autoencoder.config
+        windows = tf.shape(frames)[0] * tf.shape(frames)[1] // config.window_frames
+        size = self.autoencoder.decoder_noise_sizes()[level - 1]
+        return self._normal(level, [windows, size])
+
+    def _normal(self, stream, shape):
+        """N(0, 1) that is a function of seed, step and stream, so that a resumed run draws the same."""
+        seed = tf.stack([tf.cast(self.training.seed * 8 + stream, tf.int64), self.step_count])
+        return tf.random.stateless_normal(shape, seed)

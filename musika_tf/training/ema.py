@@ -1,0 +1,35 @@
+"""Exponential moving average of weights."""
+
+import tensorflow as tf
+
+
+class MovingAverage(tf.Module):
+    """Keeps `average <- decay * average + (1 - decay) * weights`.
+
+    Early on the decay is (1 + n) / (10 + n), so that the first weights are soon forgotten. Everything is in
+    variables: a checkpoint of this module resumes exactly.
+
+    Args:
+      variables: the weights to follow.
+      decay: in [0, 1).
+      averages: variables to keep the average in, such as those of a second network; new ones by default.
+    """
+
+    def __init__(self, variables, decay, averages=None):
+        super().__init__()
+        self.variables_followed = list(variables)
+        self.decay = decay
+        self.n_updates = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.averages = list(averages or [tf.Variable(v, trainable=False) for v in self.variables_followed])
+
+    def update(self):
+        """Follows the weights by one step."""
+        n = tf.cast(self.n_updates.assign_add(1), tf.float32)
+        decay = tf.minimum(self.decay, (1.0 + n) / (10.0 + n))
+        for average, variable in zip(self.averages, self.variables_followed, strict=True):
+            average.assign_sub((1.0 - decay) * (average - variable))
+
+    def copy_to(self, variables):
+        """Writes the averages into `variables`, in the order that they were followed in."""
+        for average, variable in zip(self.averages, variables, strict=True):
+            variable.assign(average)

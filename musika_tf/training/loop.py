@@ -1,0 +1,108 @@
+"""The training loop: works with any trainer that has a `step(batch)` -> named scalars.
+
+What a trainer offers:
+  step(batch)   trains once, returns a dict of scalar tensors
+  step_count    tf.Variable, steps done so far
+  n_steps       steps until it is done
+and it is a tf.Module whose variables, with those of its networks, are all that a resumed run needs.
+"""
+
+import logging
+import signal
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """Saves and restores a trainer under `directory`, keeping the newest few."""
+
+    def __init__(self, trainer, directory, keep=2):
+        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(trainer=trainer), str(directory), keep)
+
+    def restore(self):
+        """Restores the newest checkpoint; False where there is none."""
+        newest = self.manager.latest_checkpoint
+        if newest is None:
+            return False
+        self.manager.checkpoint.restore(newest).assert_existing_objects_matched()
+        return True
+
+    def save(self, step):
+        self.manager.save(checkpoint_number=step)
+
+
+class Interrupt:
+    """While entered, SIGINT and SIGTERM only set `asked`; the loop then saves and returns."""
+
+    _signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __enter__(self):
+        self.asked = False
+        self._previous = {s: signal.signal(s, self._ask) for s in self._signals}
+        return self
+
+    def _ask(self, *_):
+        self.asked = True
+
+    def __exit__(self, *_):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def train(trainer, batches, directory, save_every, preview=None, report_every=10):
+    """Trains until `trainer.n_steps`, resuming from the newest checkpoint in `directory`.
+
+    Args:
+      trainer: see the module.
+      batches: function of the first step's number -> iterable of batches, so that a resumed run goes on in the data.
+      directory: where checkpoints, `summaries/` and previews go.
+      save_every: steps between two checkpoints.
+      preview: function (directory, step) called at each checkpoint, or None.
+      report_every: steps between two updates of the bar and the summaries.
+
+    Returns:
+      True when training is complete, False when a signal stopped it; either way it is saved.
+    """
+    directory = Path(directory)
+    checkpoints = Checkpoints(trainer, directory)
+    if checkpoints.restore():
+        logger.info("%s: resumed at step %d", directory, int(trainer.step_count))
+    step = int(trainer.step_count)
+    if step >= trainer.n_steps:
+        return True
+    writer = tf.summary.create_file_writer(str(directory / "summaries"))
+    bar = keras.utils.Progbar(trainer.n_steps)
+    log = None
+    with Interrupt() as interrupt:
+        for batch in batches(step):
+            scalars = trainer.step(batch)
+            step += 1
+            if step % report_every == 0 or step == trainer.n_steps:
+                log = _report(bar, writer, scalars, step, log)
+            if step % save_every == 0 or step == trainer.n_steps or interrupt.asked:
+                checkpoints.save(step)
+                if preview is not None:
+                    preview(directory, step)
+            if step == trainer.n_steps or interrupt.asked:
+                break
+    writer.flush()
+    return step >= trainer.n_steps
+
+
+def _report(bar, writer, scalars, step, previous):
+    """Updates the progress bar and TensorBoard; returns (time, step) for the next rate."""
+    now = time.monotonic()
+    values = {name: float(value) for name, value in scalars.items()}
+    if previous is not None:
+        values["steps/s"] = (step - previous[1]) / (now - previous[0])
+    bar.stateful_metrics.update(values)  # show the losses of this step, not their mean since the start
+    bar.update(step, values.items())
+    with writer.as_default(step):
+        for name, value in values.items():
+            tf.summary.scalar(name, value)
+    return now, step

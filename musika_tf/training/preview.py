@@ -1,0 +1,42 @@
+"""What a training writes at each checkpoint to listen to and to look at."""
+
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf.audio.writer import AudioWriter
+
+
+def write(directory, step, waveforms, sample_rate):
+    """Writes `step-000500-0.wav`, ... and one picture of all their spectrograms, `step-000500.png`.
+
+    Args:
+      directory: folder, made where missing.
+      step: the training step, for the names.
+      waveforms: float32 `[n, samples]` mono or `[n, samples, 2]`.
+      sample_rate: in Hz.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    stereo = [w if w.ndim == 2 else np.stack([w, w], axis=-1) for w in waveforms]
+    for i, waveform in enumerate(stereo):
+        with AudioWriter(directory / f"step-{step:06d}-{i}.wav", sample_rate) as writer:
+            writer.write(np.clip(waveform, -1.0, 1.0))
+    picture(directory / f"step-{step:06d}.png", stereo, sample_rate)
+
+
+def picture(path, waveforms, sample_rate):
+    """Saves mel spectrograms (dB, mean of both sides), one row a waveform `[samples, 2]`."""
+    import librosa
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 2.4 * len(waveforms)), layout="constrained")
+    rows = figure.subplots(len(waveforms), 1, squeeze=False)[:, 0]
+    for axes, waveform in zip(rows, waveforms, strict=True):
+        mel = librosa.feature.melspectrogram(y=waveform.mean(axis=1), sr=sample_rate, n_mels=128, hop_length=512)
+        decibels = librosa.power_to_db(mel, ref=1.0)
+        seconds = len(waveform) / sample_rate
+        axes.imshow(decibels, origin="lower", aspect="auto", vmin=-50, vmax=40, cmap="magma", extent=(0, seconds, 0, 128))
+        axes.set_ylabel("mel band")
+    rows[-1].set_xlabel("seconds")
+    figure.savefig(path, dpi=80)

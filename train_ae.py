@@ -1,0 +1,32 @@
+"""Trains the autoencoder: python train_ae.py --phase=all --audio_dir=music --checkpoint_dir=checkpoints/mine"""
+
+from absl import flags
+
+from musika_tf import cli
+
+FLAGS = flags.FLAGS
+flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
+flags.DEFINE_enum("level1_phase", "2", ["1", "2"], "phase whose level 1 phase 3 starts from; 1 lets 2 and 3 train at once")
+
+
+def main(_):
+    cli.limit_threads()
+    from musika_tf.autoencoder import phases
+    from musika_tf.config import AutoencoderConfig, AutoencoderTraining
+
+    job = phases.Job(
+        config=cli.config(AutoencoderConfig),
+        training=cli.config(AutoencoderTraining),
+        audio_dir=cli.require("audio_dir"),
+        checkpoint_dir=cli.require("checkpoint_dir"),
+        save_every=FLAGS.save_every,
+        level1_phase=int(FLAGS.level1_phase),
+    )
+    for phase in (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),):
+        if not phases.train_phase(job, phase, save_flags=cli.save_flags):
+            print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
+            return
+
+
+if __name__ == "__main__":
+    cli.run(main)
