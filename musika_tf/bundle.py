@@ -1,0 +1,188 @@
+"""The bundle: one SavedModel directory that encodes, decodes and generates, with its metadata.
+
+Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that.
+The functions and their arguments are those of `Bundle`'s methods.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.config import AutoencoderConfig, GanConfig, from_dict, to_dict
+from musika_tf.errors import UserError
+from musika_tf.gan import coordinates
+from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.signal_path import SignalPath
+
+FORMAT_VERSION = 1
+METADATA = "metadata.json"
+
+
+def _spec(shape, dtype, name):
+    return tf.TensorSpec(shape, dtype, name=name)
+
+
+_SEED, _STYLE = _spec([], tf.int64, "seed"), _spec([], tf.int64, "style_seed")
+_NOISE, _TRUNCATION = _spec([], tf.float32, "noise"), _spec([], tf.float32, "truncation")
+
+
+class Bundle(tf.Module):
+    """The bundle's functions over an autoencoder and a GAN.
+
+    Args:
+      autoencoder: Autoencoder.
+      gan: Gan.
+      conditioner: Conditioner.
+    """
+
+    def __init__(self, autoencoder, gan, conditioner):
+        super().__init__()
+        # Plain variables: a Keras model as an attribute would have every layer traced and saved for itself.
+        self.stored = _stored(autoencoder, gan, conditioner)
+        signal_path = SignalPath(autoencoder)
+        self._make_functions(signal_path, Line(signal_path, gan, conditioner), gan)
+
+    def _make_functions(self, path, line, gan):
+        """Traces with fixed signatures; the latent's and coordinate's sizes are this model's own."""
+        window = gan.config.window
+        n_latent, k = gan.latent_size, gan.n_conditioning
+        n_channels = gan.config.coordinate_size + k
+        latents = _spec([None, n_latent], tf.float32, "latents")
+
+        def function(python_function, *signature):
+            return tf.function(python_function, input_signature=signature, autograph=False)
+
+        self.encode = function(path.encode, _spec([None, 2], tf.float32, "waveform"))
+        self.decode = function(path.decode, latents, _SEED, _NOISE)
+        self.generator = function(
+            lambda coordinates, seed, noise: line.latents(coordinates, seed, noise),
+            _spec([None, window, n_channels], tf.float32, "coordinates"),
+            _SEED,
+            _NOISE,
+        )
+        self.coordinates = function(
+            lambda seed, style_seed, first_window, n_windows, truncation: coordinates.coordinates(
+                gan.config, seed, style_seed, first_window, n_windows, truncation
+            ),
+            _SEED,
+            _STYLE,
+            _spec([], tf.int64, "first_window"),
+            _spec([], tf.int32, "n_windows"),
+            _TRUNCATION,
+        )
+        self.generate = function(
+            line.render,
+            _SEED,
+            _STYLE,
+            _spec([], tf.int64, "first_latent"),
+            _spec([], tf.int32, "n_latents"),
+            _TRUNCATION,
+            _spec([None, None], tf.float32, "conditioning"),
+        )
+
+    def signatures(self):
+        """The functions as serving signatures, each returning a dict with one tensor."""
+        outputs = {
+            "encode": "latents",
+            "decode": "waveform",
+            "generator": "latents",
+            "coordinates": "coordinates",
+            "generate": "waveform",
+        }
+        return {name: _named(getattr(self, name), output) for name, output in outputs.items()}
+
+
+def _stored(autoencoder, gan, conditioner):
+    """Every variable of a bundle by network; the critic is there for fine-tuning."""
+    networks = {**autoencoder.networks, "averaged": gan.averaged, "critic": gan.critic}
+    stored = {name: [v.value for v in network.weights] for name, network in networks.items()}
+    return {**stored, "standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+
+
+def _named(function, output):
+    signature = function.input_signature
+    wrapped = tf.function(lambda *args: {output: function(*args)}, input_signature=signature, autograph=False)
+    return wrapped.get_concrete_function()
+
+
+def save(bundle_dir, autoencoder, gan, conditioner, **about):
+    """Writes a bundle, atomically: an existing one is replaced when the new one is complete.
+
+    Args:
+      bundle_dir: where to.
+      autoencoder: Autoencoder.
+      gan: Gan.
+      conditioner: Conditioner.
+      **about: name, licence, trained_on, steps, flags for the metadata.
+    """
+    bundle_dir = Path(bundle_dir)
+    temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
+    bundle = Bundle(autoencoder, gan, conditioner)
+    tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
+    config = autoencoder.config
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        **about,
+        "sample_rate": config.sample_rate,
+        "samples_per_latent": config.samples_per_latent,
+        "latent_size": gan.latent_size,
+        "window": gan.config.window,
+        "coordinate_size": gan.config.coordinate_size,
+        "conditioning": conditioner.metadata(),
+        "autoencoder_id": autoencoder.identity(),
+        "autoencoder_config": to_dict(config),
+        "gan_config": to_dict(gan.config),
+    }
+    (temporary / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
+    old = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}.old")
+    if bundle_dir.exists():
+        bundle_dir.rename(old)
+    temporary.rename(bundle_dir)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_metadata(bundle_dir):
+    """The metadata of a bundle; UserError where there is none, or one of a newer format."""
+    path = Path(bundle_dir) / METADATA
+    try:
+        metadata = json.loads(path.read_text())
+        version = metadata["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"--bundle_dir={bundle_dir}: no bundle; give a folder that train_gan.py or musika_tf.original wrote"
+        ) from error
+    if version > FORMAT_VERSION:
+        raise UserError(f"--bundle_dir={bundle_dir}: format {version}, newer than {FORMAT_VERSION}; update musika_tf")
+    return metadata
+
+
+def load(bundle_dir):
+    """(the loaded SavedModel, its metadata); UserError where it can't be loaded."""
+    metadata = read_metadata(bundle_dir)
+    try:
+        return tf.saved_model.load(str(bundle_dir)), metadata
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--bundle_dir={bundle_dir}: damaged ({reason}); export or copy it again") from error
+
+
+def load_networks(bundle_dir):
+    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata)."""
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.gan.model import Gan
+
+    metadata = read_metadata(bundle_dir)
+    autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, metadata["autoencoder_config"]))
+    names = [row["name"] for row in metadata["conditioning"]]
+    conditioner = Conditioner(names, autoencoder.config.latents_per_second)
+    gan_config = from_dict(GanConfig, metadata["gan_config"])
+    gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels)
+    checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner))
+    # SavedModel keeps its variables as an object-based checkpoint of the module.
+    checkpoint.read(str(Path(bundle_dir) / "variables" / "variables")).expect_partial().assert_existing_objects_matched()
+    gan.generator.set_weights(gan.averaged.get_weights())
+    return autoencoder, gan, conditioner, metadata

@@ -1,0 +1,60 @@
+"""The critic: two windows of latents to scores."""
+
+import keras
+from keras import ops
+
+_HALF = 0.5**0.5
+
+
+class Critic(keras.Model):
+    """Judges two windows together, so that their seam is judged too.
+
+    As published: one score from the flattened end. With `patch_critic`: scores of patches at every depth, so that
+    a step is judged by its neighbourhood, its bar and its phrase; a small model learns faster that way.
+
+    Args:
+      config: GanConfig.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        c = config.critic_width
+        self.patches = config.patch_critic
+        self.stem = keras.layers.Conv1D(3 * c, 4, 2, padding="same")
+        widths = [3 * c, 4 * c, 5 * c, 6 * c, 7 * c]
+        if config.window == 128:  # the small variant ends at the same 4 steps without it
+            widths.append(7 * c)
+        self.blocks = [
+            CriticBlock(i, o, 1 if n == 4 else 4) for n, (i, o) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+        ]
+        self.last = keras.layers.Conv1D(7 * c, 3, padding="same")
+        n_heads = 1 + len(self.blocks) if self.patches else 1
+        self.heads = [keras.layers.Conv1D(1, 1) if self.patches else keras.layers.Dense(1) for _ in range(n_heads)]
+
+    def call(self, latents):
+        """Scores of `latents` `[b, critic_window, channels]`: a list of `[b, patches]`."""
+        x = ops.leaky_relu(self.stem(latents), 0.2)
+        levels = []
+        for block in self.blocks:
+            x = block(x)
+            levels.append(x)
+        x = ops.leaky_relu(self.last(x), 0.2)
+        if not self.patches:
+            return [self.heads[0](ops.reshape(x, (-1, x.shape[1] * x.shape[2])))]
+        return [head(level)[..., 0] for head, level in zip(self.heads, [*levels, x], strict=True)]
+
+
+class CriticBlock(keras.layers.Layer):
+    """Two convolutions, the second strided, plus the average-pooled (and projected) input."""
+
+    def __init__(self, in_channels, out_channels, kernel, **kwargs):
+        super().__init__(**kwargs)
+        self.first = keras.layers.Conv1D(in_channels, kernel, padding="same")
+        self.second = keras.layers.Conv1D(out_channels, 4, 2, padding="same")
+        self.project = keras.layers.Conv1D(out_channels, 1, use_bias=False) if in_channels != out_channels else None
+
+    def call(self, x):
+        y = ops.leaky_relu(self.first(x), 0.2) * _HALF
+        y = ops.leaky_relu(self.second(y), 0.2) * _HALF
+        shortcut = ops.average_pool(x, 2, 2)
+        return y + (shortcut if self.project is None else self.project(shortcut))

@@ -1,0 +1,78 @@
+"""The networks of the GAN together with the scale of the latents they work on."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from musika_tf.config import GanConfig
+from musika_tf.gan.critic import Critic
+from musika_tf.gan.generator import Generator
+
+
+class Standardiser(tf.Module):
+    """Per-channel mean and deviation of the latents: the GAN sees them standardised, everyone else does not.
+
+    Starts as the identity, which is what the published model has.
+    """
+
+    def __init__(self, size):
+        super().__init__()
+        self.mean = tf.Variable(tf.zeros([size]), trainable=False)
+        self.deviation = tf.Variable(tf.ones([size]), trainable=False)
+
+    def fit(self, mean, deviation):
+        """Sets both, float `[size]`."""
+        self.mean.assign(mean)
+        self.deviation.assign(tf.maximum(deviation, 1e-3))
+
+    def standardise(self, latents):
+        return (latents - self.mean) / self.deviation
+
+    def restore(self, latents):
+        return latents * self.deviation + self.mean
+
+
+@dataclasses.dataclass
+class Gan:
+    """Generator, its moving average, critic and standardiser.
+
+    `n_conditioning` channels follow the coordinates in the generator and the latents in the critic.
+    """
+
+    config: GanConfig
+    latent_size: int
+    n_conditioning: int
+    generator: keras.Model
+    averaged: keras.Model
+    critic: keras.Model
+    standardiser: Standardiser
+
+    @classmethod
+    def create(cls, config, latent_size, n_conditioning=0, noise_scale=0.0):
+        """Builds the networks with fresh weights; the average starts as the generator."""
+        generator, averaged = (Generator(config, latent_size, noise_scale) for _ in range(2))
+        critic = Critic(config)
+        for network in (generator, averaged):
+            channels = config.coordinate_size + n_conditioning
+            network(tf.zeros([1, config.window, channels]), tf.zeros([1, sum(network.noise_steps)]))
+        critic(tf.zeros([1, config.critic_window, latent_size + n_conditioning]))
+        averaged.set_weights(generator.get_weights())
+        return cls(config, latent_size, n_conditioning, generator, averaged, critic, Standardiser(latent_size))
+
+    @property
+    def noise_size(self):
+        """Noise values per window."""
+        return sum(self.generator.noise_steps)
+
+    def generate(self, coordinates, noise=None):
+        """Latents of windows from the averaged generator, at their own scale.
+
+        Args:
+          coordinates: `[windows, window, coordinate_size + n_conditioning]`.
+          noise: `[windows, noise_size]` or None.
+
+        Returns:
+          `[windows, window, latent_size]`.
+        """
+        return self.standardiser.restore(self.averaged(coordinates, noise))

@@ -1,0 +1,47 @@
+"""R1 regularisation and the controller that switches it."""
+
+import tensorflow as tf
+
+
+class R1Controller(tf.Module):
+    """Turns R1 up while the critic is too certain.
+
+    The switch starts at -1 (fully on); each update reads the critic's certainty, clip(mean D(real) - mean D(fake),
+    0, 2) / 2: above 0.9 the switch falls by 1e-4, otherwise it rises by 1e-4; it stays in [-1, 0].
+
+    Args:
+      weight: weight of R1 when fully on.
+      active: False keeps the switch at -1.
+    """
+
+    def __init__(self, weight, active=True):
+        super().__init__()
+        self.full_weight, self.active = weight, active
+        self.switch = tf.Variable(-1.0, trainable=False)
+
+    @property
+    def weight(self):
+        """The weight of R1 now."""
+        return self.full_weight * -self.switch
+
+    def update(self, real_score, fake_score):
+        """Moves the switch by the critic's mean scores of this step."""
+        if self.active:
+            certainty = tf.clip_by_value(real_score - fake_score, 0.0, 2.0) / 2.0
+            change = tf.where(certainty > 0.9, -1e-4, 1e-4)
+            self.switch.assign(tf.clip_by_value(self.switch + change, -1.0, 0.0))
+
+
+def r1_penalty(score, real):
+    """Mean over the batch of ||grad_x D(x)||^2, in float32.
+
+    Args:
+      score: function of latents `[b, t, c]` to one score per item `[b]`.
+      real: real latents.
+    """
+    real = tf.cast(real, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        total = tf.reduce_sum(score(real))
+    gradient = tape.gradient(total, real)
+    return tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2)))

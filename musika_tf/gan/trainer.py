@@ -1,0 +1,104 @@
+"""The GAN's training step: hinge loss, lazy R1, one forward pass and one simultaneous update of both networks."""
+
+import tensorflow as tf
+
+from musika_tf.gan.coordinates import training_coordinates
+from musika_tf.gan.r1 import R1Controller, r1_penalty
+from musika_tf.layers import fold, unfold
+from musika_tf.training.ema import MovingAverage
+from musika_tf.training.optimisers import adam, minimise
+
+
+class GanTrainer(tf.Module):
+    """Owns the step, the optimisers, the R1 controller and the moving average.
+
+    Args:
+      gan: the Gan to train in place.
+      training: GanTraining.
+    """
+
+    def __init__(self, gan, training):
+        super().__init__()
+        self.gan, self.training, self.n_steps = gan, training, training.steps
+        self.networks = {"generator": gan.generator, "averaged": gan.averaged, "critic": gan.critic}
+        self.standardiser = gan.standardiser
+        self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.r1 = R1Controller(training.r1_weight, training.r1_control)
+        self.weights = gan.generator.trainable_variables
+        self.critic_weights = gan.critic.trainable_variables
+        args = training.learning_rate, training.steps, training.final_rate_share, (training.beta_1, training.beta_2)
+        self.optimiser = adam(*args, self.weights)
+        self.critic_optimiser = adam(*args, self.critic_weights)
+        self.average = MovingAverage(self.weights, training.ema_decay, gan.averaged.trainable_variables)
+        self._plain_step = tf.function(lambda x, c: self._step(x, c, with_r1=False), autograph=False)
+        self._r1_step = tf.function(lambda x, c: self._step(x, c, with_r1=True), autograph=False)
+
+    def step(self, batch):
+        """Trains once.
+
+        Args:
+          batch: real latents `[b, critic_window, latent_size]` at their own scale, and their conditioning
+            `[b, critic_window, n_conditioning]`, which the generated ones get too.
+
+        Returns:
+          Named scalars.
+        """
+        latents, conditioning = batch
+        with_r1 = int(self.step_count) % self.training.r1_every == 0
+        return (self._r1_step if with_r1 else self._plain_step)(latents, conditioning)
+
+    def _step(self, latents, conditioning, with_r1):
+        gan, training = self.gan, self.training
+        seeds = self._seeds(5)
+        real = gan.standardiser.standardise(latents)
+        with tf.GradientTape(persistent=True) as tape:
+            fake = self._generate(conditioning, seeds)
+            blur = self._instance_noise()
+            both = tf.concat([real, fake], axis=0)
+            both += blur * tf.random.stateless_normal(tf.shape(both), seeds[2])
+            scores = gan.critic(tf.concat([both, tf.concat([conditioning, conditioning], 0)], axis=-1))
+            real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
+            generator_loss = -_mean(fake_scores)
+            on_real, on_fake = [tf.nn.relu(1.0 - s) for s in real_scores], [tf.nn.relu(1.0 + s) for s in fake_scores]
+            hinge = (_mean(on_real) + _mean(on_fake)) / 2
+            critic_loss = hinge
+            if with_r1:
+                noisy = both[: tf.shape(real)[0]]
+                penalty = r1_penalty(lambda x: self._score(x, conditioning), tf.stop_gradient(noisy))
+                critic_loss += self.r1.weight * training.r1_every * penalty
+        minimise(self.optimiser, tape, generator_loss, self.weights)
+        minimise(self.critic_optimiser, tape, critic_loss, self.critic_weights)
+        real_score, fake_score = _mean(real_scores), _mean(fake_scores)
+        self.r1.update(real_score, fake_score)
+        self.average.update()
+        self.step_count.assign_add(1)
+        scalars = {"generator": generator_loss, "critic": hinge, "real": real_score, "fake": fake_score}
+        return {**scalars, "r1": penalty} if with_r1 else scalars
+
+    def _generate(self, conditioning, seeds):
+        """Two windows at a time, generated independently: `[b, critic_window, latent_size]`, standardised."""
+        config, batch = self.gan.config, tf.shape(conditioning)[0]
+        line = training_coordinates(config, batch, seeds[0])
+        windows = fold(tf.concat([line, conditioning], axis=-1), config.window)
+        noise = tf.random.stateless_normal([2 * batch, self.gan.noise_size], seeds[1])
+        return unfold(self.gan.generator(windows, noise), batch)
+
+    def _score(self, latents, conditioning):
+        """One score per item, the mean over patches and heads: `[b]`."""
+        scores = self.gan.critic(tf.concat([latents, conditioning], axis=-1))
+        return tf.add_n([tf.reduce_mean(s, axis=1) for s in scores]) / len(scores)
+
+    def _instance_noise(self):
+        """Deviation of the noise on the critic's input, falling to 0 over the first half."""
+        progress = tf.cast(self.step_count, tf.float32) / self.n_steps
+        return self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
+
+    def _seeds(self, n):
+        """Stateless seeds of this step, so that a resumed run draws what an unbroken one does."""
+        seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
+        return tf.unstack(tf.random.experimental.stateless_split(seed, n))
+
+
+def _mean(scores):
+    """Mean over heads of the mean over patches and batch."""
+    return tf.add_n([tf.reduce_mean(s) for s in scores]) / len(scores)

@@ -1,0 +1,135 @@
+"""Latents in, bundle out: the GAN's training with everything around it."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from musika_tf import bundle
+from musika_tf.autoencoder import phases
+from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.config import GanConfig, GanTraining, to_dict
+from musika_tf.errors import UserError
+from musika_tf.gan import data
+from musika_tf.gan.model import Gan
+from musika_tf.gan.trainer import GanTrainer
+from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.signal_path import SignalPath
+from musika_tf.training import loop, preview
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_SEEDS = (1, 2, 3)
+_PREVIEW_SECONDS = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What train_gan.py was asked to do."""
+
+    config: GanConfig
+    training: GanTraining
+    latents_dir: str
+    checkpoint_dir: str
+    save_every: int
+    signals: tuple[str, ...] = ()
+    init_from: str | None = None
+    bundle_dir: str | None = None
+    about: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def directory(self):
+        return Path(self.checkpoint_dir) / "gan"
+
+
+def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
+    """Trains the GAN, resuming where it was, and writes the bundle.
+
+    Returns:
+      True when training is complete, False when it was interrupted (and saved; the bundle is written all the same).
+
+    Raises:
+      UserError: no autoencoder or latents, latents of another model, or other sizes than the folder's.
+    """
+    tf.keras.utils.set_random_seed(job.training.seed)
+    pieces = data.load_pieces(job.latents_dir, job.signals, job.config.critic_window)
+    autoencoder, gan, conditioner = _networks(job)
+    if pieces.model_id != autoencoder.identity():
+        raise UserError(
+            f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
+            f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
+        )
+    if not job.init_from:
+        conditioner.fit(pieces.conditioning)
+        if job.training.standardise:
+            gan.standardiser.fit(*pieces.statistics())
+    pieces.conditioning = [conditioner.scale(c).numpy() for c in pieces.conditioning]
+    trainer = GanTrainer(gan, job.training)
+    _keep_config(job)
+    save_flags(job.directory)
+    logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
+
+    def batches(first):
+        return data.batches(pieces, job.config.critic_window, job.training.batch_size, job.training.seed, first)
+
+    write_preview = _previewer(autoencoder, gan, conditioner)
+    complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview)
+    steps = int(trainer.step_count)
+    target = job.bundle_dir or str(Path(job.checkpoint_dir) / "bundle")
+    bundle.save(target, autoencoder, gan, conditioner, **{"name": Path(target).name, **job.about, "steps": steps})
+    return complete
+
+
+def _networks(job):
+    """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
+    if job.init_from:
+        if (Path(job.init_from) / bundle.METADATA).is_file():
+            autoencoder, gan, conditioner, _ = bundle.load_networks(job.init_from)
+        else:
+            autoencoder, gan, conditioner, _ = bundle.load_networks(_bundle_of_checkpoint(job.init_from))
+        names = tuple(signal.name for signal in conditioner.signals)
+        if names != job.signals:
+            raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")
+        if gan.config != job.config:
+            raise UserError(f"--init_from={job.init_from}: a GAN of another size; use its flagfile")
+        return autoencoder, gan, conditioner
+    autoencoder = phases.load(job.checkpoint_dir)
+    conditioner = Conditioner(job.signals, autoencoder.config.latents_per_second)
+    latent_size = 2 * autoencoder.config.latent_size
+    gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init)
+    return autoencoder, gan, conditioner
+
+
+def _bundle_of_checkpoint(checkpoint_dir):
+    path = Path(checkpoint_dir) / "bundle"
+    if not path.is_dir():
+        raise UserError(f"--init_from={checkpoint_dir}: neither a bundle nor a folder of checkpoints with one")
+    return path
+
+
+def _keep_config(job):
+    """Stores sizes and signals beside the checkpoints, and refuses other ones."""
+    path = job.directory / "gan.json"
+    described = {**to_dict(job.config), "signals": list(job.signals)}
+    if path.is_file() and json.loads(path.read_text()) != described:
+        raise UserError(f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(described, indent=1))
+
+
+def _previewer(autoencoder, gan, conditioner):
+    """A function (directory, step) that writes the beginnings of the same pieces every time."""
+    line, config = Line(SignalPath(autoencoder), gan, conditioner), autoencoder.config
+    n_latents = int(_PREVIEW_SECONDS * config.latents_per_second)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
+    def render(seed):
+        return line.render(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
+
+    def write(directory, step):
+        preview.write(directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate)
+
+    return write

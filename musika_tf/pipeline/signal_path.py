@@ -1,0 +1,147 @@
+"""Waveform -> latents -> waveform, of any length in constant memory: what the bundle's functions are made of.
+
+The line of latents is cut into chunks that both levels decode at once. Frames overlap from chunk to chunk, so
+a chunk of m latents yields 4096 m + 768 samples, of which the first 768 are still to be added to the chunk before::
+
+    chunk 0   |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
+    chunk 1                           |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
+                                      |<------- 768 ------>| added
+"""
+
+import tensorflow as tf
+
+from musika_tf.audio import spectrogram
+from musika_tf.randomness import Stream, normal_rows
+
+CHUNK_LATENTS = 128  # 12 s: large enough for the matrix products, small enough for the cache and for memory
+
+
+class SignalPath:
+    """Encodes and decodes stereo with one Autoencoder; left and right are two items of one batch.
+
+    Args:
+      autoencoder: an Autoencoder.
+    """
+
+    def __init__(self, autoencoder):
+        self.autoencoder, self.config = autoencoder, autoencoder.config
+
+    @property
+    def overlap(self):
+        """Samples that neighbouring chunks share."""
+        return 2 * self.config.edge_samples
+
+    def encode(self, waveform):
+        """float32 `[samples, 2]` -> latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`."""
+        config = self.config
+        extended = spectrogram.extend(tf.transpose(waveform), config)  # [2, samples]
+        n_latents = (tf.shape(extended)[1] - self.overlap) // config.samples_per_latent
+
+        def chunk(first, count):
+            start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
+            magnitude = spectrogram.log_magnitude(extended[:, start : start + samples], config)
+            sides = self.autoencoder.encode2(self.autoencoder.encode1(magnitude))  # [2, count, latent_size]
+            return tf.concat([sides[0], sides[1]], axis=-1)
+
+        return self._by_chunks(chunk, n_latents, [None, 2 * config.latent_size])
+
+    def decode(self, latents, seed, noise):
+        """Decodes a piece that begins and ends with these latents.
+
+        Args:
+          latents: float32 `[n, 2 * latent_size]`.
+          seed: int64 scalar, of the decoders' noise.
+          noise: float32 scalar, 1 as trained, 0 for none.
+
+        Returns:
+          float32 `[n * samples_per_latent, 2]`; the edges are divided by the window sum that is really there.
+        """
+        n_latents = tf.shape(latents)[0]
+        missing = -n_latents % self.config.window_latents
+        padded = tf.concat([latents, tf.repeat(latents[-1:], missing, axis=0)], axis=0)
+        n_frames = n_latents * self.config.frames_per_latent
+
+        def piece(first, count):
+            frames = self.frames(padded[first : first + count], first, seed, noise)
+            return frames[:, : n_frames - first * self.config.frames_per_latent]  # without the padding's
+
+        whole = self.overlap_add(piece, n_latents + missing)
+        return tf.transpose(self._trim(tf.transpose(whole)))
+
+    def frames(self, latents, first_latent, seed, noise):
+        """Time-domain frames of whole decoder windows.
+
+        Args:
+          latents: `[m, 2 * latent_size]`, m a multiple of `window_latents`.
+          first_latent: absolute index of the first, a multiple of `window_latents`; places the noise.
+          seed: int64 scalar.
+          noise: float32 scalar.
+
+        Returns:
+          float32 `[2, 16 m, fft_length]`.
+        """
+        config, autoencoder = self.config, self.autoencoder
+        n_windows = tf.shape(latents)[0] // config.window_latents
+        first_window = tf.cast(first_latent, tf.int64) // config.window_latents
+
+        def draw(stream, size):
+            rows = normal_rows(seed, stream, first_window, n_windows, size)
+            return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
+
+        size1, size2 = autoencoder.decoder_noise_sizes()
+        sides = tf.stack(tf.split(latents, 2, axis=-1))  # [2, m, latent_size]
+        level1 = autoencoder.decode2(sides, draw(Stream.DECODER2_NOISE, size2))
+        magnitude, phase = autoencoder.decode1(level1, draw(Stream.DECODER1_NOISE, size1))
+        return spectrogram.synthesis_frames(magnitude, phase, config)
+
+    def overlap_add(self, frames, n_latents, longest=lambda done: CHUNK_LATENTS):
+        """Overlap-adds the frames of consecutive chunks.
+
+        Args:
+          frames: function (first, count) of two int32 scalars to `[2, n, fft_length]`.
+          n_latents: int32 scalar; chunks cover it.
+          longest: function (latents done) -> most latents of the next chunk.
+
+        Returns:
+          float32 `[all samples + overlap, 2]`, edges not normalised.
+        """
+
+        def body(i, first, output, tail):
+            count = tf.minimum(longest(first), n_latents - first)
+            samples = spectrogram.overlap_add(frames(first, count), self.config)
+            n_new = tf.shape(samples)[1] - self.overlap
+            samples += tf.pad(tail, [[0, 0], [0, n_new]])
+            tail = tf.ensure_shape(samples[:, n_new:], [2, self.overlap])
+            return i + 1, first + count, output.write(i, tf.transpose(samples[:, :n_new])), tail
+
+        output = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, 2])
+        state = 0, 0, output, tf.zeros([2, self.overlap])
+        _, _, output, tail = tf.while_loop(
+            lambda i, first, *_: first < n_latents, body, state, parallel_iterations=1
+        )
+        return tf.concat([output.concat(), tf.transpose(tail)], axis=0)
+
+    def _by_chunks(self, function, n, element_shape):
+        """Concatenates `function(first, count)` over chunks of `n`."""
+
+        def body(i, first, output):
+            count = tf.minimum(CHUNK_LATENTS, n - first)
+            return i + 1, first + count, output.write(i, function(first, count))
+
+        output = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=element_shape)
+        _, _, output = tf.while_loop(lambda i, first, _: first < n, body, (0, 0, output), parallel_iterations=1)
+        return output.concat()
+
+    def _trim(self, waveform):
+        """Cuts the outer edges of `[2, samples]`, dividing what is left of them by the window sum there."""
+        present = spectrogram.edge_sums(self.config)
+        head, tail = waveform[:, : self.overlap] / present, waveform[:, -self.overlap :] / present[::-1]
+        edge = self.config.edge_samples
+        middle = waveform[:, self.overlap : -self.overlap]
+        return tf.concat([head[:, edge:], middle, tail[:, :-edge]], axis=1)
+
+
+def encoder(autoencoder):
+    """`SignalPath.encode` as a function compiled once for waveforms of every length."""
+    signature = [tf.TensorSpec([None, 2], tf.float32)]
+    return tf.function(SignalPath(autoencoder).encode, input_signature=signature, autograph=False)

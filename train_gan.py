@@ -1,0 +1,35 @@
+"""Trains the latent GAN and writes the bundle: python train_gan.py --latents_dir=latents --checkpoint_dir=..."""
+
+from absl import flags
+
+from musika_tf import cli
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
+
+
+def main(_):
+    cli.limit_threads()
+    latents_dir, checkpoint_dir = cli.require("latents_dir"), cli.require("checkpoint_dir")
+    from musika_tf.conditioning import signals
+    from musika_tf.config import GanConfig, GanTraining
+    from musika_tf.pipeline import gan_training
+
+    about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on, "flags": cli.effective_flags()}
+    job = gan_training.Job(
+        config=cli.config(GanConfig),
+        training=cli.config(GanTraining),
+        latents_dir=latents_dir,
+        checkpoint_dir=checkpoint_dir,
+        save_every=FLAGS.save_every,
+        signals=tuple(signal.name for signal in signals.parse(FLAGS.conditioning)),
+        init_from=FLAGS.init_from,
+        bundle_dir=FLAGS.bundle_dir,
+        about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
+    )
+    if not gan_training.train(job, save_flags=cli.save_flags):
+        print(f"stopped and saved; the same command resumes in {job.directory}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
