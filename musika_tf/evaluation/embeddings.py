@@ -1,0 +1,217 @@
+"""MusiCNN (Pons & Serra 2019, trained on MagnaTagATune): 200 features and 50 tags per three seconds of audio.
+
+The weights come from the `musicnn` wheel, whose own code wants TensorFlow 1 and is never imported; this is
+the network written anew:
+
+    [187 frames, 96 mel bands] -> batch norm
+      timbral:  7 frames x 38 and x 67 bands, 204 filters each    }  relu, batch norm, maximum over frequency,
+      temporal: 128, 64, 32 frames x 1 band, 51 filters each      }  561 channels in all
+    -> three convolutions over time (7 frames, 64 filters), the second and third with a residual connection
+    -> all four stages side by side (753 channels), maximum and mean over time (1506)
+    -> batch norm -> dense 200, relu, batch norm: the features -> dense 50, sigmoid: the tags
+
+Sources: arXiv:1909.06654 and arXiv:1711.02520; the sizes are those of the checkpoint. Batch norm comes after
+the activation. Frechet distances of two different embeddings can never be compared.
+"""
+
+import importlib.util
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf.errors import UserError
+
+SAMPLE_RATE = 16_000
+HOP_LENGTH = 256
+FFT_LENGTH = 512
+N_MELS = 96
+PATCH_FRAMES = 187  # three seconds, the length that the network was trained on
+PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP_LENGTH + FFT_LENGTH
+
+# fmt: off
+TAGS = (
+    "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano",
+    "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing", "vocals",
+    "no vocals", "harpsichord", "loud", "quiet", "flute", "woman", "male vocal", "no vocal", "pop", "soft",
+    "sitar", "solo", "man", "classic", "choir", "voice", "new age", "dance", "male voice", "female vocal",
+    "beats", "harp", "cello", "no voice", "weird", "country", "metal", "female voice", "choral",
+)
+# fmt: on
+
+_BATCH_PATCHES = 16
+_EPSILON = 1e-3  # of every batch norm
+# Which checkpoint variables make which layer: TensorFlow 1 numbered them in order of construction.
+_CONVOLUTIONS = ("", "_1", "_2", "_3", "_4", "_5", "_6", "_7")
+_NORMS = ("", "_1", "_2", "_3", "_4", "_5", "_6", "_7", "_8", "_9", "_10")
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What MusiCNN hears: `features` float32 `[patches, 200]`, `tags` float32 `[patches, 50]` in 0..1."""
+
+    features: np.ndarray
+    tags: np.ndarray
+
+
+class MusiCNN:
+    """The network; call it with a waveform. Get one by `MusiCNN.load()`."""
+
+    tags = TAGS
+
+    def __init__(self, variables):
+        """Args: variables: dict of checkpoint name -> array."""
+        self._convolutions = [_layer(variables, f"conv2d{n}") for n in _CONVOLUTIONS]
+        self._norms = [_affine(variables, f"batch_normalization{n}") for n in _NORMS]
+        self._dense = [_layer(variables, name) for name in ("dense", "dense_1")]
+        self._run = tf.function(self.network, input_signature=[tf.TensorSpec([None, PATCH_FRAMES, N_MELS])])
+
+    @classmethod
+    def load(cls):
+        """Reads the weights of the installed `musicnn` wheel.
+
+        Raises:
+          UserError: the wheel is not installed, or has no such weights.
+        """
+        return cls(_read_checkpoint(_package_folder() / "MTT_musicnn"))
+
+    def __call__(self, waveform, sample_rate=44_100, hop_seconds=1.0):
+        """Embeds a waveform, patch by patch, in bounded memory.
+
+        Args:
+          waveform: float32 `[samples, 2]` or `[samples]`; two channels are averaged.
+          sample_rate: of the waveform; anything but 16 kHz is resampled by soxr.
+          hop_seconds: from one three-second patch to the next, rounded to frames of 16 ms.
+
+        Returns:
+          `Embedding` with 1 + (frames - 187) // hop patches; what remains at the end is not heard.
+
+        Raises:
+          ValueError: less than three seconds, or a value that is not finite.
+        """
+        mono = _mono_16k(waveform, sample_rate)
+        hop_frames = max(1, round(hop_seconds * SAMPLE_RATE / HOP_LENGTH))
+        batches = [self._run(batch) for batch in _patches(mono, hop_frames)]
+        return Embedding(*(np.concatenate(outputs) for outputs in zip(*batches, strict=True)))
+
+    def network(self, patches):
+        """float32 `[b, 187, 96]` -> features `[b, 200]`, tags `[b, 50]`."""
+        front = self._front(patches)
+        pooled = self._pool(self._middle(front))
+        hidden = tf.nn.relu(self._dot(0, self._norm(9, pooled)))
+        features = self._norm(10, hidden)
+        return features, tf.sigmoid(self._dot(1, features))
+
+    def _front(self, patches):
+        """`[b, 187, 96]` -> `[b, 187, 561]`."""
+        image = self._norm(0, patches[..., None])
+        padded = tf.pad(image, [[0, 0], [3, 3], [0, 0], [0, 0]])  # SAME in time, VALID in frequency
+        timbral = [self._convolve(i, padded, "VALID") for i in (0, 1)]
+        temporal = [self._convolve(i, image, "SAME") for i in (2, 3, 4)]
+        return tf.concat([tf.reduce_max(x, axis=2) for x in timbral + temporal], axis=-1)
+
+    def _middle(self, front):
+        """`[b, 187, 561]` -> `[b, 187, 753]`."""
+        first = self._convolve_time(5, front)
+        second = first + self._convolve_time(6, first)
+        third = second + self._convolve_time(7, second)
+        return tf.concat([front, first, second, third], axis=-1)
+
+    def _pool(self, x):
+        """`[b, 187, 753]` -> `[b, 1506]`: maximum and mean of each channel next to each other."""
+        pooled = tf.stack([tf.reduce_max(x, axis=1), tf.reduce_mean(x, axis=1)], axis=-1)
+        return tf.reshape(pooled, [-1, 2 * x.shape[-1]])
+
+    def _convolve(self, i, image, padding):
+        """Convolution i, relu and its batch norm: `[b, t, f, 1]` -> `[b, t, f', filters]`."""
+        kernel, bias = self._convolutions[i]
+        return self._norm(i + 1, tf.nn.relu(tf.nn.conv2d(image, kernel, 1, padding) + bias))
+
+    def _convolve_time(self, i, x):
+        """The same for `[b, t, c]` -> `[b, t, 64]`; the kernel `[7, c, 1, 64]` spans all channels."""
+        kernel, bias = self._convolutions[i]
+        return self._norm(i + 1, tf.nn.relu(tf.nn.conv1d(x, kernel[:, :, 0], 1, "SAME") + bias))
+
+    def _norm(self, i, x):
+        scale, shift = self._norms[i]
+        return x * scale + shift
+
+    def _dot(self, i, x):
+        kernel, bias = self._dense[i]
+        return x @ kernel + bias
+
+
+def _layer(variables, name):
+    return tf.constant(variables[f"{name}/kernel"]), tf.constant(variables[f"{name}/bias"])
+
+
+def _affine(variables, name):
+    """A trained batch norm as (scale, shift)."""
+    mean, variance, gamma, beta = (
+        variables[f"{name}/{part}"] for part in ("moving_mean", "moving_variance", "gamma", "beta")
+    )
+    scale = gamma / np.sqrt(variance + _EPSILON)
+    return tf.constant(scale), tf.constant(beta - mean * scale)
+
+
+def _package_folder():
+    spec = importlib.util.find_spec("musicnn")  # finds a top-level package without running it
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("MusiCNN's weights are missing: pip install --no-deps musicnn")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _read_checkpoint(folder):
+    """The variables of a TensorFlow 1 checkpoint whose files have no name but their endings, as a dict."""
+    parts = (".index", ".data-00000-of-00001")
+    if not all((folder / part).is_file() for part in parts):
+        raise UserError(f"{folder} has no weights: pip install --force-reinstall --no-deps musicnn")
+    with tempfile.TemporaryDirectory() as temporary:
+        prefix = Path(temporary) / "weights"  # the reader wants a prefix that is not empty
+        for part in parts:
+            Path(f"{prefix}{part}").symlink_to(folder / part)
+        reader = tf.train.load_checkpoint(str(prefix))
+        names = [name for name in reader.get_variable_to_shape_map() if "Adam" not in name]
+        return {name: reader.get_tensor(name) for name in names}
+
+
+def _mono_16k(waveform, sample_rate):
+    """`[samples, channels]` or `[samples]` -> `[samples']` at 16 kHz, with half a window mirrored at both ends."""
+    import soxr
+
+    waveform = np.asarray(waveform, np.float32)
+    if not np.isfinite(waveform).all():
+        raise ValueError("the waveform has values that are not finite")
+    mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
+    if sample_rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
+    if len(mono) < PATCH_SAMPLES - FFT_LENGTH:
+        raise ValueError(f"MusiCNN needs three seconds of audio, got {len(mono) / SAMPLE_RATE:.2f} s")
+    return np.pad(mono, FFT_LENGTH // 2, mode="reflect")
+
+
+def _patches(mono, hop_frames):
+    """Yields batches `[b, 187, 96]` of log-mel patches."""
+    n_frames = 1 + (len(mono) - FFT_LENGTH) // HOP_LENGTH
+    n_patches = 1 + (n_frames - PATCH_FRAMES) // hop_frames
+    for start in range(0, n_patches, _BATCH_PATCHES):
+        count = min(_BATCH_PATCHES, n_patches - start)
+        first = start * hop_frames * HOP_LENGTH
+        span = mono[first : first + (count - 1) * hop_frames * HOP_LENGTH + PATCH_SAMPLES]
+        mel = _log_mel(span)
+        yield np.stack([mel[i * hop_frames : i * hop_frames + PATCH_FRAMES] for i in range(count)])
+
+
+def _log_mel(mono):
+    """`[samples]` at 16 kHz -> float32 `[frames, 96]`.
+
+    Not rounded to float16 as the original does, where it overflows on loud tones.
+    """
+    import librosa
+
+    mel = librosa.feature.melspectrogram(
+        y=mono, sr=SAMPLE_RATE, n_fft=FFT_LENGTH, hop_length=HOP_LENGTH, n_mels=N_MELS, center=False
+    )
+    return np.log10(10_000 * mel.T + 1).astype(np.float32)

@@ -1,0 +1,224 @@
+"""Measures folders of audio and reconstructions, and prints what it found as tables."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf.audio import files
+from musika_tf.errors import UserError
+from musika_tf.evaluation import baselines, structure
+from musika_tf.evaluation.frechet import frechet_distance
+
+DANCE_TAGS = frozenset({"techno", "electronic", "beat", "beats", "dance", "drums"})
+SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackFigures:
+    """One file, measured. Units and definitions are those of `structure`.
+
+    Attributes:
+      name: file name.
+      seconds: length.
+      first_tag: MusiCNN's strongest tag, activations averaged over the patches.
+      pulse: pulse strength, at the tempo in `name.json` ("bpm") where there is one.
+      stereo: correlation of left and right.
+      loudness: dB of full scale.
+      silence: longest silence in seconds.
+      peak: largest absolute sample.
+    """
+
+    name: str
+    seconds: float
+    first_tag: str
+    pulse: float
+    stereo: float
+    loudness: float
+    silence: float
+    peak: float
+
+
+def compare_folders(generated, reference, network):
+    """Measures generated files, and their Frechet distance to reference files.
+
+    Args:
+      generated: paths of audio files.
+      reference: paths of audio files; may be empty.
+      network: `embeddings.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
+
+    Returns:
+      Dict of plain values: `generated` and `reference` (a list of `TrackFigures` as dicts each), `dance_first`
+      (how many generated files have one of `DANCE_TAGS` first), `frechet_distance` (None without reference).
+
+    Raises:
+      UserError: a file that is too short.
+    """
+    figures, features = _measure_tracks(generated, network)
+    reference_figures, reference_features = _measure_tracks(reference, network)
+    return {
+        "frechet_distance": frechet_distance(features, reference_features) if reference else None,
+        "dance_first": sum(track.first_tag in DANCE_TAGS for track in figures),
+        "generated": [dataclasses.asdict(track) for track in figures],
+        "reference": [dataclasses.asdict(track) for track in reference_figures],
+    }
+
+
+def _measure_tracks(paths, network):
+    """List of `TrackFigures` and all features `[patches, 200]`."""
+    figures, features = [], []
+    for path in paths:
+        waveform = _read(path)
+        embedding = network(waveform)
+        figures.append(measure_track(path, waveform, network.tags[int(embedding.tags.mean(axis=0).argmax())]))
+        features.append(embedding.features)
+    return figures, np.concatenate(features) if features else None
+
+
+def measure_track(path, waveform, first_tag):
+    """`TrackFigures` of one waveform float32 `[samples, 2]`; `path` is where its tempo may lie beside."""
+    return TrackFigures(
+        name=Path(path).name,
+        seconds=len(waveform) / files.SAMPLE_RATE,
+        first_tag=first_tag,
+        pulse=structure.pulse_strength(waveform, true_bpm(path)),
+        stereo=structure.stereo_correlation(waveform),
+        loudness=structure.loudness(waveform),
+        silence=structure.longest_silence_seconds(waveform),
+        peak=structure.peak(waveform),
+    )
+
+
+def true_bpm(path):
+    """The tempo that `tools/render_corpus.py` stored beside a track, or None."""
+    sidecar = Path(path).with_suffix(".json")
+    if not sidecar.is_file():
+        return None
+    try:
+        facts = json.loads(sidecar.read_text())
+    except ValueError as error:
+        raise UserError(f"{sidecar}: not JSON ({error}); correct it or take it away") from None
+    return facts.get("bpm") if isinstance(facts, dict) else None
+
+
+def _read(path):
+    waveform = files.read(path)
+    seconds = len(waveform) / files.SAMPLE_RATE
+    if seconds < SHORTEST_SECONDS:
+        raise UserError(f"{path}: {seconds:.1f} s is too short to measure, {SHORTEST_SECONDS} s are needed")
+    return waveform
+
+
+def evaluate_autoencoder(paths, reconstruct, network):
+    """Compares ways to reconstruct held-out tracks.
+
+    Args:
+      paths: audio files that no model has seen.
+      reconstruct: dict of name -> function from waveform float32 `[samples, 2]` to one at least as long.
+      network: as in `compare_folders`.
+
+    Returns:
+      List of dicts, first that of the originals: `name`; `frechet_distance` to the originals; means over tracks
+      of `magnitude_db` (mean abs difference of log magnitudes in dB), `seam_ratio`, `stereo`, `pulse`.
+
+    Raises:
+      UserError: a track that is too short.
+    """
+    systems = {"original": lambda waveform: waveform, **reconstruct}
+    rows, features = {name: [] for name in systems}, {name: [] for name in systems}
+    for path in paths:
+        original = _read(path)
+        bpm, magnitude = true_bpm(path), baselines.log_magnitude(original)
+        for name, function in systems.items():
+            waveform = np.asarray(function(original), np.float32)[: len(original)]
+            rows[name].append(_reconstruction_figures(waveform, magnitude, bpm))
+            features[name].append(network(waveform).features)
+    originals = np.concatenate(features["original"])
+    return [
+        {"name": name, "frechet_distance": frechet_distance(originals, np.concatenate(features[name]))}
+        | {key: float(np.mean([row[key] for row in rows[name]])) for key in rows[name][0]}
+        for name in systems
+    ]
+
+
+def _reconstruction_figures(waveform, original_magnitude, bpm):
+    magnitude = baselines.log_magnitude(waveform)
+    return {
+        "magnitude_db": float(np.mean(np.abs(magnitude - original_magnitude))) * baselines.DECIBELS,
+        "seam_ratio": structure.seam_ratio(magnitude),
+        "stereo": structure.stereo_correlation(waveform),
+        "pulse": structure.pulse_strength(waveform, bpm),
+    }
+
+
+def baseline_systems():
+    """What an autoencoder has to beat, as `reconstruct` of `evaluate_autoencoder`."""
+    return {
+        "random phase": baselines.random_phase,
+        "Griffin-Lim": lambda waveform: baselines.griffin_lim(baselines.log_magnitude(waveform), len(waveform)),
+        "MP3 32 kbit/s": lambda waveform: baselines.mp3(waveform, 32),
+        "MP3 64 kbit/s": lambda waveform: baselines.mp3(waveform, 64),
+    }
+
+
+def bundle_systems(bundle, seed=0, noise=1.0):
+    """The reconstructions of a loaded bundle, as `reconstruct` of `evaluate_autoencoder`.
+
+    Args:
+      bundle: what `tf.saved_model.load` gives, with `encode`, `decode`, `level1` and `level1_magnitude`.
+      seed: of the decoders' noise.
+      noise: its scale; 1 as trained.
+
+    Raises:
+      UserError: the bundle lacks one of the functions.
+    """
+    import tensorflow as tf
+
+    missing = [name for name in ("encode", "decode", "level1", "level1_magnitude") if not hasattr(bundle, name)]
+    if missing:
+        raise UserError(f"--autoencoder_bundle has no function {', '.join(missing)}: export it with this version")
+    seed, noise = tf.constant(seed, tf.int64), tf.constant(noise, tf.float32)
+    return {
+        "Griffin-Lim, level 1": lambda waveform: baselines.griffin_lim(
+            bundle.level1_magnitude(waveform).numpy(), len(waveform)
+        ),
+        "level 1": lambda waveform: bundle.level1(waveform, seed, noise).numpy(),
+        "whole autoencoder": lambda waveform: bundle.decode(bundle.encode(waveform), seed, noise).numpy(),
+    }
+
+
+def folders_text(result):
+    """`compare_folders`' result as text: a line per generated file, then one per folder."""
+    summary = [_folder_summary(kind, result[kind]) for kind in ("generated", "reference") if result[kind]]
+    distance = result["frechet_distance"]
+    lines = [
+        table(result["generated"]),
+        table(summary),
+        f"one of {', '.join(sorted(DANCE_TAGS))} first: {result['dance_first']} of {len(result['generated'])}",
+        f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
+    ]
+    return "\n\n".join(lines)
+
+
+def _folder_summary(kind, tracks):
+    mean = {f"mean {key}": float(np.mean([t[key] for t in tracks])) for key in ("pulse", "stereo", "loudness")}
+    worst = {f"max {key}": max(t[key] for t in tracks) for key in ("silence", "peak")}
+    return {"folder": kind, "files": len(tracks), "minutes": sum(t["seconds"] for t in tracks) / 60} | mean | worst
+
+
+def table(rows):
+    """Dicts with equal keys as text in columns, numbers with up to four digits."""
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(_line(line, widths) for line in cells)
+
+
+def _line(cells, widths):
+    """The first cell to the left, the others to the right."""
+    padded = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return "  ".join([cells[0].ljust(widths[0]), *padded])
+
+
+def _cell(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

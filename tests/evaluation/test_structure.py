@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from musika_tf.evaluation import structure
+from musika_tf.evaluation.baselines import log_magnitude
+
+RATE = 44_100
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+# position_share
+
+
+def test_position_share_of_noise_is_zero_on_average():
+    shares = [structure.position_share(noise(3, 16 * 4, 8, seed=s), window=16) for s in range(40)]
+    # Uncorrected it would be 1/12; standard error about 0.002.
+    assert abs(np.mean(shares)) < 0.008
+    per_piece = [structure.position_share(noise(3, 16 * 4, 8, seed=s), 16, per_piece=True) for s in range(40)]
+    assert abs(np.mean(per_piece)) < 0.015
+
+
+def test_position_share_of_a_repeated_template_is_one():
+    template = np.tile(noise(16, 8), (5, 1))
+    pieces = np.stack([template, template + 3.0])  # a piece's own mean is no variance over time
+    assert structure.position_share(pieces, 16) == pytest.approx(1)
+    assert structure.position_share(pieces, 16, per_piece=True) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_position_share_of_a_known_mixture(share):
+    template = noise(128, 128)
+    template = (template - template.mean(0)) / template.std(0)
+    pieces = np.sqrt(share) * np.tile(template, (4, 6, 1)) + np.sqrt(1 - share) * noise(4, 6 * 128, 128, seed=1)
+    assert structure.position_share(pieces) == pytest.approx(share, abs=0.005)
+
+
+def test_position_share_is_not_fooled_by_slow_latents():
+    drift = np.cumsum(noise(200, 16 * 6, 4), axis=1)  # neighbours depend on each other, windows drift
+    assert abs(structure.position_share(drift, 16)) < 0.01
+
+
+def test_position_share_per_piece_sees_templates_that_pieces_do_not_share():
+    own = np.tile(noise(200, 16, 4), (1, 6, 1))
+    assert structure.position_share(own, 16, per_piece=True) == pytest.approx(1)
+    assert structure.position_share(own, 16) < 0.02
+
+
+def test_position_share_takes_pieces_of_any_lengths_and_drops_the_rest():
+    template = noise(16, 2)
+    pieces = [np.tile(template, (3, 1)), np.concatenate([np.tile(template, (2, 1)), 9 * noise(7, 2)]), noise(9, 2)]
+    assert structure.position_share(pieces, 16) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("latents", "message"),
+    [
+        ([], "two windows"),
+        (np.zeros((1, 31, 2)), "two windows"),
+        (np.ones((2, 64, 2)), "do not vary"),
+        (np.full((2, 64, 2), np.nan), "not finite"),
+    ],
+)
+def test_position_share_rejects(latents, message):
+    with pytest.raises(ValueError, match=message):
+        structure.position_share(latents, 16)
+
+
+# pulse_strength
+
+
+def clicks(bpm, seconds=30):
+    waveform = np.zeros((seconds * RATE, 2), np.float32)
+    waveform[(np.arange(0, seconds, 60 / bpm) * RATE).astype(int)] = 1
+    return waveform
+
+
+@pytest.mark.parametrize("bpm", [93.7, 132, 160.3])
+def test_pulse_of_clicks_is_one_at_the_beat_and_absent_elsewhere(bpm):
+    assert structure.pulse_strength(clicks(bpm), bpm) > 0.95
+    assert structure.pulse_strength(clicks(bpm)) > 0.95
+    assert structure.pulse_strength(clicks(bpm), bpm * 1.15) < 0.05
+    assert structure.pulse_strength(clicks(bpm), bpm / 1.15) < 0.05
+
+
+def test_pulse_of_noise_and_silence_is_zero():
+    white = (0.1 * noise(60 * RATE, 2)).astype(np.float32)
+    assert abs(structure.pulse_strength(white, 130)) < 0.06
+    assert structure.pulse_strength(white) < 0.1
+    assert structure.pulse_strength(np.zeros((6 * RATE, 2), np.float32)) == 0
+
+
+def test_pulse_does_not_depend_on_level_and_falls_with_random_onsets():
+    steady = clicks(120)
+    assert structure.pulse_strength(0.1 * steady, 120) == pytest.approx(structure.pulse_strength(steady, 120), abs=0.05)
+    random = np.zeros_like(steady)
+    random[np.random.default_rng(0).integers(0, len(random), 60)] = 1
+    assert structure.pulse_strength(random, 120) < 0.2
+
+
+def test_pulse_rejects_less_than_four_beats():
+    with pytest.raises(ValueError, match="four beats"):
+        structure.pulse_strength(clicks(120, seconds=3))
+
+
+# stereo, seams, level
+
+
+def test_stereo_correlation():
+    a, b = noise(2, RATE)
+    assert structure.stereo_correlation(np.stack([a, 2 * a + 1], 1)) == pytest.approx(1)
+    assert structure.stereo_correlation(np.stack([a, -a], 1)) == pytest.approx(-1)
+    # a and 0.6 a + 0.8 b correlate by 0.6
+    assert structure.stereo_correlation(np.stack([a, 0.6 * a + 0.8 * b], 1)) == pytest.approx(0.6, abs=0.02)
+    assert structure.stereo_correlation(np.stack([a, 0 * a], 1)) == 0
+
+
+def test_seam_ratio_by_hand():
+    # Every step changes by 0.1, every step into a frame 64 k by 0.3, in all bins.
+    steps = np.where(np.arange(256) % 64 == 0, 0.3, 0.1)
+    signs = np.where(np.arange(256) % 2, 1, -1)
+    magnitude = np.cumsum(steps * signs)[None, :, None] * np.ones((2, 1, 5))
+    assert structure.seam_ratio(magnitude) == pytest.approx(3)
+    assert structure.seam_ratio(magnitude[:, 5:]) == pytest.approx(1, abs=0.05)
+
+
+def test_seam_ratio_hears_a_level_that_jumps_at_the_seam():
+    waveform = 0.1 * noise(4096 * 16, 2).astype(np.float32)
+    assert structure.seam_ratio(waveform) == pytest.approx(1, abs=0.1)
+    seamy = waveform * np.where(np.arange(len(waveform)) // (64 * 256) % 2, 1, 0.01)[:, None].astype(np.float32)
+    assert structure.seam_ratio(seamy) > 1.2
+    assert structure.seam_ratio(log_magnitude(seamy)) == structure.seam_ratio(seamy)
+
+
+def test_seam_ratio_rejects_what_has_no_seam():
+    with pytest.raises(ValueError, match="64 frames"):
+        structure.seam_ratio(np.zeros((2, 64, 5)))
+
+
+def test_level_and_silence_by_hand():
+    waveform = np.zeros((RATE, 2), np.float32)
+    waveform[: RATE // 2] = [0.5, -0.5]
+    waveform[100] = [0, 1.5]
+    assert structure.peak(waveform) == 1.5
+    assert structure.loudness(waveform[101 : RATE // 2]) == pytest.approx(-6.0206, abs=1e-4)
+    assert structure.loudness(0 * waveform) == -120
+    assert structure.longest_silence_seconds(waveform) == 0.5
+    assert structure.longest_silence_seconds(waveform, threshold_db=0) == pytest.approx((RATE - 101) / RATE)
+    waveform[3 * RATE // 4, 1] = 0.0011  # one sample above -60 dB in one channel
+    assert structure.longest_silence_seconds(waveform) == 0.25
+    assert structure.longest_silence_seconds(0 * waveform) == 1
