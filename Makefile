@@ -1,0 +1,82 @@
+# make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
+# make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
+# make test-latest  runs them on the newest TensorFlow, which has no tensorflow-io
+# make lint         checks the style
+# make clean        removes what these made, but not the music
+#
+# An environment is made with the first suitable Python found; make PYTHON=python3.11 music names one.
+
+VENV = .venv
+LATEST = .venv-latest
+PYTHON =
+ARGS = -m 'not slow'
+
+# Names may be shims of pyenv that fail because their version isn't selected, so the installations follow.
+PYENV = $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+PYTHONS = $(or $(PYTHON),python3.12 python3.11 python3.10 python3 \
+	$(wildcard $(PYENV)/3.12.*/bin/python3 $(PYENV)/3.11.*/bin/python3 $(PYENV)/3.10.*/bin/python3))
+NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python3) $(PYTHONS))
+
+.PHONY: music test test-latest lint clean
+
+music: $(VENV)/installed
+	$(VENV)/bin/python generate.py --length 3m57s --out music.wav
+
+test: $(VENV)/installed-test
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-latest: $(LATEST)/installed-test
+	$(LATEST)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+clean:
+	rm -rf $(VENV) $(LATEST) build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The files named installed are stamps: pip runs again only where setup.cfg is newer.
+$(VENV)/installed: setup.cfg | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(call install_test_extra,$(VENV))
+	touch $@
+
+$(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python
+	$(call install_test_extra,$(LATEST))
+	$(LATEST)/bin/python -m pip uninstall -q -y tensorflow-io tensorflow-io-gcs-filesystem
+	$(LATEST)/bin/python -m pip install --upgrade tensorflow
+	touch $@
+
+# musicnn's own requirements belong to TensorFlow 1; only the weights inside are read.
+define install_test_extra
+$(1)/bin/python -m pip install -e '.[test]'
+$(1)/bin/python -m pip install --no-deps musicnn
+endef
+
+$(VENV)/bin/python:
+	@$(call make_environment,$(VENV),$(PYTHONS))
+
+$(LATEST)/bin/python:
+	@$(call make_environment,$(LATEST),$(NEWEST_PYTHONS))
+
+# $(1): folder, $(2): Pythons to try. Debian has a venv module without ensurepip, which makes no environment.
+define make_environment
+old=; bare=; \
+for python in $(2); do \
+	$$python -c '' 2>/dev/null || continue; \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { old="$$old $$python"; continue; }; \
+	$$python -c 'import ensurepip, venv' 2>/dev/null || { bare="$$bare $$python"; continue; }; \
+	echo "$$python -m venv $(1)"; \
+	$$python -m venv --clear $(1) && exec $(1)/bin/python -m pip install -q 'pip>=21.3'; \
+	exit 1; \
+done; \
+echo "No Python here can make an environment: musika_tf needs 3.10 or newer with the modules venv and ensurepip."; \
+test -z "$$old" || echo "  too old:$$old"; \
+test -z "$$bare" || echo "  venv or ensurepip missing:$$bare (Debian, Ubuntu: apt-get install python3-venv)"; \
+echo "  Another one: make PYTHON=/path/to/python3 ..."; \
+exit 1
+endef
