@@ -13,17 +13,13 @@ flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio
 def main(_):
     cli.limit_threads()
     audio_dir, out_dir = cli.require("audio_dir"), cli.require("out_dir")
-    from musika_tf import bundle
-    from musika_tf.autoencoder import phases
     from musika_tf.conditioning import signals
     from musika_tf.pipeline import collection
+    from musika_tf.pipeline.loading import load_autoencoder
     from musika_tf.pipeline.signal_path import encoder
 
     wanted = signals.parse(FLAGS.conditioning)
-    if FLAGS.bundle_dir:
-        autoencoder = bundle.load_networks(FLAGS.bundle_dir)[0]
-    else:
-        autoencoder = phases.load(FLAGS.checkpoint_dir)
+    autoencoder = load_autoencoder(FLAGS.bundle_dir or FLAGS.checkpoint_dir)
     config, model_id = autoencoder.config, autoencoder.identity()
     failures = collection.encode_collection(audio_dir, out_dir, encoder(autoencoder), model_id, config, wanted)
     if failures:

@@ -6,7 +6,9 @@ from musika_tf import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
-flags.DEFINE_enum("level1_phase", "2", ["1", "2"], "phase whose level 1 phase 3 starts from; 1 lets 2 and 3 train at once")
+flags.DEFINE_enum(
+    "level1_phase", "2", ["1", "2"], "phase whose level 1 phase 3 starts from; 1 lets 2 and 3 train at once"
+)
 
 
 def main(_):

@@ -109,6 +109,17 @@ def _named(function, output):
     return wrapped.get_concrete_function()
 
 
+def check_target(bundle_dir):
+    """Makes way for a bundle; UserError where the folder holds something else, or can't be."""
+    bundle_dir = Path(bundle_dir)
+    if bundle_dir.exists() and not (bundle_dir / METADATA).is_file():
+        raise UserError(f"--bundle_dir={bundle_dir}: exists and is no bundle; name a new folder")
+    try:
+        bundle_dir.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--bundle_dir={bundle_dir}: can't be made ({error.strerror}); name another folder") from error
+
+
 def save(bundle_dir, autoencoder, gan, conditioner, **about):
     """Writes a bundle, atomically: an existing one is replaced when the new one is complete.
 
@@ -118,7 +129,11 @@ def save(bundle_dir, autoencoder, gan, conditioner, **about):
       gan: Gan.
       conditioner: Conditioner.
       **about: name, licence, trained_on, steps, flags for the metadata.
+
+    Raises:
+      UserError: the folder exists and is no bundle.
     """
+    check_target(bundle_dir)
     bundle_dir = Path(bundle_dir)
     temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
     bundle = Bundle(autoencoder, gan, conditioner)
@@ -183,6 +198,8 @@ def load_networks(bundle_dir):
     gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels)
     checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
-    checkpoint.read(str(Path(bundle_dir) / "variables" / "variables")).expect_partial().assert_existing_objects_matched()
+    checkpoint.read(
+        str(Path(bundle_dir) / "variables" / "variables")
+    ).expect_partial().assert_existing_objects_matched()
     gan.generator.set_weights(gan.averaged.get_weights())
     return autoencoder, gan, conditioner, metadata

@@ -4,11 +4,13 @@ Every program defines all of these flags, so that each takes any preset: `--flag
 """
 
 import dataclasses
+import logging
 import os
 import sys
 from pathlib import Path
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
@@ -35,7 +37,7 @@ _define_config_flags()
 flags.DEFINE_string("checkpoint_dir", "checkpoints", "where training saves, resumes and previews")
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")
 flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
-flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to load; default: the model that ships")
+flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
 flags.DEFINE_string("conditioning", "", "signals that steer the generator, between commas: tempo,beat")
 flags.DEFINE_string("name", None, "the model's name in its metadata; default: the bundle's folder")
 flags.DEFINE_string("licence", "", "the model's licence, for its metadata")
@@ -98,12 +100,17 @@ def run(main):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def guarded(argv):
+        absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's
+        logging.getLogger("musika_tf").setLevel(logging.INFO)
         try:
             if len(argv) > 1:
                 raise UserError(f"unexpected argument {argv[1]!r}: flags are written --name=value; see --help")
             return main(argv)
         except UserError as error:
             sys.exit(_one_line(error))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
 
     _check_flagfiles(sys.argv)
     app.run(guarded)

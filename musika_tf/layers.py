@@ -57,7 +57,9 @@ class TransposedConv(keras.layers.Layer):
         self.channels = channels
 
     def build(self, x_shape):
-        self.kernel = self.add_weight(name="kernel", shape=(4, self.channels, x_shape[-1]), initializer="glorot_uniform")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(4, self.channels, x_shape[-1]), initializer="glorot_uniform"
+        )
         self.bias = self.add_weight(name="bias", shape=(self.channels,), initializer="zeros")
 
     def call(self, x):
@@ -110,9 +112,7 @@ def clip_straight_through(x):
     """
 
     def gradient(upstream):
-        leads_out = ops.logical_or(
-            ops.logical_and(x > 1.0, upstream < 0.0), ops.logical_and(x < -1.0, upstream > 0.0)
-        )
+        leads_out = ops.logical_or(ops.logical_and(x > 1.0, upstream < 0.0), ops.logical_and(x < -1.0, upstream > 0.0))
         return ops.where(leads_out, ops.zeros_like(upstream), upstream)
 
     return ops.clip(x, -1.0, 1.0), gradient

@@ -16,7 +16,7 @@ import math
 import tensorflow as tf
 
 _FLOOR = 1e-10  # power below which log magnitude is cut: -100 dB
-_DB_OFFSET, _DB_RANGE = 25.0, 75.0
+DB_OFFSET, DB_RANGE = 25.0, 75.0
 _PER_DB = math.log(10.0) / 10.0
 
 
@@ -37,7 +37,7 @@ def log_magnitude(waveform, config, floor=_FLOOR):
     spectrum = stft(waveform, config)
     power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
     decibels = tf.math.log(tf.maximum(power, floor)) / _PER_DB
-    return (decibels + _DB_OFFSET) / _DB_RANGE
+    return (decibels + DB_OFFSET) / DB_RANGE
 
 
 def synthesis_frames(magnitude, phase, config):
@@ -50,7 +50,7 @@ def synthesis_frames(magnitude, phase, config):
     Returns:
       float32 `[..., frames, fft_length]`.
     """
-    decibels = magnitude * _DB_RANGE - _DB_OFFSET
+    decibels = magnitude * DB_RANGE - DB_OFFSET
     amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
     angle = phase * math.pi
     spectrum = tf.complex(amplitude * tf.cos(angle), amplitude * tf.sin(angle))
@@ -89,11 +89,12 @@ def extend(waveform, config):
 
 
 def edge_sums(config):
-    """Window sum over the first 3 hops of an overlap-added waveform, `[3 * hop]`; mirrored at its end.
+    """Window sums over the first and over the last 3 hops of an overlap-added waveform, `[3 * hop]` each.
 
-    Elsewhere it is 1. Its first values are next to 0: cut the outer `edge_samples` after dividing.
+    Between them the sum is 1. The outermost are next to 0: cut the outer `edge_samples` after dividing. The two are
+    not quite mirror images, because a periodic Hann window begins with 0 and does not end with it.
     """
     inverse_window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
     weights = tf.signal.hann_window(config.fft_length) * inverse_window
-    sums = overlap_add(tf.repeat(weights[None, None], 4, axis=1), config)[0, : 3 * config.hop_length]
-    return tf.maximum(sums, 1e-6)
+    sums = tf.maximum(overlap_add(tf.repeat(weights[None, None], 4, axis=1), config)[0], 1e-6)
+    return sums[: 3 * config.hop_length], sums[-3 * config.hop_length :]

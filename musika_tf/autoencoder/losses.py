@@ -36,11 +36,16 @@ def spectral_distance(real, fake, knee):
     total = 0.0
     for size in SPECTRAL_SIZES:
         a, b = _amplitude(real, size), _amplitude(fake, size)
-        convergence = tf.norm(a - b, axis=(1, 2)) / (tf.norm(a, axis=(1, 2)) + 1e-3)
+        convergence = _norm(a - b) / (_norm(a) + 1e-3)
         weights = frequency_weights(size // 2 + 1, size, knee)
         logs = tf.abs(tf.math.log(a + _SOFT) - tf.math.log(b + _SOFT)) * weights
         total += tf.reduce_mean(convergence) + tf.reduce_mean(logs)
     return total / len(SPECTRAL_SIZES)
+
+
+def _norm(spectra):
+    """Frobenius norm of each of `[b, frames, bins]`; where it is 0 its gradient is 0, and not NaN."""
+    return tf.sqrt(tf.maximum(tf.reduce_sum(tf.square(spectra), axis=(1, 2)), 1e-20))
 
 
 def _amplitude(waveform, size):

@@ -33,7 +33,9 @@ class Autoencoder:
         networks[0](tf.zeros([1, frames, config.n_bins]))
         networks[1](tf.zeros([1, frames, config.level1_size]), tf.zeros([1, sum(networks[1].noise_steps)]))
         networks[2](tf.zeros([1, config.frames_per_latent, config.level1_size]))
-        networks[3](tf.zeros([1, config.window_latents, config.latent_size]), tf.zeros([1, sum(networks[3].noise_steps)]))
+        networks[3](
+            tf.zeros([1, config.window_latents, config.latent_size]), tf.zeros([1, sum(networks[3].noise_steps)])
+        )
         return cls(config, *networks)
 
     @property

@@ -84,7 +84,9 @@ def load(checkpoint_dir):
     """
     path = Path(checkpoint_dir) / _CONFIG_FILE
     if not path.is_file():
-        raise UserError(f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}")
+        raise UserError(
+            f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}"
+        )
     autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, json.loads(path.read_text())))
     for phase in (1, 2, 3, 4):
         directory = Path(checkpoint_dir) / f"phase{phase}"
@@ -117,8 +119,7 @@ def _restore_trained(autoencoder, directory, phase, wanted_by=None):
         raise UserError(f"{reason} is missing in {directory}; run train_ae.py --phase={phase} first")
     # Phase 3's level 1 may be older than phase 2's: take from each phase only what it trained.
     holder = tf.Module()
-    holder.networks = {name: autoencoder.networks[name] for name in TRAINED[phase]}
-    trained = [v for network in holder.networks.values() for v in network.trainable_variables]
+    trained = [v for name in TRAINED[phase] for v in autoencoder.networks[name].trainable_variables]
     holder.average = MovingAverage(trained, 0.0)
     status = tf.train.Checkpoint(trainer=holder).restore(newest)
     status.expect_partial().assert_existing_objects_matched()

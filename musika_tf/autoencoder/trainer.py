@@ -40,7 +40,7 @@ class AutoencoderTrainer(tf.Module):
     def __init__(self, autoencoder, training, phase, critic=None):
         super().__init__()
         self.autoencoder, self.training, self.phase = autoencoder, training, phase
-        self.networks = autoencoder.networks  # tracked by checkpoints
+        self.networks = autoencoder.networks
         self.n_steps = training.steps[phase - 1]
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.trained = [v for name in TRAINED[phase] for v in self.networks[name].trainable_variables]
@@ -51,6 +51,7 @@ class AutoencoderTrainer(tf.Module):
         self.critic = critic if phase in (2, 4) else None
         if self.critic is not None:
             self.critic(tf.zeros([1, self.crop_samples]))
+            self.networks["critic"] = self.critic
             self.critic_start = int(training.critic_start * self.n_steps)
             n_critic = max(self.n_steps - self.critic_start, 1)
             rate = training.critic_learning_rate

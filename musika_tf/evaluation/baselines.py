@@ -11,7 +11,6 @@ from musika_tf.audio import spectrogram
 from musika_tf.config import AutoencoderConfig
 
 MP3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s at 44.1 kHz
-DECIBELS = 75  # per unit of normalised log magnitude
 _MP3_DELAY = 1105  # samples that LAME (576) and any decoder (529) put before the sound
 
 
@@ -23,7 +22,7 @@ def log_magnitude(waveform):
 
 def _amplitude(magnitude):
     """Normalised log magnitude -> linear, as SPEC 2 defines it."""
-    return 10 ** ((np.asarray(magnitude, np.float32) * DECIBELS - 25) / 20)
+    return 10 ** ((np.asarray(magnitude, np.float32) * spectrogram.DB_RANGE - spectrogram.DB_OFFSET) / 20)
 
 
 def _trim(channels, n_samples):
@@ -32,15 +31,18 @@ def _trim(channels, n_samples):
     return np.stack(channels, axis=1)[start : start + n_samples].astype(np.float32)
 
 
-def random_phase(waveform, seed=0):
-    """The waveform's own magnitudes with uniformly random phase, independent per channel, frame and bin."""
+def random_phase(magnitude, n_samples, seed=0):
+    """Given magnitudes with uniformly random phase, independent per channel, frame and bin.
+
+    Args and result as those of `griffin_lim`.
+    """
     import librosa
 
-    amplitude = _amplitude(log_magnitude(waveform))
+    amplitude = _amplitude(magnitude)
     turns = np.random.default_rng(seed).random(amplitude.shape, np.float32)
     spectra = amplitude * np.exp(2j * np.pi * turns)
     hop = AutoencoderConfig().hop_length
-    return _trim([librosa.istft(x.T, hop_length=hop, center=False) for x in spectra], len(waveform))
+    return _trim([librosa.istft(x.T, hop_length=hop, center=False) for x in spectra], n_samples)
 
 
 def griffin_lim(magnitude, n_samples, iterations=32, seed=0):

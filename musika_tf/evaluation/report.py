@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf.audio import files
+from musika_tf.audio import files, spectrogram
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, structure
 from musika_tf.evaluation.frechet import frechet_distance
@@ -55,8 +55,8 @@ def compare_folders(generated, reference, network):
     Raises:
       UserError: a file that is too short.
     """
-    figures, features = _measure_tracks(generated, network)
-    reference_figures, reference_features = _measure_tracks(reference, network)
+    figures, features = measure_tracks(generated, network)
+    reference_figures, reference_features = measure_tracks(reference, network)
     return {
         "frechet_distance": frechet_distance(features, reference_features) if reference else None,
         "dance_first": sum(track.first_tag in DANCE_TAGS for track in figures),
@@ -65,24 +65,25 @@ def compare_folders(generated, reference, network):
     }
 
 
-def _measure_tracks(paths, network):
+def measure_tracks(paths, network):
     """List of `TrackFigures` and all features `[patches, 200]`."""
     figures, features = [], []
     for path in paths:
         waveform = _read(path)
         embedding = network(waveform)
-        figures.append(measure_track(path, waveform, network.tags[int(embedding.tags.mean(axis=0).argmax())]))
+        tag = network.tags[int(embedding.tags.mean(axis=0).argmax())]
+        figures.append(measure(Path(path).name, waveform, tag, true_bpm(path)))
         features.append(embedding.features)
     return figures, np.concatenate(features) if features else None
 
 
-def measure_track(path, waveform, first_tag):
-    """`TrackFigures` of one waveform float32 `[samples, 2]`; `path` is where its tempo may lie beside."""
+def measure(name, waveform, first_tag, bpm):
+    """`TrackFigures` of one waveform float32 `[samples, 2]`, whose tempo may be known."""
     return TrackFigures(
-        name=Path(path).name,
+        name=name,
         seconds=len(waveform) / files.SAMPLE_RATE,
         first_tag=first_tag,
-        pulse=structure.pulse_strength(waveform, true_bpm(path)),
+        pulse=structure.pulse_strength(waveform, bpm),
         stereo=structure.stereo_correlation(waveform),
         loudness=structure.loudness(waveform),
         silence=structure.longest_silence_seconds(waveform),
@@ -145,7 +146,7 @@ def evaluate_autoencoder(paths, reconstruct, network):
 def _reconstruction_figures(waveform, original_magnitude, bpm):
     magnitude = baselines.log_magnitude(waveform)
     return {
-        "magnitude_db": float(np.mean(np.abs(magnitude - original_magnitude))) * baselines.DECIBELS,
+        "magnitude_db": float(np.mean(np.abs(magnitude - original_magnitude))) * spectrogram.DB_RANGE,
         "seam_ratio": structure.seam_ratio(magnitude),
         "stereo": structure.stereo_correlation(waveform),
         "pulse": structure.pulse_strength(waveform, bpm),
@@ -155,36 +156,35 @@ def _reconstruction_figures(waveform, original_magnitude, bpm):
 def baseline_systems():
     """What an autoencoder has to beat, as `reconstruct` of `evaluate_autoencoder`."""
     return {
-        "random phase": baselines.random_phase,
+        "random phase": lambda waveform: baselines.random_phase(baselines.log_magnitude(waveform), len(waveform)),
         "Griffin-Lim": lambda waveform: baselines.griffin_lim(baselines.log_magnitude(waveform), len(waveform)),
         "MP3 32 kbit/s": lambda waveform: baselines.mp3(waveform, 32),
         "MP3 64 kbit/s": lambda waveform: baselines.mp3(waveform, 64),
     }
 
 
-def bundle_systems(bundle, seed=0, noise=1.0):
-    """The reconstructions of a loaded bundle, as `reconstruct` of `evaluate_autoencoder`.
+def autoencoder_systems(autoencoder, seed=0, noise=1.0):
+    """The reconstructions of an autoencoder, as `reconstruct` of `evaluate_autoencoder`.
 
     Args:
-      bundle: what `tf.saved_model.load` gives, with `encode`, `decode`, `level1` and `level1_magnitude`.
+      autoencoder: `autoencoder.model.Autoencoder`.
       seed: of the decoders' noise.
       noise: its scale; 1 as trained.
-
-    Raises:
-      UserError: the bundle lacks one of the functions.
     """
     import tensorflow as tf
 
-    missing = [name for name in ("encode", "decode", "level1", "level1_magnitude") if not hasattr(bundle, name)]
-    if missing:
-        raise UserError(f"--autoencoder_bundle has no function {', '.join(missing)}: export it with this version")
+    from musika_tf.pipeline.signal_path import SignalPath
+
+    path = SignalPath(autoencoder)
     seed, noise = tf.constant(seed, tf.int64), tf.constant(noise, tf.float32)
+    signature = [tf.TensorSpec([None, 2], tf.float32)]
+    level1 = tf.function(lambda w: path.through_level1(w, seed, noise), signature, autograph=False)
+    whole = tf.function(lambda w: path.decode(path.encode(w), seed, noise), signature, autograph=False)
     return {
-        "Griffin-Lim, level 1": lambda waveform: baselines.griffin_lim(
-            bundle.level1_magnitude(waveform).numpy(), len(waveform)
-        ),
-        "level 1": lambda waveform: bundle.level1(waveform, seed, noise).numpy(),
-        "whole autoencoder": lambda waveform: bundle.decode(bundle.encode(waveform), seed, noise).numpy(),
+        "Griffin-Lim, level 1": lambda w: baselines.griffin_lim(level1(w)[1].numpy(), len(w)),
+        "random phase, level 1": lambda w: baselines.random_phase(level1(w)[1].numpy(), len(w)),
+        "level 1": lambda w: level1(w)[0].numpy(),
+        "whole autoencoder": lambda w: whole(w).numpy(),
     }
 
 
@@ -198,6 +198,9 @@ def folders_text(result):
         f"one of {', '.join(sorted(DANCE_TAGS))} first: {result['dance_first']} of {len(result['generated'])}",
         f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
     ]
+    if "position_share" in result:
+        shares = f"{result['position_share']:.3f} (each piece's own: {result['position_share_per_piece']:.3f})"
+        lines.append(f"position within the window explains this share of the latents' variance: {shares}")
     return "\n\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """Latents of a collection as training batches."""
 
 import dataclasses
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,9 @@ def load_pieces(latents_dir, signals, min_latents):
         data = read_latents(path)
         pieces.model_id = pieces.model_id or data["model_id"]
         if data["model_id"] != pieces.model_id:
-            raise UserError(f"{path}: latents of model {data['model_id']} among those of {pieces.model_id}; encode them apart")
+            raise UserError(
+                f"{path}: latents of model {data['model_id']} among those of {pieces.model_id}; encode them apart"
+            )
         if len(data["latents"]) < min_latents:
             continue
         pieces.latents.append(data["latents"])
@@ -74,7 +77,7 @@ def read_latents(path):
         data["model_id"] = str(data["model_id"])
         if data["latents"].ndim != 2 or data["latents"].dtype != np.float32:
             raise ValueError(f"latents are {data['latents'].dtype} {data['latents'].shape}")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: no latents that encode.py wrote ({error}); encode the audio again") from error
     return data
 

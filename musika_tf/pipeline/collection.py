@@ -101,6 +101,8 @@ def _save(target, arrays):
             np.savez(file, **arrays)
         os.replace(temporary, target)
     except OSError as error:
-        raise UserError(f"{target}: can't be written ({error.strerror}); free space or give another --out_dir") from error
+        raise UserError(
+            f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

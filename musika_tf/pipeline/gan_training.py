@@ -44,6 +44,10 @@ class Job:
     def directory(self):
         return Path(self.checkpoint_dir) / "gan"
 
+    @property
+    def target(self):
+        return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
+
 
 def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     """Trains the GAN, resuming where it was, and writes the bundle.
@@ -54,6 +58,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     Raises:
       UserError: no autoencoder or latents, latents of another model, or other sizes than the folder's.
     """
+    bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
     pieces = data.load_pieces(job.latents_dir, job.signals, job.config.critic_window)
     autoencoder, gan, conditioner = _networks(job)
@@ -78,8 +83,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     write_preview = _previewer(autoencoder, gan, conditioner)
     complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview)
     steps = int(trainer.step_count)
-    target = job.bundle_dir or str(Path(job.checkpoint_dir) / "bundle")
-    bundle.save(target, autoencoder, gan, conditioner, **{"name": Path(target).name, **job.about, "steps": steps})
+    about = {"name": job.target.name, **job.about, "steps": steps}
+    bundle.save(job.target, autoencoder, gan, conditioner, **about)
     return complete
 
 
@@ -115,7 +120,9 @@ def _keep_config(job):
     path = job.directory / "gan.json"
     described = {**to_dict(job.config), "signals": list(job.signals)}
     if path.is_file() and json.loads(path.read_text()) != described:
-        raise UserError(f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another")
+        raise UserError(
+            f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(described, indent=1))
 
@@ -130,6 +137,8 @@ def _previewer(autoencoder, gan, conditioner):
         return line.render(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
 
     def write(directory, step):
-        preview.write(directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate)
+        preview.write(
+            directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate
+        )
 
     return write

@@ -64,16 +64,20 @@ class Line:
 
     def _range(self, seed, style_seed, start, count, truncation, conditioning, first_given):
         """Latents `[count, latent_size]` from `start`, all in one window of the generator."""
+        index = tf.math.floordiv(start, self.gan.config.window)
+        latents = self.latents_of_window(seed, style_seed, index, truncation, conditioning, first_given)
+        offset = tf.cast(start - index * self.gan.config.window, tf.int32)
+        return latents[offset : offset + count]
+
+    def latents_of_window(self, seed, style_seed, index, truncation, conditioning, first_given):
+        """Latents of window `index` (int64 scalar): `[window, latent_size]`; `conditioning` starts at `first_given`."""
         window = self.gan.config.window
-        index = tf.math.floordiv(start, window)
         positions = index * window + tf.range(window, dtype=tf.int64)
         parts = [coordinates.coordinates(self.gan.config, seed, style_seed, index, 1, truncation)]
         if self.conditioner.n_channels:
             own = self._signals(conditioning, positions - first_given, style_seed, positions)
             parts.append(self.conditioner.scale(own)[None])
-        latents = self.latents(tf.concat(parts, axis=-1), seed, 1.0, index)[0]
-        offset = tf.cast(start - index * window, tf.int32)
-        return latents[offset : offset + count]
+        return self.latents(tf.concat(parts, axis=-1), seed, 1.0, index)[0]
 
     def _signals(self, given, rows, style_seed, positions):
         """`given` at `rows`, or where it has no channels what the style draws at `positions`: `[window, k]`."""

@@ -68,6 +68,40 @@ class SignalPath:
         whole = self.overlap_add(piece, n_latents + missing)
         return tf.transpose(self._trim(tf.transpose(whole)))
 
+    def through_level1(self, waveform, seed, noise):
+        """Encodes and decodes by level 1 alone, to measure it.
+
+        Args:
+          waveform: float32 `[samples, 2]`.
+          seed: int64 scalar.
+          noise: float32 scalar.
+
+        Returns:
+          float32 `[n * samples_per_latent, 2]` and the decoded magnitude `[2, 16 n, bins]`, n latents long.
+        """
+        config = self.config
+        extended = spectrogram.extend(tf.transpose(waveform), config)
+        n_latents = (tf.shape(extended)[1] - self.overlap) // config.samples_per_latent
+        missing = -n_latents % config.window_latents
+        extended = tf.pad(extended, [[0, 0], [0, missing * config.samples_per_latent]])
+
+        def decoded(first, count):
+            start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
+            level1 = self.autoencoder.encode1(spectrogram.log_magnitude(extended[:, start : start + samples], config))
+            return self._decode1(level1, first, seed, noise)
+
+        def piece(first, count):
+            return spectrogram.synthesis_frames(*decoded(first, count), config)
+
+        whole = self._trim(tf.transpose(self.overlap_add(piece, n_latents + missing)))
+        magnitude = self._by_chunks(
+            lambda first, count: tf.transpose(decoded(first, count)[0], [1, 0, 2]),
+            n_latents + missing,
+            [None, 2, config.n_bins],
+        )
+        n_frames = n_latents * config.frames_per_latent
+        return tf.transpose(whole)[: n_frames * config.hop_length], tf.transpose(magnitude, [1, 0, 2])[:, :n_frames]
+
     def frames(self, latents, first_latent, seed, noise):
         """Time-domain frames of whole decoder windows.
 
@@ -80,19 +114,25 @@ class SignalPath:
         Returns:
           float32 `[2, 16 m, fft_length]`.
         """
-        config, autoencoder = self.config, self.autoencoder
-        n_windows = tf.shape(latents)[0] // config.window_latents
-        first_window = tf.cast(first_latent, tf.int64) // config.window_latents
-
-        def draw(stream, size):
-            rows = normal_rows(seed, stream, first_window, n_windows, size)
-            return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
-
-        size1, size2 = autoencoder.decoder_noise_sizes()
         sides = tf.stack(tf.split(latents, 2, axis=-1))  # [2, m, latent_size]
-        level1 = autoencoder.decode2(sides, draw(Stream.DECODER2_NOISE, size2))
-        magnitude, phase = autoencoder.decode1(level1, draw(Stream.DECODER1_NOISE, size1))
-        return spectrogram.synthesis_frames(magnitude, phase, config)
+        rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(latents)[0], seed, noise)
+        level1 = self.autoencoder.decode2(sides, rows)
+        return spectrogram.synthesis_frames(*self._decode1(level1, first_latent, seed, noise), self.config)
+
+    def _decode1(self, level1, first_latent, seed, noise):
+        """Level-1 latents `[2, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""
+        n_latents = tf.shape(level1)[1] // self.config.frames_per_latent
+        return self.autoencoder.decode1(
+            level1, self._noise(Stream.DECODER1_NOISE, first_latent, n_latents, seed, noise)
+        )
+
+    def _noise(self, stream, first_latent, n_latents, seed, noise):
+        """Noise of a decoder's windows, those of the left side first: `[2 * windows, size]`."""
+        size1, size2 = self.autoencoder.decoder_noise_sizes()
+        size = size1 if stream == Stream.DECODER1_NOISE else size2
+        first_window = tf.cast(first_latent, tf.int64) // self.config.window_latents
+        rows = normal_rows(seed, stream, first_window, n_latents // self.config.window_latents, size)
+        return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
 
     def overlap_add(self, frames, n_latents, longest=lambda done: CHUNK_LATENTS):
         """Overlap-adds the frames of consecutive chunks.
@@ -116,9 +156,7 @@ class SignalPath:
 
         output = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, 2])
         state = 0, 0, output, tf.zeros([2, self.overlap])
-        _, _, output, tail = tf.while_loop(
-            lambda i, first, *_: first < n_latents, body, state, parallel_iterations=1
-        )
+        _, _, output, tail = tf.while_loop(lambda i, first, *_: first < n_latents, body, state, parallel_iterations=1)
         return tf.concat([output.concat(), tf.transpose(tail)], axis=0)
 
     def _by_chunks(self, function, n, element_shape):
@@ -134,8 +172,8 @@ class SignalPath:
 
     def _trim(self, waveform):
         """Cuts the outer edges of `[2, samples]`, dividing what is left of them by the window sum there."""
-        present = spectrogram.edge_sums(self.config)
-        head, tail = waveform[:, : self.overlap] / present, waveform[:, -self.overlap :] / present[::-1]
+        first, last = spectrogram.edge_sums(self.config)
+        head, tail = waveform[:, : self.overlap] / first, waveform[:, -self.overlap :] / last
         edge = self.config.edge_samples
         middle = waveform[:, self.overlap : -self.overlap]
         return tf.concat([head[:, edge:], middle, tail[:, :-edge]], axis=1)

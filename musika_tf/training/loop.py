@@ -4,16 +4,20 @@ What a trainer offers:
   step(batch)   trains once, returns a dict of scalar tensors
   step_count    tf.Variable, steps done so far
   n_steps       steps until it is done
+  networks      its Keras models by name
 and it is a tf.Module whose variables, with those of its networks, are all that a resumed run needs.
 """
 
 import logging
+import re
 import signal
 import time
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+
+from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +26,23 @@ class Checkpoints:
     """Saves and restores a trainer under `directory`, keeping the newest few."""
 
     def __init__(self, trainer, directory, keep=2):
-        self.manager = tf.train.CheckpointManager(tf.train.Checkpoint(trainer=trainer), str(directory), keep)
+        # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
+        networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
+        checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks)
+        self.manager = tf.train.CheckpointManager(checkpoint, str(directory), keep)
 
     def restore(self):
         """Restores the newest checkpoint; False where there is none."""
         newest = self.manager.latest_checkpoint
         if newest is None:
             return False
-        self.manager.checkpoint.restore(newest).assert_existing_objects_matched()
+        try:
+            self.manager.checkpoint.restore(newest).assert_existing_objects_matched()
+        except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
+            raise UserError(
+                f"{newest}: of networks of other sizes, or of an older version; resume with the flags that lie beside it, "
+                "or give another --checkpoint_dir"
+            ) from error
         return True
 
     def save(self, step):
@@ -79,10 +92,10 @@ def train(trainer, batches, directory, save_every, preview=None, report_every=10
     bar = keras.utils.Progbar(trainer.n_steps)
     log = None
     with Interrupt() as interrupt:
-        for batch in batches(step):
+        for batch in _readable(batches(step)):
             scalars = trainer.step(batch)
             step += 1
-            if step % report_every == 0 or step == trainer.n_steps:
+            if step % report_every == 0 or step in (1, trainer.n_steps):
                 log = _report(bar, writer, scalars, step, log)
             if step % save_every == 0 or step == trainer.n_steps or interrupt.asked:
                 checkpoints.save(step)
@@ -92,6 +105,23 @@ def train(trainer, batches, directory, save_every, preview=None, report_every=10
                 break
     writer.flush()
     return step >= trainer.n_steps
+
+
+def _readable(batches):
+    """The batches; a file that proves unreadable in the middle of training is named in a UserError."""
+    iterator = iter(batches)
+    while True:
+        try:
+            batch = next(iterator)
+        except StopIteration:
+            return
+        except tf.errors.OpError as error:
+            # tf.data wraps a Python error in its own; the reader's line is within.
+            found = re.search(r"(?:AudioFile|User)Error: (.*)", error.message)
+            raise UserError(
+                found[1] if found else f"reading the data failed: {error.message.splitlines()[0]}"
+            ) from error
+        yield batch
 
 
 def _report(bar, writer, scalars, step, previous):

@@ -36,7 +36,9 @@ def picture(path, waveforms, sample_rate):
         mel = librosa.feature.melspectrogram(y=waveform.mean(axis=1), sr=sample_rate, n_mels=128, hop_length=512)
         decibels = librosa.power_to_db(mel, ref=1.0)
         seconds = len(waveform) / sample_rate
-        axes.imshow(decibels, origin="lower", aspect="auto", vmin=-50, vmax=40, cmap="magma", extent=(0, seconds, 0, 128))
+        axes.imshow(
+            decibels, origin="lower", aspect="auto", vmin=-50, vmax=40, cmap="magma", extent=(0, seconds, 0, 128)
+        )
         axes.set_ylabel("mel band")
     rows[-1].set_xlabel("seconds")
     figure.savefig(path, dpi=80)

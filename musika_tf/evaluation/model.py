@@ -1,0 +1,66 @@
+"""Measures what a model generates by itself: several pieces from consecutive seeds."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf.evaluation import report, structure
+from musika_tf.evaluation.frechet import frechet_distance
+from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.signal_path import SignalPath
+
+
+def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print):
+    """Generates pieces that nobody steers and measures them.
+
+    Args:
+      networks: (Autoencoder, Gan, Conditioner), as `bundle.load_networks` gives them.
+      seeds: one piece each.
+      seconds: length of a piece; rounded up to whole windows.
+      reference: paths of real audio for the Frechet distance; may be empty.
+      embed: `embeddings.MusiCNN`.
+      report_line: called with a line per piece.
+
+    Returns:
+      Dict of plain values: as `report.compare_folders`, and `position_share` (one template for all pieces) and
+      `position_share_per_piece`.
+    """
+    autoencoder, gan, conditioner = networks
+    line = Line(SignalPath(autoencoder), gan, conditioner)
+    n_windows = int(np.ceil(seconds * autoencoder.config.latents_per_second / gan.config.window))
+    render = tf.function(functools.partial(_render, line, n_windows), [tf.TensorSpec([], tf.int64)], autograph=False)
+    has_tempo = any(signal.name == "tempo" for signal in conditioner.signals)
+    figures, features, latents = [], [], []
+    for seed in seeds:
+        seed = tf.constant(seed, tf.int64)
+        waveform, piece = (array.numpy() for array in render(seed))
+        bpm = float(conditioner.draw_bpm(seed)) if has_tempo else None
+        embedding = embed(waveform)
+        tag = embed.tags[int(embedding.tags.mean(axis=0).argmax())]
+        figures.append(report.measure(f"seed {int(seed)}", waveform, tag, bpm))
+        features.append(embedding.features)
+        latents.append(piece)
+        report_line(report.table([dataclasses.asdict(figures[-1])]).splitlines()[-1])
+    reference_figures, reference_features = report.measure_tracks(reference, embed)
+    distance = frechet_distance(np.concatenate(features), reference_features) if reference else None
+    return {
+        "frechet_distance": distance,
+        "dance_first": sum(track.first_tag in report.DANCE_TAGS for track in figures),
+        "generated": [dataclasses.asdict(track) for track in figures],
+        "reference": [dataclasses.asdict(track) for track in reference_figures],
+        "position_share": structure.position_share(latents, gan.config.window),
+        "position_share_per_piece": structure.position_share(latents, gan.config.window, per_piece=True),
+    }
+
+
+def _render(line, n_windows, seed):
+    """Waveform and latents `[n, latent_size]` of a piece's beginning."""
+    zero, window = tf.constant(0, tf.int64), line.gan.config.window
+    unsteered = tf.zeros([0, 0])
+    waveform = line.render(seed, seed, zero, n_windows * window, 2.0, unsteered)
+    latents = [
+        line.latents_of_window(seed, seed, tf.constant(i, tf.int64), 2.0, unsteered, zero) for i in range(n_windows)
+    ]
+    return waveform, tf.concat(latents, axis=0)
