@@ -82,7 +82,7 @@ def test_evaluate_autoencoder(folder):
     systems = {
         "same, padded": lambda waveform: np.pad(waveform, [(0, 1000), (0, 0)]),
         "mono": lambda waveform: np.repeat(waveform.mean(axis=1, keepdims=True), 2, axis=1),
-        "random phase": baselines.random_phase,
+        "random phase": report.baseline_systems()["random phase"],
     }
     original, same, mono, random_phase = report.evaluate_autoencoder(sorted(folder.glob("*.wav")), systems, Network())
     assert original | {"name": ""} == same | {"name": ""}
@@ -98,37 +98,30 @@ def test_baseline_systems_keep_the_length():
         assert function(waveform).shape == waveform.shape
 
 
-def test_bundle_systems(tmp_path):
-    import tensorflow as tf
+def test_autoencoder_systems_keep_level_and_length_and_are_repeatable():
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.config import AutoencoderConfig
 
-    waveform_spec = tf.TensorSpec([None, 2])
-    seed_spec, noise_spec = tf.TensorSpec([], tf.int64), tf.TensorSpec([])
-
-    class Bundle(tf.Module):
-        @tf.function(input_signature=[waveform_spec])
-        def encode(self, waveform):
-            return 2 * waveform
-
-        @tf.function(input_signature=[waveform_spec, seed_spec, noise_spec])
-        def decode(self, latents, seed, noise):
-            return latents / 2 + tf.cast(seed, tf.float32)
-
-        @tf.function(input_signature=[waveform_spec, seed_spec, noise_spec])
-        def level1(self, waveform, seed, noise):
-            return waveform + noise
-
-        @tf.function(input_signature=[waveform_spec])
-        def level1_magnitude(self, waveform):
-            return tf.zeros([2, 16 * 11, 513]) + waveform[0, 0]
-
-    tf.saved_model.save(Bundle(), str(tmp_path))
     waveform = beat(1)
-    systems = report.bundle_systems(tf.saved_model.load(str(tmp_path)), seed=3, noise=0.5)
-    np.testing.assert_allclose(systems["whole autoencoder"](waveform), waveform + 3)
-    np.testing.assert_allclose(systems["level 1"](waveform), waveform + 0.5)
-    assert systems["Griffin-Lim, level 1"](waveform).shape == waveform.shape
-    with pytest.raises(UserError, match="level1"):
-        report.bundle_systems(tf.Module())
+    autoencoder = Autoencoder.create(AutoencoderConfig(width=8))
+    systems = report.autoencoder_systems(autoencoder, seed=3)
+    again = report.autoencoder_systems(autoencoder, seed=3)
+    for name, function in systems.items():
+        made = function(waveform)[: len(waveform)]
+        assert made.shape == waveform.shape, name
+        np.testing.assert_allclose(made, again[name](waveform)[: len(waveform)], atol=1e-6)
+
+
+def test_level1_decodes_what_its_networks_do():
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.config import AutoencoderConfig
+    from musika_tf.pipeline.signal_path import SignalPath
+
+    waveform = beat(1)
+    autoencoder = Autoencoder.create(AutoencoderConfig(width=8))
+    _, magnitude = SignalPath(autoencoder).through_level1(waveform, 3, 0.0)
+    direct, _ = autoencoder.decode1(autoencoder.encode1(baselines.log_magnitude(waveform)[:, :128]))
+    np.testing.assert_allclose(magnitude[:, :128], direct, atol=1e-5)
 
 
 def run_program(*flags):
@@ -143,7 +136,7 @@ def run_program(*flags):
     [
         ([], "--generated_dir"),
         (["--generated_dir=no/such"], "no/such"),
-        (["--autoencoder_bundle=no/such", "--reference_dir=tests"], "tests"),
+        (["--autoencoder=no/such", "--reference_dir=tests"], "tests"),
         (["--generated_dir=tests", "--json=no/such/file"], "--json=no/such/file"),
     ],
 )

@@ -1,0 +1,174 @@
+"""Latents on disk -> batches: pure functions of (seed, index), and errors that name the file."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+
+from musika_tf.errors import UserError
+from musika_tf.gan import data
+
+HALF = 3
+
+
+def ruler(number, n):
+    """Latents that tell piece, position and side: left = number + position / 1024, right the same but negative."""
+    line = (number + np.arange(n, dtype=np.float32) / 1024)[:, None]
+    return np.concatenate([np.repeat(line, HALF, axis=1), np.repeat(-line, HALF, axis=1)], axis=1)
+
+
+def write(path, latents, model_id="abc", **arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, latents=latents, model_id=model_id, n_samples=len(latents) * 4096, **arrays)
+    return path
+
+
+@pytest.fixture
+def pieces():
+    latents = [ruler(1, 20), ruler(2, 50), ruler(3, 8)]
+    return data.LatentPieces(latents, [np.abs(piece[:, :1]) for piece in latents], "abc")
+
+
+def take(n, *args, **kwargs):
+    return [[x.numpy() for x in batch] for batch in itertools.islice(data.batches(*args, **kwargs), n)]
+
+
+# Batches
+
+
+def test_batches_are_spans_of_one_piece(pieces):
+    (latents, conditioning), *_ = take(1, pieces, 8, 400, seed=1)
+    assert latents.shape == (400, 8, 2 * HALF) and latents.dtype == np.float32
+    assert conditioning.shape == (400, 8, 1) and conditioning.dtype == np.float32
+    line = np.abs(latents)
+    np.testing.assert_array_equal(line, np.broadcast_to(line[:, :, :1], line.shape))
+    np.testing.assert_array_equal(np.diff(line[..., 0], axis=1), np.float32(1 / 1024))
+    np.testing.assert_array_equal(conditioning[..., 0], line[..., 0])  # its own signal, in step
+
+
+def test_every_start_is_as_likely(pieces):
+    (latents, _), *_ = take(1, pieces, 8, 4000, seed=1)
+    start = np.abs(latents[:, 0, 0])
+    numbers, places = np.unique(start, return_counts=True)
+    assert len(numbers) == 13 + 43 + 1  # all starts, the last ones too
+    assert np.abs(places - 4000 / 57).max() < 5 * np.sqrt(4000 / 57)
+
+
+def test_left_and_right_are_swapped_at_random(pieces):
+    (latents, _), *_ = take(1, pieces, 8, 1000, seed=1)
+    swapped = latents[:, 0, 0] < 0
+    assert 500 - 80 < swapped.sum() < 500 + 80
+    np.testing.assert_array_equal(latents[:, :, :HALF], -latents[:, :, HALF:])  # whole sides, both
+    np.testing.assert_array_equal(latents[:, :, 0] < 0, np.repeat(swapped[:, None], 8, axis=1))
+
+
+def test_batch_is_a_function_of_seed_and_index(pieces):
+    whole = take(6, pieces, 8, 4, seed=1)
+    later = take(2, pieces, 8, 4, seed=1, first_batch=4)
+    for mine, expected in zip(later, whole[4:], strict=True):
+        for a, b in zip(mine, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len({batch[0].tobytes() for batch in whole}) == 6
+    assert not np.array_equal(take(1, pieces, 8, 4, seed=2)[0][0], whole[0][0])
+
+
+def test_statistics_pool_both_sides(pieces):
+    rng = np.random.default_rng(0)
+    pieces.latents = [rng.normal(3, 2, [40, 6]).astype(np.float32), rng.normal(1, 1, [60, 6]).astype(np.float32)]
+    sides = np.concatenate([piece[:, side : side + 3] for piece in pieces.latents for side in (0, 3)])
+    mean, deviation = pieces.statistics()
+    np.testing.assert_allclose(mean, np.tile(sides.mean(axis=0), 2), rtol=1e-5)
+    np.testing.assert_allclose(deviation, np.tile(sides.std(axis=0), 2), rtol=1e-5)
+    assert pieces.n_latents == 100
+
+
+# Files
+
+
+def test_load_pieces_in_order_of_their_names(tmp_path):
+    write(tmp_path / "b.wav.npz", ruler(2, 9), conditioning_tempo=np.full([9, 1], 120, np.float32))
+    write(tmp_path / "a" / "z.wav.npz", ruler(1, 8), conditioning_tempo=np.full([8, 1], 90, np.float32))
+    write(tmp_path / "short.wav.npz", ruler(3, 7))
+    pieces = data.load_pieces(tmp_path, ["tempo"], 8)
+    assert [len(piece) for piece in pieces.latents] == [8, 9]
+    assert [set(c.ravel()) for c in pieces.conditioning] == [{90.0}, {120.0}]
+    assert pieces.model_id == "abc"
+
+
+def test_load_pieces_stacks_signals_in_the_order_asked_for(tmp_path):
+    one, two = np.full([8, 1], 1, np.float32), np.full([8, 2], 2, np.float32)
+    write(tmp_path / "a.npz", ruler(1, 8), conditioning_one=one, conditioning_two=two)
+    assert data.load_pieces(tmp_path, [], 8).conditioning[0].shape == (8, 0)
+    np.testing.assert_array_equal(data.load_pieces(tmp_path, ["two", "one"], 8).conditioning[0][0], [2, 2, 1])
+
+
+def test_latents_of_several_models_are_refused(tmp_path):
+    write(tmp_path / "a.npz", ruler(1, 8))
+    write(tmp_path / "b.npz", ruler(1, 8), model_id="def")
+    with pytest.raises(UserError, match="b.npz: latents of model def among those of abc"):
+        data.load_pieces(tmp_path, [], 8)
+
+
+def test_missing_signal_is_named(tmp_path):
+    write(tmp_path / "a.npz", ruler(1, 8))
+    with pytest.raises(UserError, match="a.npz: has no signal 'tempo'; encode with --conditioning=tempo,beat"):
+        data.load_pieces(tmp_path, ["tempo", "beat"], 8)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_nothing_usable_is_named(tmp_path, there):
+    if there:
+        write(tmp_path / "short.npz", ruler(1, 7))
+    with pytest.raises(UserError, match=f"--latents_dir={tmp_path}: {int(there)} .npz files, none of 8 latents or more"):
+        data.load_pieces(tmp_path, [], 8)
+
+
+def truncated(path):
+    write(path, ruler(1, 30))
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def damaged(path):
+    write(path, ruler(1, 300))
+    content = bytearray(path.read_bytes())
+    content[1000:1400] = bytes(400)
+    path.write_bytes(content)
+
+
+def plain_array(path):
+    with open(path, "wb") as file:
+        np.save(file, ruler(1, 8))
+
+
+def pickled(path):
+    path.write_bytes(pickle.dumps({"latents": ruler(1, 8), "model_id": "abc"}))
+
+
+def pickled_inside(path):
+    np.savez(path, latents=np.array([{"a": 1}], object), model_id="abc")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        truncated,
+        damaged,
+        plain_array,
+        pickled,
+        pickled_inside,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("no latents at all, but text"),
+        lambda path: path.mkdir(),
+        lambda path: np.savez(path, other=ruler(1, 8)),
+        lambda path: np.savez(path, latents=ruler(1, 8)),
+        lambda path: write(path, ruler(1, 8)[0]),
+        lambda path: write(path, ruler(1, 8).astype(np.float64)),
+        lambda path: path.symlink_to("nowhere.npz"),
+    ],
+)
+def test_file_that_holds_no_latents_is_named(tmp_path, make):
+    make(tmp_path / "b.npz")
+    with pytest.raises(UserError, match="b.npz: no latents that encode.py wrote") as error:
+        data.load_pieces(tmp_path, [], 8)
+    assert "\n" not in str(error.value)

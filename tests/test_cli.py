@@ -1,0 +1,99 @@
+"""The programs from outside: bad input is one line that names it, and nothing is left half-written."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
+
+
+def run(program, *flags, cwd=ROOT):
+    command = [sys.executable, ROOT / program, *map(str, flags)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audio")
+    noise = np.random.default_rng(0).standard_normal((2 * 44_100, 2)) / 10
+    soundfile.write(folder / "noise.wav", noise, 44_100)
+    return folder
+
+
+@pytest.fixture
+def broken(tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF and nothing else")
+    return tmp_path
+
+
+CASES = {
+    "preset": (["train_ae.py", "--flagfile=flags/none.flags"], ["flags/none.flags", "flags/mini.flags"]),
+    "argument": (["generate.py", "song.wav"], ["song.wav"]),
+    "no audio_dir": (["train_ae.py", SMOKE], ["--audio_dir"]),
+    "no such folder": (["train_ae.py", SMOKE, "--audio_dir=none/such"], ["none/such"]),
+    "numbers": (["train_ae.py", SMOKE, "--audio_dir=tests", "--ae_steps=1,2"], ["--ae_steps"]),
+    "no latents_dir": (["train_gan.py", SMOKE], ["--latents_dir"]),
+    "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
+    "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
+    "length 0": (["generate.py", "--length=0"], ["--length=0", "3m57s"]),
+    "length abc": (["generate.py", "--length=abc"], ["--length=abc", "3m57s"]),
+    "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_named_in_one_line(case, tmp_path):
+    command, named = CASES[case]
+    before = sorted(ROOT.iterdir())
+    done = run(*command)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode != 0
+    assert len(lines) == 1 and all(text in lines[0] for text in named), done.stderr
+    assert sorted(ROOT.iterdir()) == before
+
+
+def test_a_missing_phase_is_named(audio, tmp_path):
+    done = run("train_ae.py", SMOKE, "--phase=2", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path}")
+    assert done.returncode != 0
+    assert "phase 2 starts from phase 1" in done.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "phase2").exists()
+
+
+def test_unreadable_audio_is_named(broken, tmp_path):
+    done = run("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={broken}", f"--checkpoint_dir={tmp_path / 'c'}")
+    assert done.returncode != 0 and "broken.wav" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_help_does_not_load_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", ROOT / "generate.py", "--help"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert "--length" in done.stdout and "--seed" in done.stdout
+    assert "tensorflow" not in done.stderr and "librosa" not in done.stderr
+
+
+def test_effective_flags_run_the_same_again(tmp_path):
+    script = (
+        "import sys; from absl import flags; from musika_tf import cli; from musika_tf.config import GanConfig\n"
+        "flags.FLAGS(sys.argv); cli.save_flags(sys.argv[-1] if sys.argv[-1][0] != '-' else '.')\n"
+        "print(cli.config(GanConfig))"
+    )
+    first = subprocess.run(
+        [sys.executable, "-c", script, SMOKE, "--gan_width=12", "--conditioning=tempo,beat", str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    saved = tmp_path / "effective.flags"
+    assert "--conditioning=tempo,beat" in saved.read_text().splitlines()
+    again = subprocess.run(
+        [sys.executable, "-c", script, f"--flagfile={saved}", str(tmp_path / "again")],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    assert "width=12" in first.stdout and again.stdout == first.stdout
+    assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()

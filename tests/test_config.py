@@ -1,0 +1,53 @@
+import dataclasses
+import json
+
+import pytest
+
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, from_dict, to_dict
+
+ALL = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
+
+
+def test_derived_sizes_of_the_reference():
+    config = AutoencoderConfig()
+    assert (config.fft_length, config.n_bins, config.edge_samples) == (1024, 513, 384)
+    assert (config.level1_size, config.latent_size, config.window_latents) == (64, 64, 4)
+    assert config.samples_per_latent == 4096
+    assert config.latents_per_second == pytest.approx(10.7666, abs=1e-4)
+    assert config.crop_samples(128) == 33_536
+
+
+def test_derived_sizes_of_the_gan():
+    gan = GanConfig()
+    assert (gan.critic_window, gan.anchor_spacing, gan.coordinate_size) == (256, 384, 128)
+    small = GanConfig(window=64, anchor_size=16)
+    assert (small.critic_window, small.anchor_spacing, small.coordinate_size) == (128, 192, 32)
+
+
+@pytest.mark.parametrize("hop_length", [32, 256, 300])
+@pytest.mark.parametrize("n_latents", [1, 2, 77])
+def test_frames_of_the_extended_waveform_cover_whole_latents(hop_length, n_latents):
+    config = AutoencoderConfig(hop_length=hop_length)
+    extended = n_latents * config.samples_per_latent + 2 * config.edge_samples
+    assert config.crop_samples(16 * n_latents) == extended
+
+
+@pytest.mark.parametrize("config_class", ALL)
+def test_survives_json(config_class):
+    config = config_class()
+    changed = {
+        f.name: tuple(v + 1 for v in f.default) if isinstance(f.default, tuple) else f.default + 1
+        for f in dataclasses.fields(config)
+        if not isinstance(f.default, bool)
+    }
+    config = dataclasses.replace(config, **changed)
+    assert config != config_class()
+    assert from_dict(config_class, json.loads(json.dumps(to_dict(config)))) == config
+
+
+@pytest.mark.parametrize("config_class", ALL)
+def test_is_frozen_and_refuses_what_it_does_not_know(config_class):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config_class().seed = 1
+    with pytest.raises(TypeError, match="depth"):
+        from_dict(config_class, {"depth": 3})

@@ -1,0 +1,101 @@
+"""The whole chain as a user types it: audio -> autoencoder -> latents -> GAN -> music."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from musika_tf.audio.writer import read_comment
+
+ROOT = pathlib.Path(__file__).parents[1]
+RATE = 44_100
+SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
+
+
+def run(program, *flags):
+    """Runs a program of the repository; its output, or the failure with it."""
+    command = [sys.executable, ROOT / program, f"--flagfile={ROOT / 'flags/smoke.flags'}", *map(str, flags)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def beat(bpm, seconds, seed):
+    """A decaying thump on every beat over a quiet chord, float32 `[samples, 2]`."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(seconds * RATE) / RATE
+    since_beat = time % (60 / bpm)
+    kick = 0.5 * np.sin(2 * np.pi * 60 * since_beat) * np.exp(-12 * since_beat)
+    chord = sum(0.05 * np.sin(2 * np.pi * f * time) for f in rng.uniform(150, 900, size=3))
+    noise = 0.02 * rng.standard_normal((len(time), 2)) * np.exp(-40 * ((since_beat + 30 / bpm) % (60 / bpm)))[:, None]
+    return (noise + (kick + chord)[:, None]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Rendered techno where Debian's samples are installed, otherwise three synthetic beats."""
+    folder = tmp_path_factory.mktemp("corpus")
+    if (SAMPLES / "bd_haus.flac").is_file():
+        command = [sys.executable, ROOT / "tools/render_corpus.py", "--kind=techno", "--minutes=4", f"--out_dir={folder}"]
+        subprocess.run([*map(str, command), "--format=wav"], check=True, capture_output=True, cwd=ROOT)
+        return folder / "train"
+    for i, bpm in enumerate((120, 132, 144)):
+        soundfile.write(folder / f"{i}.wav", beat(bpm, 60, i), RATE)
+        (folder / f"{i}.json").write_text(json.dumps({"bpm": bpm, "first_beat_seconds": 0.0}))
+    return folder
+
+
+def scalars(directory):
+    """All TensorBoard scalars of a run: dict of name -> list of values in the order of steps."""
+    values = {}
+    for path in sorted(pathlib.Path(directory).glob("summaries/events*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
+                values.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
+    return values
+
+
+def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
+    checkpoints, latents, song = tmp_path / "checkpoints", tmp_path / "latents", tmp_path / "song.wav"
+    run("train_ae.py", "--phase=all", f"--audio_dir={corpus}", f"--checkpoint_dir={checkpoints}")
+    for phase in (1, 2, 3, 4):
+        losses = scalars(checkpoints / f"phase{phase}")
+        assert len(losses["loss"]) >= 2 and all(np.isfinite(v).all() for v in losses.values()), phase
+        assert (checkpoints / f"phase{phase}" / "effective.flags").is_file()
+        assert any((checkpoints / f"phase{phase}" / "previews").glob("*.png"))
+        if phase in (1, 3):
+            assert losses["loss"][-1] < losses["loss"][0] / 2, losses["loss"]
+
+    encode = ("encode.py", f"--audio_dir={corpus}", f"--out_dir={latents}", f"--checkpoint_dir={checkpoints}")
+    run(*encode, "--conditioning=tempo,beat")
+    tracks = [p for p in sorted(corpus.iterdir()) if p.suffix == ".wav"]
+    for track in tracks:
+        with np.load(latents / (track.name + ".npz")) as data:
+            n_samples = soundfile.info(track).frames
+            assert data["n_samples"] == n_samples and data["sample_rate"] == RATE
+            assert data["latents"].shape == (-(-n_samples // 4096), 128)
+            assert data["conditioning_beat"].shape == (len(data["latents"]), 10)
+    before = {p: p.stat().st_mtime_ns for p in latents.iterdir()}
+    assert run(*encode, "--conditioning=tempo,beat").count("done before") == len(tracks)
+    assert before == {p: p.stat().st_mtime_ns for p in latents.iterdir()}
+
+    train = ("train_gan.py", f"--latents_dir={latents}", f"--checkpoint_dir={checkpoints}", "--conditioning=tempo,beat")
+    run(*train)
+    assert all(np.isfinite(v).all() for v in scalars(checkpoints / "gan").values())
+
+    out = run("generate.py", f"--bundle_dir={checkpoints / 'bundle'}", "--length=23s", "--seed=7", f"--out={song}")
+    assert "times faster than real time" in out
+    waveform, rate = soundfile.read(song)
+    assert waveform.shape == (23 * RATE, 2) and rate == RATE
+    assert 0 < np.abs(waveform).max() < 1
+    assert "seed=7" in read_comment(song)
+
+    tuned = tmp_path / "tuned"
+    run(*train[:2], f"--checkpoint_dir={tuned}", train[3], f"--init_from={checkpoints / 'bundle'}", "--gan_steps=2")
+    assert (tuned / "bundle" / "saved_model.pb").is_file()

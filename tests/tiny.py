@@ -1,0 +1,79 @@
+"""Networks of a few channels for the tests: built once a session, because building is what takes time."""
+
+import functools
+import os
+import pathlib
+
+import numpy as np
+from absl import flags
+from absl.testing import flagsaver
+
+from musika_tf import cli
+from musika_tf.autoencoder.model import Autoencoder
+from musika_tf.config import AutoencoderConfig, GanConfig
+from musika_tf.gan.model import Gan
+
+ROOT = pathlib.Path(__file__).parents[1]
+PRESETS = sorted((ROOT / "flags").glob("*.flags"))
+
+AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6)  # 512 samples per latent
+GAN = GanConfig(width=4, critic_width=4, window=64, anchor_size=4)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def noise_scales(network):
+    """The scalars of a network's noise layers, in the order of construction."""
+    return [v for v in network.weights if v.name == "scale"]
+
+
+def scramble(network, seed=0, noise_scale=0.3):
+    """Sets all weights of a network to a function of `seed`: kernels keep their signal's size, no bias is 0."""
+    rng = np.random.default_rng(seed)
+    for v in network.weights:
+        if v.name == "scale":
+            v.assign(noise_scale)
+        else:
+            fan_in = np.prod(v.shape[:-1]) if len(v.shape) > 1 else 10.0
+            v.assign(rng.standard_normal(v.shape) / np.sqrt(fan_in))
+
+
+def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.3):
+    """The Autoencoder of `config`, always the same object; its weights are a function of `seed`."""
+    built = _autoencoder(config)
+    for i, network in enumerate(built.networks.values()):
+        scramble(network, 10 * seed + i, noise_scale)
+    return built
+
+
+def gan(config=GAN, latent_size=2 * AUTOENCODER.latent_size, n_conditioning=0, seed=0, noise_scale=0.3):
+    """The Gan of these sizes, as `autoencoder`; the average is the generator, the standardiser not the identity."""
+    built = _gan(config, latent_size, n_conditioning)
+    scramble(built.generator, 10 * seed, noise_scale)
+    scramble(built.critic, 10 * seed + 1)
+    built.averaged.set_weights(built.generator.get_weights())
+    built.standardiser.fit(normal(latent_size, seed=2) / 10, 0.2 + np.abs(normal(latent_size, seed=3)) / 10)
+    return built
+
+
+_autoencoder = functools.cache(Autoencoder.create)
+_gan = functools.cache(Gan.create)
+
+
+def weights(*networks):
+    """Copies of all weights by network and name."""
+    return [v.numpy() for network in networks for v in network.weights]
+
+
+def preset(path, config_class):
+    """The config of a flagfile, as the programs read it."""
+    before = os.getcwd()
+    os.chdir(ROOT)  # flagfiles name each other from here
+    try:
+        with flagsaver.flagsaver():
+            flags.FLAGS(["test", f"--flagfile={path}"], known_only=True)
+            return cli.config(config_class)
+    finally:
+        os.chdir(before)
