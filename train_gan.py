@@ -25,6 +25,7 @@ def main(_):
         signals=tuple(signal.name for signal in signals.parse(FLAGS.conditioning)),
         init_from=FLAGS.init_from,
         bundle_dir=FLAGS.bundle_dir,
+        keep_critic=FLAGS.keep_critic,
         about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
     )
     if not gan_training.train(job, save_flags=cli.save_flags):

@@ -37,12 +37,13 @@ class Bundle(tf.Module):
       autoencoder: Autoencoder.
       gan: Gan.
       conditioner: Conditioner.
+      keep_critic: store the critic too; no function uses it, but fine-tuning goes on with it.
     """
 
-    def __init__(self, autoencoder, gan, conditioner):
+    def __init__(self, autoencoder, gan, conditioner, keep_critic=True):
         super().__init__()
         # Plain variables: a Keras model as an attribute would have every layer traced and saved for itself.
-        self.stored = _stored(autoencoder, gan, conditioner)
+        self.stored = _stored(autoencoder, gan, conditioner, keep_critic)
         signal_path = SignalPath(autoencoder)
         self._make_functions(signal_path, Line(signal_path, gan, conditioner), gan)
 
@@ -96,9 +97,9 @@ class Bundle(tf.Module):
         return {name: _named(getattr(self, name), output) for name, output in outputs.items()}
 
 
-def _stored(autoencoder, gan, conditioner):
-    """Every variable of a bundle by network; the critic is there for fine-tuning."""
-    networks = {**autoencoder.networks, "averaged": gan.averaged, "critic": gan.critic}
+def _stored(autoencoder, gan, conditioner, with_critic):
+    """Every variable of a bundle by network."""
+    networks = {**autoencoder.networks, "averaged": gan.averaged} | ({"critic": gan.critic} if with_critic else {})
     stored = {name: [v.value for v in network.weights] for name, network in networks.items()}
     return {**stored, "standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
 
@@ -120,7 +121,7 @@ def check_target(bundle_dir):
         raise UserError(f"--bundle_dir={bundle_dir}: can't be made ({error.strerror}); name another folder") from error
 
 
-def save(bundle_dir, autoencoder, gan, conditioner, **about):
+def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     """Writes a bundle, atomically: an existing one is replaced when the new one is complete.
 
     Args:
@@ -128,6 +129,7 @@ def save(bundle_dir, autoencoder, gan, conditioner, **about):
       autoencoder: Autoencoder.
       gan: Gan.
       conditioner: Conditioner.
+      keep_critic: False leaves the critic out, which makes the bundle smaller and fine-tuning begin with a new one.
       **about: name, licence, trained_on, steps, flags for the metadata.
 
     Raises:
@@ -136,7 +138,7 @@ def save(bundle_dir, autoencoder, gan, conditioner, **about):
     check_target(bundle_dir)
     bundle_dir = Path(bundle_dir)
     temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
-    bundle = Bundle(autoencoder, gan, conditioner)
+    bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
     tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
     config = autoencoder.config
     metadata = {
@@ -148,6 +150,7 @@ def save(bundle_dir, autoencoder, gan, conditioner, **about):
         "window": gan.config.window,
         "coordinate_size": gan.config.coordinate_size,
         "conditioning": conditioner.metadata(),
+        "has_critic": keep_critic,
         "autoencoder_id": autoencoder.identity(),
         "autoencoder_config": to_dict(config),
         "gan_config": to_dict(gan.config),
@@ -196,7 +199,7 @@ def load_networks(bundle_dir):
     conditioner = Conditioner(names, autoencoder.config.latents_per_second)
     gan_config = from_dict(GanConfig, metadata["gan_config"])
     gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels)
-    checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner))
+    checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner, metadata["has_critic"]))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
     checkpoint.read(
         str(Path(bundle_dir) / "variables" / "variables")

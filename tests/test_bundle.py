@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-
 import tiny
+
 from musika_tf import bundle
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.errors import UserError
@@ -128,13 +128,26 @@ def test_networks_come_back(networks, folder):
     for name, network in networks[0].networks.items():
         for a, b in zip(network.get_weights(), autoencoder.networks[name].get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
-    pairs = [(networks[1].averaged, gan.averaged), (networks[1].averaged, gan.generator), (networks[1].critic, gan.critic)]
+    pairs = [
+        (networks[1].averaged, gan.averaged),
+        (networks[1].averaged, gan.generator),
+        (networks[1].critic, gan.critic),
+    ]
     for saved, loaded in pairs:
         for a, b in zip(saved.get_weights(), loaded.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(networks[1].standardiser.mean, gan.standardiser.mean)
     np.testing.assert_array_equal(networks[2].mean, conditioner.mean)
     np.testing.assert_array_equal(networks[2].highest, conditioner.highest)
+
+
+def test_a_bundle_without_critic_begins_with_a_new_one(networks, tmp_path):
+    bundle.save(tmp_path / "small", *networks, keep_critic=False, name="small")
+    _, gan, _, metadata = bundle.load_networks(tmp_path / "small")
+    assert metadata["has_critic"] is False
+    for a, b in zip(networks[1].averaged.get_weights(), gan.averaged.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(networks[1].critic.get_weights()[0], gan.critic.get_weights()[0])
 
 
 def test_a_bundle_is_replaced_whole_and_nothing_else_is(networks, tmp_path):
@@ -151,7 +164,13 @@ def test_a_bundle_is_replaced_whole_and_nothing_else_is(networks, tmp_path):
 
 @pytest.mark.parametrize(
     ("metadata", "message"),
-    [(None, "no bundle"), ("{", "no bundle"), ("[1]", "no bundle"), ("{}", "no bundle"), ('{"format_version": 99}', "newer")],
+    [
+        (None, "no bundle"),
+        ("{", "no bundle"),
+        ("[1]", "no bundle"),
+        ("{}", "no bundle"),
+        ('{"format_version": 99}', "newer"),
+    ],
 )
 def test_what_is_no_bundle_is_named(tmp_path, metadata, message):
     if metadata is not None:

@@ -32,7 +32,9 @@ def test_parse_is_exact():
     assert durations.parse("3m57s") * 44_100 == 10_451_700
 
 
-@pytest.mark.parametrize("text", ["0", "0s", "0h0m0s", "abc", "", "-3", "3 minutes", "m", "1s2m", "1e3", "inf", "nan", "1:30", "3m57sx"])
+@pytest.mark.parametrize(
+    "text", ["0", "0s", "0h0m0s", "abc", "", "-3", "3 minutes", "m", "1s2m", "1e3", "inf", "nan", "1:30", "3m57sx"]
+)
 def test_parse_names_the_flag_and_what_would_work(text):
     with pytest.raises(UserError, match="^--long=.*3m57s.*please$") as error:
         durations.parse(text, flag="long")
@@ -41,7 +43,8 @@ def test_parse_names_the_flag_and_what_would_work(text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(237, "3m57s"), (23.2, "23s"), (3600, "1h"), (3661, "1h1m1s"), (59.6, "1m"), (0.2, "0s"), (7200.4, "2h")]
+    ("seconds", "text"),
+    [(237, "3m57s"), (23.2, "23s"), (3600, "1h"), (3661, "1h1m1s"), (59.6, "1m"), (0.2, "0s"), (7200.4, "2h")],
 )
 def test_spoken(seconds, text):
     assert durations.spoken(seconds) == text

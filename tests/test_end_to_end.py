@@ -42,7 +42,13 @@ def corpus(tmp_path_factory):
     """Rendered techno where Debian's samples are installed, otherwise three synthetic beats."""
     folder = tmp_path_factory.mktemp("corpus")
     if (SAMPLES / "bd_haus.flac").is_file():
-        command = [sys.executable, ROOT / "tools/render_corpus.py", "--kind=techno", "--minutes=4", f"--out_dir={folder}"]
+        command = [
+            sys.executable,
+            ROOT / "tools/render_corpus.py",
+            "--kind=techno",
+            "--minutes=4",
+            f"--out_dir={folder}",
+        ]
         subprocess.run([*map(str, command), "--format=wav"], check=True, capture_output=True, cwd=ROOT)
         return folder / "train"
     for i, bpm in enumerate((120, 132, 144)):

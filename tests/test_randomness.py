@@ -53,7 +53,9 @@ def test_streams_keep_their_numbers():
 
 
 def test_seed_may_be_a_tensor_in_a_graph():
-    @tf.function(input_signature=[tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32)]
+    )
     def draw(seed, first_row, n_rows):
         return normal_rows(seed, Stream.ANCHORS, first_row, n_rows, 6)
 

@@ -38,6 +38,7 @@ class Job:
     signals: tuple[str, ...] = ()
     init_from: str | None = None
     bundle_dir: str | None = None
+    keep_critic: bool = True
     about: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -84,7 +85,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview)
     steps = int(trainer.step_count)
     about = {"name": job.target.name, **job.about, "steps": steps}
-    bundle.save(job.target, autoencoder, gan, conditioner, **about)
+    bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about)
     return complete
 
 

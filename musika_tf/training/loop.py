@@ -40,8 +40,8 @@ class Checkpoints:
             self.manager.checkpoint.restore(newest).assert_existing_objects_matched()
         except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
             raise UserError(
-                f"{newest}: of networks of other sizes, or of an older version; resume with the flags that lie beside it, "
-                "or give another --checkpoint_dir"
+                f"{newest}: of networks of other sizes, or of an older version; "
+                "resume with the flags that lie beside it, or give another --checkpoint_dir"
             ) from error
         return True
 

@@ -46,7 +46,9 @@ def test_log_magnitude_is_that_of_numpy():
 
 
 def test_log_magnitude_of_silence_and_of_full_scale():
-    np.testing.assert_allclose(spectrogram.log_magnitude(np.zeros([1024], np.float32), CONFIG), -np.ones([1, 513]), atol=1e-6)
+    np.testing.assert_allclose(
+        spectrogram.log_magnitude(np.zeros([1024], np.float32), CONFIG), -np.ones([1, 513]), atol=1e-6
+    )
     # A full-scale sine in a bin's middle: amplitude 1 * 512 / 2 of a Hann window, 48.2 dB.
     sine = np.sin(2 * np.pi * 32 * np.arange(1024) / 1024).astype(np.float32)
     loudest = spectrogram.log_magnitude(sine, CONFIG)[0, 32]

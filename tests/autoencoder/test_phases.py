@@ -85,14 +85,23 @@ def test_phase_trains_what_it_should_and_nothing_else(phase, trained, terms):
 
 
 def test_loss_is_the_weighted_sum_of_its_terms():
-    weights = {"magnitude": 3.0, "latent": 0.5, "spectral": 0.25, "consistency": 7.0, "adversarial": 2.0, "features": 0.125}
+    weights = {
+        "magnitude": 3.0,
+        "latent": 0.5,
+        "spectral": 0.25,
+        "consistency": 7.0,
+        "adversarial": 2.0,
+        "features": 0.125,
+    }
     trainer = make_trainer(4, **{f"{'feature' if k == 'features' else k}_weight": v for k, v in weights.items()})
     scalars = trainer.step(waveforms(trainer))
     expected = sum(weights[name] * float(value) for name, value in scalars.items() if name in weights)
     assert float(scalars["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
-NO_LOSS = {f"{name}_weight": 0.0 for name in ("magnitude", "latent", "spectral", "consistency", "adversarial", "feature")}
+NO_LOSS = {
+    f"{name}_weight": 0.0 for name in ("magnitude", "latent", "spectral", "consistency", "adversarial", "feature")
+}
 
 
 @pytest.mark.parametrize("weight", ["magnitude_weight", "adversarial_weight", None])
@@ -192,11 +201,15 @@ def save_phase(job, phase):
     loop.Checkpoints(trainer, job.directory(phase)).save(1)
 
 
-@pytest.mark.parametrize(("there", "phase", "missing"), [((), 2, 1), ((), 3, 1), ((1,), 3, 2), ((1, 2), 4, 3), ((), 4, 1)])
+@pytest.mark.parametrize(
+    ("there", "phase", "missing"), [((), 2, 1), ((), 3, 1), ((1,), 3, 2), ((1, 2), 4, 3), ((), 4, 1)]
+)
 def test_missing_phase_is_named(job, there, phase, missing):
     for earlier in there:
         save_phase(job, earlier)
-    with pytest.raises(UserError, match=f"phase {phase} starts from phase {missing}.*phase{missing}.*--phase={missing} first"):
+    with pytest.raises(
+        UserError, match=f"phase {phase} starts from phase {missing}.*phase{missing}.*--phase={missing} first"
+    ):
         phases.train_phase(job, phase)
     assert not job.directory(phase).exists()
 

@@ -137,7 +137,7 @@ def test_training_coordinates_have_the_deviation_of_interpolated_normals():
     drawn = training_coordinates(2000, 5, 1)
     assert drawn[..., 6:].std() == pytest.approx(1, abs=0.04)
     # Along a third of the way between two anchors: var = (1 - s)^2 + s^2.
-    expected = np.sqrt(((1 - 1 / 3) ** 2 + (1 / 3) ** 2))
+    expected = np.sqrt((1 - 1 / 3) ** 2 + (1 / 3) ** 2)
     assert drawn[:, 64, :6].std() == pytest.approx(np.sqrt((2 * expected**2 + 1) / 3), abs=0.03)
     assert abs(drawn.mean()) < 0.04
 

@@ -120,7 +120,9 @@ def test_missing_signal_is_named(tmp_path):
 def test_nothing_usable_is_named(tmp_path, there):
     if there:
         write(tmp_path / "short.npz", ruler(1, 7))
-    with pytest.raises(UserError, match=f"--latents_dir={tmp_path}: {int(there)} .npz files, none of 8 latents or more"):
+    with pytest.raises(
+        UserError, match=f"--latents_dir={tmp_path}: {int(there)} .npz files, none of 8 latents or more"
+    ):
         data.load_pieces(tmp_path, [], 8)
 
 

@@ -59,6 +59,7 @@ def test_one_step_changes_both_networks_and_moves_the_average():
         np.testing.assert_allclose(average, old * 2 / 11 + new * 9 / 11, atol=1e-6)
     assert int(trainer.step_count) == 1
     assert float(trainer.r1.switch) == pytest.approx(-0.9999, abs=1e-6)  # nothing is certain yet
+    assert {name: float(value) for name, value in scalars.items()} == first_step()[0]  # repeatable
     assert all(np.isfinite(value) for value in scalars.values())
 
 
@@ -85,11 +86,11 @@ def test_scalars_add_up():
 def test_lazy_r1_counts_for_the_steps_it_leaves_out():
     _, every_step = first_step(r1_every=1, r1_weight=10.0)
     scalars, every_other = first_step(r1_every=2, r1_weight=5.0)
-    _, without = first_step(r1_every=1, r1_weight=0.0)
+    _, another = first_step()
     assert "r1" in scalars
     for a, b in zip(every_step, every_other, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert max(np.abs(a - b).max() for a, b in zip(every_step, without, strict=True)) > 1e-4
+    assert max(np.abs(a - b).max() for a, b in zip(every_step, another, strict=True)) > 1e-4
     trainer = make_trainer(r1_every=2)
     trainer.step_count.assign(1)
     assert "r1" not in trainer.step(batch())
@@ -107,9 +108,7 @@ def test_generator_gets_the_conditioning_too():
 
 
 def test_draws_are_those_of_the_seed():
-    again = {name: float(value) for name, value in make_trainer().step(batch()).items()}
-    assert again == first_step()[0]
-    assert first_step(seed_of_training=5)[0]["fake"] != again["fake"]
+    assert first_step(seed_of_training=5)[0]["fake"] != first_step()[0]["fake"]
 
 
 # Going on

@@ -29,9 +29,7 @@ needs_fluidsynth = pytest.mark.skipif(
 def score():
     """Two bars of chords, a long rest, and a repeated note."""
     onsets = np.array([0, 0, 1, 1, 2, 20, 20.5, 21])
-    return scores.Score(
-        "none", onsets, onsets + 1.0, np.array([60, 64, 62, 65, 60, 72, 72, 72]), np.array([0.0, 20.0])
-    )
+    return scores.Score("none", onsets, onsets + 1.0, np.array([60, 64, 62, 65, 60, 72, 72, 72]), np.array([0.0, 20.0]))
 
 
 def test_humanised_notes_keep_order_and_close_rests(score):

@@ -224,9 +224,7 @@ def test_same_seed_same_bytes_and_a_rerun_skips(techno_dir, samples_dir, capsys)
 
 
 def test_other_seeds_and_numbers_sound_different(samples):
-    plans = {
-        (track.grid.bpm, track.root) for track in (techno.plan((s, i), samples) for s in (0, 1) for i in range(5))
-    }
+    plans = {(track.grid.bpm, track.root) for track in (techno.plan((s, i), samples) for s in (0, 1) for i in range(5))}
     assert len(plans) == 10
 
 

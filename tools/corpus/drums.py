@@ -136,9 +136,7 @@ def accents(track, bars):
             mixing.add_at(bus, crash, track.grid.sample_at(first), 0.8)
         if phrase.fill == "roll":
             length = patterns.pick(rng, (4, 8, 16))
-            patterns.play(
-                track, bus, roll, range(last_bar + 16 - length, last_bar + 16), np.linspace(0.2, 0.8, length)
-            )
+            patterns.play(track, bus, roll, range(last_bar + 16 - length, last_bar + 16), np.linspace(0.2, 0.8, length))
         elif phrase.fill:
             for step, hit in enumerate(rng.random(8) < 0.6):
                 tom = mixing.decay(track.samples.sound(patterns.pick(rng, TOMS)), 0.35)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.conditioning.signals import Beat, Tempo
+
+RATE = 10.0  # latents per second
+
+
+def pieces(bpms=(110.0, 120.0, 160.0)):
+    """Tempo and clock of pieces of 40 latents, as encode.py stores them."""
+    times = (np.arange(40) + 0.5) / RATE
+    grids = [{"bpm": bpm, "first_beat_seconds": 0.05} for bpm in bpms]
+    return [np.concatenate([Tempo().from_grid(g, times), Beat().from_grid(g, times)], axis=1) for g in grids]
+
+
+@pytest.fixture
+def conditioner():
+    conditioner = Conditioner(["tempo", "beat"], RATE)
+    conditioner.fit(pieces())
+    return conditioner
+
+
+def test_scale_standardises_the_training_set(conditioner):
+    assert conditioner.n_channels == 11
+    every = np.concatenate(pieces())
+    scaled = conditioner.scale(every).numpy()
+    np.testing.assert_allclose(scaled.mean(axis=0), np.zeros(11), atol=1e-4)
+    np.testing.assert_allclose(scaled.std(axis=0), np.ones(11), atol=1e-3)
+    np.testing.assert_allclose(scaled, (every - every.mean(axis=0)) / every.std(axis=0), atol=1e-3)
+
+
+def test_signal_that_never_changes_is_scaled_to_zero():
+    conditioner = Conditioner(["tempo"], RATE)
+    conditioner.fit([np.full([9, 1], 120, np.float32)])
+    np.testing.assert_array_equal(conditioner.scale(np.full([2, 1], 120, np.float32)), np.zeros([2, 1]))
+
+
+def test_without_signals_there_is_nothing_to_fit_or_scale():
+    conditioner = Conditioner([], RATE)
+    conditioner.fit([np.zeros([5, 0], np.float32)])
+    assert conditioner.scale(tf.zeros([5, 0])).shape == [5, 0]
+    assert conditioner.metadata() == []
+
+
+def test_times_are_those_of_the_latents_centres(conditioner):
+    times = conditioner.times(tf.constant([0, 1, -1, 10**12], tf.int64))
+    np.testing.assert_allclose(times, [0.05, 0.15, -0.05, 10**11 + 0.05], rtol=1e-15)
+
+
+def test_draw_is_one_tempo_in_the_trained_range_and_its_clock(conditioner):
+    positions = tf.range(-20, 30, dtype=tf.int64)
+    bpms = []
+    for style_seed in range(40):
+        drawn = conditioner.draw(style_seed, positions).numpy()
+        assert drawn.shape == (50, 11)
+        assert (drawn[:, 0] == drawn[0, 0]).all()
+        np.testing.assert_array_equal(drawn[:, 1:], Beat().from_bpm(drawn[0, 0], conditioner.times(positions)))
+        bpms.append(float(drawn[0, 0]))
+    assert min(bpms) >= 110 and max(bpms) <= 160
+    assert len(set(bpms)) > 12
+    assert np.mean(bpms) == pytest.approx(135, abs=9)  # five standard errors of a spread of 11
+    assert all(bpm == round(bpm) for bpm in bpms)
+
+
+def test_draw_of_a_range_equals_that_of_a_longer_one(conditioner):
+    whole = conditioner.draw(3, tf.range(-20, 30, dtype=tf.int64)).numpy()
+    np.testing.assert_array_equal(conditioner.draw(3, tf.range(5, 9, dtype=tf.int64)), whole[25:29])
+
+
+def test_tempo_is_found_after_another_signal():
+    conditioner = Conditioner(["beat", "tempo"], RATE)
+    conditioner.fit([np.roll(piece, -1, axis=1) for piece in pieces((150.0, 154.0))])
+    assert 150 <= float(conditioner.draw_bpm(1)) <= 154
+
+
+def test_metadata_names_units_and_ranges(conditioner):
+    tempo, beat = conditioner.metadata()
+    assert tempo == {"name": "tempo", "unit": "BPM", "channels": 1, "range": [110.0, 160.0]}
+    assert (beat["name"], beat["channels"]) == ("beat", 10)
+    assert beat["range"] == pytest.approx([-1, 1], abs=0.01)
+
+
+def test_survives_a_checkpoint(conditioner, tmp_path):
+    path = tf.train.Checkpoint(c=conditioner).write(str(tmp_path / "ck"))
+    other = Conditioner(["tempo", "beat"], RATE)
+    tf.train.Checkpoint(c=other).read(path).assert_existing_objects_matched()
+    assert other.metadata() == conditioner.metadata()
+    np.testing.assert_array_equal(other.scale(pieces()[0]), conditioner.scale(pieces()[0]))

@@ -1,0 +1,56 @@
+import csv
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import training_log  # noqa: E402
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """A training of 40 steps that was resumed at 20, where it had got to 30 before."""
+    folder = tmp_path / "checkpoints" / "phase1"
+    for run, steps in enumerate((range(0, 31), range(20, 41))):
+        writer = tf.summary.create_file_writer(str(folder / "summaries"), filename_suffix=f".{run}")
+        for step in steps:
+            with writer.as_default(step):
+                tf.summary.scalar("loss", 100 * run + step)
+        writer.close()
+    (folder / "effective.flags").write_text("--ae_width=16\n")
+    return folder.parent
+
+
+def test_later_runs_win(checkpoints):
+    steps = training_log.scalars(checkpoints / "phase1")
+    assert list(steps) == list(range(41))
+    assert [steps[step]["loss"] for step in (0, 19, 20, 40)] == [0, 19, 120, 140]
+
+
+def test_thinned_evenly_to_the_last():
+    steps = {step: {} for step in range(10, 1010, 10)}
+    assert list(training_log.thin(steps, 4)) == [250, 500, 750, 1000]
+    assert list(training_log.thin(steps, 1000)) == list(steps)
+
+
+def run(*flags):
+    command = [sys.executable, "tools/training_log.py", *flags]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_program_writes_rows_and_flags(checkpoints, tmp_path):
+    done = run(f"--checkpoint_dir={checkpoints}", f"--out_dir={tmp_path / 'log'}", "--rows=5")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "log" / "phase1.csv").read_text().splitlines()))
+    assert len(rows) == 5 and rows[-1] == {"step": "40", "loss": "140"}
+    assert (tmp_path / "log" / "phase1.flags").read_text() == "--ae_width=16\n"
+
+
+def test_a_folder_without_training_is_named(tmp_path):
+    done = run(f"--checkpoint_dir={tmp_path}", f"--out_dir={tmp_path}")
+    assert done.returncode != 0 and f"--checkpoint_dir={tmp_path}" in done.stderr.splitlines()[-1]
