@@ -105,9 +105,9 @@ def _stored(autoencoder, gan, conditioner, with_critic):
 
 
 def _named(function, output):
+    """A signature that names its output; left to tf.saved_model.save to trace, or each graph would be stored twice."""
     signature = function.input_signature
-    wrapped = tf.function(lambda *args: {output: function(*args)}, input_signature=signature, autograph=False)
-    return wrapped.get_concrete_function()
+    return tf.function(lambda *args: {output: function(*args)}, input_signature=signature, autograph=False)
 
 
 def check_target(bundle_dir):

@@ -29,7 +29,7 @@ def noise_scales(network):
     return [v for v in network.weights if v.name == "scale"]
 
 
-def scramble(network, seed=0, noise_scale=0.3):
+def scramble(network, seed=0, noise_scale=0.1):
     """Sets all weights of a network to a function of `seed`: kernels keep their signal's size, no bias is 0."""
     rng = np.random.default_rng(seed)
     for v in network.weights:
@@ -40,21 +40,23 @@ def scramble(network, seed=0, noise_scale=0.3):
             v.assign(rng.standard_normal(v.shape) / np.sqrt(fan_in))
 
 
-def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.3):
+def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     """The Autoencoder of `config`, always the same object; its weights are a function of `seed`."""
     built = _autoencoder(config)
     for i, network in enumerate(built.networks.values()):
         scramble(network, 10 * seed + i, noise_scale)
+    bias = built.decoder1.magnitude_out.bias
+    bias.assign(0.2 * bias - 0.1)  # so that waveforms are neither faint nor louder than 1
     return built
 
 
-def gan(config=GAN, latent_size=2 * AUTOENCODER.latent_size, n_conditioning=0, seed=0, noise_scale=0.3):
+def gan(config=GAN, latent_size=2 * AUTOENCODER.latent_size, n_conditioning=0, seed=0, noise_scale=0.1):
     """The Gan of these sizes, as `autoencoder`; the average is the generator, the standardiser not the identity."""
     built = _gan(config, latent_size, n_conditioning)
     scramble(built.generator, 10 * seed, noise_scale)
     scramble(built.critic, 10 * seed + 1)
     built.averaged.set_weights(built.generator.get_weights())
-    built.standardiser.fit(normal(latent_size, seed=2) / 10, 0.2 + np.abs(normal(latent_size, seed=3)) / 10)
+    built.standardiser.fit(normal(latent_size, seed=2), 3 + normal(latent_size, seed=3) / 10)
     return built
 
 
