@@ -20,6 +20,18 @@ from musika_tf.pipeline.signal_path import SignalPath
 
 FORMAT_VERSION = 1
 METADATA = "metadata.json"
+_NEEDED = (
+    "name",
+    "sample_rate",
+    "samples_per_latent",
+    "latent_size",
+    "window",
+    "conditioning",
+    "has_critic",
+    "autoencoder_id",
+    "autoencoder_config",
+    "gan_config",
+)
 
 
 def _spec(shape, dtype, name):
@@ -137,9 +149,6 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     """
     check_target(bundle_dir)
     bundle_dir = Path(bundle_dir)
-    temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
-    bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
-    tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
     config = autoencoder.config
     metadata = {
         "format_version": FORMAT_VERSION,
@@ -155,11 +164,27 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
         "autoencoder_config": to_dict(config),
         "gan_config": to_dict(gan.config),
     }
-    (temporary / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
-    old = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}.old")
-    if bundle_dir.exists():
-        bundle_dir.rename(old)
-    temporary.rename(bundle_dir)
+    temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
+    bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
+    try:
+        tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
+        (temporary / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
+        _replace(bundle_dir, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder, new):
+    """Gives `folder`'s name to `new`; the old one is gone only when that is done."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -168,14 +193,21 @@ def read_metadata(bundle_dir):
     path = Path(bundle_dir) / METADATA
     try:
         metadata = json.loads(path.read_text())
-        version = metadata["format_version"]
+        version = int(metadata["format_version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"--bundle_dir={bundle_dir}: no bundle; give a folder that train_gan.py or musika_tf.original wrote"
         ) from error
     if version > FORMAT_VERSION:
         raise UserError(f"--bundle_dir={bundle_dir}: format {version}, newer than {FORMAT_VERSION}; update musika_tf")
+    missing = [name for name in _NEEDED if name not in metadata]
+    if missing:
+        raise _damaged(bundle_dir, f"{METADATA} lacks {', '.join(missing)}")
     return metadata
+
+
+def _damaged(bundle_dir, reason):
+    return UserError(f"--bundle_dir={bundle_dir}: damaged ({str(reason).splitlines()[0]}); export or copy it again")
 
 
 def load(bundle_dir):
@@ -183,9 +215,8 @@ def load(bundle_dir):
     metadata = read_metadata(bundle_dir)
     try:
         return tf.saved_model.load(str(bundle_dir)), metadata
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--bundle_dir={bundle_dir}: damaged ({reason}); export or copy it again") from error
+    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
+        raise _damaged(bundle_dir, error) from error
 
 
 def load_networks(bundle_dir):
@@ -201,8 +232,10 @@ def load_networks(bundle_dir):
     gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels)
     checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner, metadata["has_critic"]))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
-    checkpoint.read(
-        str(Path(bundle_dir) / "variables" / "variables")
-    ).expect_partial().assert_existing_objects_matched()
+    variables = Path(bundle_dir) / "variables" / "variables"
+    try:
+        checkpoint.read(str(variables)).expect_partial().assert_existing_objects_matched()
+    except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
+        raise _damaged(bundle_dir, error) from error
     gan.generator.set_weights(gan.averaged.get_weights())
     return autoencoder, gan, conditioner, metadata

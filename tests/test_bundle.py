@@ -1,6 +1,7 @@
 """The bundle: what other programs load has the numbers of what was saved, and needs nothing of ours."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +11,6 @@ import tensorflow as tf
 import tiny
 
 from musika_tf import bundle
-from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.errors import UserError
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -37,23 +37,28 @@ np.savez(
     coordinates=model.coordinates(i64(5), i64(6), i64(-2), 3, 2.0),
     generate=model.generate(i64(5), i64(6), i64(60), 10, 2.0, tf.zeros([0, 0])),
     steered=model.generate(i64(5), i64(6), i64(0), 64, 2.0, given["conditioning"]),
-    served=model.signatures["encode"](waveform=tf.constant(given["waveform"]))["latents"],
+    served_encode=model.signatures["encode"](waveform=tf.constant(given["waveform"]))["latents"],
+    served_coordinates=model.signatures["coordinates"](
+        seed=i64(5), style_seed=i64(6), first_window=i64(-2), n_windows=tf.constant(3), truncation=tf.constant(2.0)
+    )["coordinates"],
+    signatures=[f"{name} {list(s.structured_outputs)}" for name, s in sorted(model.signatures.items())],
 )
 """
 
 
-@pytest.fixture(scope="module")
 def networks():
-    autoencoder = tiny.autoencoder()
-    conditioner = Conditioner(("tempo", "beat"), autoencoder.config.latents_per_second)
-    conditioner.fit([np.concatenate([np.linspace(110, 150, 50)[:, None], tiny.normal(50, 10)], 1).astype(np.float32)])
-    return autoencoder, tiny.gan(n_conditioning=11), conditioner
+    return tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner()
 
 
 @pytest.fixture(scope="module")
-def folder(networks, tmp_path_factory):
+def folder(tmp_path_factory):
+    """A saved bundle, in place of an older one."""
     path = tmp_path_factory.mktemp("bundles") / "tiny"
-    bundle.save(path, *networks, name="tiny", licence="CC0", trained_on="noise", steps=12, flags=["--gan_width=4"])
+    path.mkdir()
+    (path / "metadata.json").write_text('{"name": "older"}')
+    (path / "left over").touch()
+    about = {"licence": "CC0", "trained_on": "noise", "steps": 12, "flags": ["--gan_width=4"]}
+    bundle.save(path, *networks(), name="tiny", **about)
     return path
 
 
@@ -68,21 +73,21 @@ def inputs():
     }
 
 
-def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(networks, folder, inputs, tmp_path):
+def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs, tmp_path):
     np.savez(tmp_path / "inputs.npz", **inputs)
     command = [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "inputs.npz", tmp_path / "outputs.npz"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    here = bundle.Bundle(*networks)
+    here = tiny.bundle()
     expected = {
         "encode": here.encode(inputs["waveform"]),
         "decode": here.decode(inputs["latents"], 5, 1.0),
         "generator": here.generator(inputs["coordinates"], 5, 1.0),
         "coordinates": here.coordinates(5, 6, -2, 3, 2.0),
         "generate": here.generate(5, 6, 60, 10, 2.0, tf.zeros([0, 0])),
-        "steered": here.generate(5, 6, 0, 64, 2.0, inputs["conditioning"]),
-        "served": here.encode(inputs["waveform"]),
     }
+    expected |= {f"served_{name}": expected[name] for name in ("encode", "coordinates")}
+    expected["steered"] = here.generate(5, 6, 0, 64, 2.0, inputs["conditioning"])
     shapes = {
         "encode": (4, N_LATENT),
         "decode": (6 * PER_LATENT, 2),
@@ -90,76 +95,122 @@ def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(networks, fold
         "coordinates": (3, tiny.GAN.window, tiny.GAN.coordinate_size),
         "generate": (10 * PER_LATENT, 2),
         "steered": (64 * PER_LATENT, 2),
-        "served": (4, N_LATENT),
     }
     with np.load(tmp_path / "outputs.npz") as got:
+        assert list(got["signatures"]) == [
+            "coordinates ['coordinates']",
+            "decode ['waveform']",
+            "encode ['latents']",
+            "generate ['waveform']",
+            "generator ['latents']",
+        ]
         for name, array in expected.items():
-            assert got[name].shape == shapes[name], name
+            assert got[name].shape == shapes[name.removeprefix("served_")], name
+            assert got[name].dtype == np.float32, name
             np.testing.assert_allclose(got[name], array, atol=1e-5, err_msg=name)
             assert np.std(got[name]) > 1e-3, name
 
 
-def test_noise_off_and_seeds(networks, inputs):
-    here = bundle.Bundle(*networks)
-    latents = inputs["latents"]
+def test_noise_off_and_seeds(inputs):
+    here, latents = tiny.bundle(), inputs["latents"]
     silent = here.decode(latents, 5, 0.0).numpy()
     np.testing.assert_array_equal(silent, here.decode(latents, 6, 0.0))
     assert np.abs(here.decode(latents, 5, 1.0) - silent).max() > 1e-3
     assert np.abs(here.decode(latents, 5, 1.0) - here.decode(latents, 6, 1.0)).max() > 1e-3
     np.testing.assert_array_equal(here.decode(latents, 5, 1.0), here.decode(latents, 5, 1.0))
+    windows = inputs["coordinates"]
+    still = here.generator(windows, 5, 0.0).numpy()
+    np.testing.assert_array_equal(still, here.generator(windows, 6, 0.0))
+    assert np.abs(here.generator(windows, 5, 1.0) - still).max() > 1e-3
 
 
-def test_metadata(networks, folder):
+def test_metadata(folder):
     metadata = json.loads((folder / "metadata.json").read_text())
     assert metadata["format_version"] == bundle.FORMAT_VERSION
     assert metadata["name"] == "tiny" and metadata["licence"] == "CC0" and metadata["trained_on"] == "noise"
     assert metadata["steps"] == 12 and metadata["flags"] == ["--gan_width=4"]
     assert metadata["sample_rate"] == 44_100 and metadata["samples_per_latent"] == PER_LATENT
+    assert metadata["latent_size"] == N_LATENT and metadata["window"] == tiny.GAN.window
     tempo, beat = metadata["conditioning"]
     assert (tempo["name"], tempo["unit"], tempo["channels"]) == ("tempo", "BPM", 1)
     assert tempo["range"] == pytest.approx([110, 150])
     assert (beat["name"], beat["channels"]) == ("beat", 10)
-    assert metadata["autoencoder_id"] == networks[0].identity()
+    assert metadata["autoencoder_id"] == tiny.autoencoder().identity()
 
 
-def test_networks_come_back(networks, folder):
-    autoencoder, gan, conditioner, _ = bundle.load_networks(folder)
-    assert autoencoder.config == networks[0].config and gan.config == networks[1].config
-    for name, network in networks[0].networks.items():
-        for a, b in zip(network.get_weights(), autoencoder.networks[name].get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
-    pairs = [
-        (networks[1].averaged, gan.averaged),
-        (networks[1].averaged, gan.generator),
-        (networks[1].critic, gan.critic),
-    ]
-    for saved, loaded in pairs:
-        for a, b in zip(saved.get_weights(), loaded.get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(networks[1].standardiser.mean, gan.standardiser.mean)
-    np.testing.assert_array_equal(networks[2].mean, conditioner.mean)
-    np.testing.assert_array_equal(networks[2].highest, conditioner.highest)
+def test_the_older_bundle_is_gone_and_nothing_lies_about(folder):
+    assert not (folder / "left over").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
 
 
-def test_a_bundle_without_critic_begins_with_a_new_one(networks, tmp_path):
-    bundle.save(tmp_path / "small", *networks, keep_critic=False, name="small")
-    _, gan, _, metadata = bundle.load_networks(tmp_path / "small")
-    assert metadata["has_critic"] is False
-    for a, b in zip(networks[1].averaged.get_weights(), gan.averaged.get_weights(), strict=True):
+@pytest.fixture
+def other_weights(monkeypatch):
+    """`load_networks` begins with networks of other weights, which it has to overwrite; they are built already."""
+    made = []
+
+    def create_gan(config, latent_size, n_conditioning):
+        made.append((config, latent_size, n_conditioning))
+        return tiny.gan(config, latent_size, n_conditioning, seed=5)
+
+    monkeypatch.setattr("musika_tf.autoencoder.model.Autoencoder.create", lambda config: tiny.autoencoder(config, 5))
+    monkeypatch.setattr("musika_tf.gan.model.Gan.create", create_gan)
+    return made
+
+
+def copies(autoencoder, gan, conditioner):
+    parts = {name: tiny.weights(network) for name, network in autoencoder.networks.items()}
+    parts |= {name: tiny.weights(getattr(gan, name)) for name in ("averaged", "generator", "critic")}
+    variables = [*gan.standardiser.variables, *conditioner.variables]
+    return parts | {"others": [v.numpy() for v in variables]}
+
+
+def test_networks_come_back(folder, other_weights):
+    expected = copies(*networks())
+    *loaded, metadata = bundle.load_networks(folder)
+    assert loaded[0].config == tiny.AUTOENCODER and metadata["name"] == "tiny"
+    assert other_weights == [(tiny.GAN, N_LATENT, 11)]
+    got = copies(*loaded)
+    for name, arrays in expected.items():
+        for a, b in zip(got[name], arrays, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name)
+    assert loaded[2].metadata() == tiny.conditioner().metadata()
+
+
+def test_without_critic_fine_tuning_begins_with_a_new_one(folder, other_weights, tmp_path):
+    critic = tiny.weights(tiny.gan(n_conditioning=11).critic)
+    small = bundle.Bundle(*networks(), keep_critic=False)
+    stored = [name for name, _ in tf.train.list_variables(tf.train.Checkpoint(root=small).write(str(tmp_path / "ck")))]
+    assert any("stored/averaged" in name for name in stored)
+    assert not any("critic" in name for name in stored)
+    shutil.copytree(folder, tmp_path / "small")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (tmp_path / "small" / "metadata.json").write_text(json.dumps({**metadata, "has_critic": False}))
+    gan = bundle.load_networks(tmp_path / "small")[1]
+    assert not np.array_equal(gan.critic.get_weights()[0], critic[0])
+    for a, b in zip(gan.averaged.get_weights(), gan.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(networks[1].critic.get_weights()[0], gan.critic.get_weights()[0])
 
 
-def test_a_bundle_is_replaced_whole_and_nothing_else_is(networks, tmp_path):
-    path = tmp_path / "model"
-    bundle.save(path, *networks, name="first")
-    (path / "left over").touch()
-    bundle.save(path, *networks, name="second")
-    assert bundle.read_metadata(path)["name"] == "second" and not (path / "left over").exists()
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+def test_what_is_no_bundle_is_not_replaced(tmp_path):
     (tmp_path / "music").mkdir()
-    with pytest.raises(UserError, match="is no bundle"):
-        bundle.save(tmp_path / "music", *networks, name="third")
+    (tmp_path / "music" / "song.wav").touch()
+    with pytest.raises(UserError, match="--bundle_dir=.*music: exists and is no bundle"):
+        bundle.save(tmp_path / "music", *networks(), name="x")
+    assert [path.name for path in (tmp_path / "music").iterdir()] == ["song.wav"]
+
+
+def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    def full_disk(module, path, signatures):
+        (folder.parent / path).mkdir()
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        bundle.save(folder, *networks(), name="x")
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
 
 
 @pytest.mark.parametrize(
@@ -169,18 +220,37 @@ def test_a_bundle_is_replaced_whole_and_nothing_else_is(networks, tmp_path):
         ("{", "no bundle"),
         ("[1]", "no bundle"),
         ("{}", "no bundle"),
-        ('{"format_version": 99}', "newer"),
+        ('{"format_version": "one"}', "no bundle"),
+        ('{"format_version": 99}', "format 99, newer than 1; update musika_tf"),
+        ('{"format_version": 1, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
 )
-def test_what_is_no_bundle_is_named(tmp_path, metadata, message):
+@pytest.mark.parametrize("load", [bundle.load, bundle.load_networks])
+def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
     if metadata is not None:
         (tmp_path / "metadata.json").write_text(metadata)
-    with pytest.raises(UserError, match=f"--bundle_dir={tmp_path}.*{message}"):
-        bundle.load(tmp_path)
+    with pytest.raises(UserError, match=f"^--bundle_dir={tmp_path}: {message}"):
+        load(tmp_path)
 
 
-def test_a_damaged_bundle_is_named(tmp_path):
-    (tmp_path / "metadata.json").write_text('{"format_version": 1}')
-    (tmp_path / "saved_model.pb").write_bytes(b"broken")
-    with pytest.raises(UserError, match=f"--bundle_dir={tmp_path}.*damaged"):
-        bundle.load(tmp_path)
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [
+        ("saved_model.pb", "missing"),
+        ("saved_model.pb", "cut short"),
+        ("variables/variables.index", "missing"),
+        ("variables/variables.data-00000-of-00001", "cut short"),
+    ],
+)
+def test_a_damaged_bundle_is_named(folder, other_weights, tmp_path, part, damage):
+    path = tmp_path / "copy"
+    shutil.copytree(folder, path)
+    content = (path / part).read_bytes()
+    (path / part).unlink()
+    if damage == "cut short":
+        (path / part).write_bytes(content[: len(content) // 2])
+    loaders = [bundle.load] + ([bundle.load_networks] if part.startswith("variables") else [])
+    for load in loaders:
+        with pytest.raises(UserError, match=f"^--bundle_dir={path}: damaged") as error:
+            load(path)
+        assert "\n" not in str(error.value)

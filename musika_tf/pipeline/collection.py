@@ -1,5 +1,6 @@
 """A folder of audio -> a folder of latents."""
 
+import contextlib
 import json
 import logging
 import os
@@ -94,9 +95,9 @@ def read_grid(audio_path):
 
 def _save(target, arrays):
     """Writes an `.npz` under its name only when it is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)
         os.replace(temporary, target)
@@ -105,4 +106,5 @@ def _save(target, arrays):
             f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -27,7 +27,7 @@ class Piece:
         """The comment tag: model, seeds, range."""
         return (
             f"musika_tf model={metadata['name']} id={metadata['autoencoder_id']} steps={metadata.get('steps', 0)} "
-            f"seed={self.seed} style_seed={self.style_seed} truncation={self.truncation:g} "
+            f"seed={self.seed} style_seed={self.style_seed} truncation={self.truncation!r} "
             f"start_sample={self.start_sample} n_samples={self.n_samples}"
         )
 

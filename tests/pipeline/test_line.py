@@ -5,41 +5,31 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.gan import coordinates
-from musika_tf.pipeline.line import Line, limit
+from musika_tf.pipeline.line import limit
 from musika_tf.pipeline.signal_path import SignalPath
 from musika_tf.randomness import Stream, normal_rows
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
 WINDOW = tiny.GAN.window  # 64 latents
 EDGE = tiny.AUTOENCODER.edge_samples
-SIGNATURE = [
-    tf.TensorSpec([], tf.int64),
-    tf.TensorSpec([], tf.int64),
-    tf.TensorSpec([], tf.int64),
-    tf.TensorSpec([], tf.int32),
-    tf.TensorSpec([], tf.float32),
-    tf.TensorSpec([None, None], tf.float32),
-]
 
 
 @pytest.fixture(scope="module")
-def line():
-    conditioner = Conditioner(["tempo"], tiny.AUTOENCODER.latents_per_second)
-    conditioner.fit([np.linspace(100, 160, 30, dtype=np.float32)[:, None]])
-    return Line(SignalPath(tiny.autoencoder()), tiny.gan(n_conditioning=1), conditioner)
-
-
-@pytest.fixture(scope="module")
-def render(line):
-    function = tf.function(line.render, input_signature=SIGNATURE, autograph=False)
+def render():
+    """`Line.render`, compiled, as the bundle has it."""
+    function = tiny.bundle().generate
 
     def render(first, n, seed=3, style_seed=4, truncation=2.0, conditioning=None):
         given = np.zeros([0, 0], np.float32) if conditioning is None else conditioning
         return function(seed, style_seed, first, n, truncation, given).numpy()
 
     return render
+
+
+def signals(bpms):
+    """Tempo channels of these values, float32 `[n, 11]`; the clock stands still."""
+    return np.concatenate([np.reshape(bpms, [-1, 1]), np.zeros([np.size(bpms), 10])], axis=1).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +56,15 @@ def test_far_ranges_are_like_near_ones(render):
     np.testing.assert_allclose(render(first + 30, 40), part[30 * PER_LATENT :], atol=1e-5)
 
 
-def test_is_what_its_parts_make(line, render, whole):
+def test_is_what_its_parts_make(render):
     # Coordinates -> generator -> both decoders, windows 0 and 1, without Line.
-    gan, conditioner = line.gan, line.conditioner
+    gan, conditioner, path = tiny.gan(n_conditioning=11), tiny.conditioner(), SignalPath(tiny.autoencoder())
     lines = coordinates.coordinates(gan.config, 3, 4, 0, 2, 2.0)
-    tempo = conditioner.scale(conditioner.draw(4, tf.range(2 * WINDOW, dtype=tf.int64)))
-    channels = tf.concat([lines, tf.reshape(tempo, [2, WINDOW, 1])], axis=-1)
+    drawn = conditioner.scale(conditioner.draw(4, tf.range(2 * WINDOW, dtype=tf.int64)))
+    channels = tf.concat([lines, tf.reshape(drawn, [2, WINDOW, 11])], axis=-1)
     noise = normal_rows(3, Stream.GENERATOR_NOISE, 0, 2, gan.noise_size)
     latents = tf.reshape(gan.generate(channels, noise), [2 * WINDOW, -1])
-    decoded = line.signal_path.decode(latents, 3, 1.0).numpy()
+    decoded = path.decode(latents, 3, 1.0).numpy()
     inner = slice(2 * EDGE, -2 * EDGE)  # decode begins and ends there, the line does not
     np.testing.assert_allclose(render(0, 2 * WINDOW)[inner], decoded[inner], atol=1e-5)
 
@@ -86,19 +76,21 @@ def test_seed_style_and_truncation_matter(render):
         assert np.abs(render(0, 4, **other) - base).max() > 1e-3, other
 
 
-def test_given_signals_steer_in_their_units(line, render):
+def test_given_signals_steer_in_their_units(render):
     # What the style would draw, given by hand, changes nothing.
-    bpm = float(line.conditioner.draw_bpm(4))
-    np.testing.assert_allclose(render(-3, 9, conditioning=np.full([9, 1], bpm, np.float32)), render(-3, 9), atol=1e-5)
-    assert np.abs(render(-3, 9, conditioning=np.full([9, 1], bpm + 30, np.float32)) - render(-3, 9)).max() > 1e-3
+    drawn = tiny.conditioner().draw(4, tf.range(0, WINDOW, dtype=tf.int64)).numpy()
+    inner = slice(EDGE, -EDGE)  # the neighbours' signals are not known
+    np.testing.assert_allclose(render(0, WINDOW, conditioning=drawn)[inner], render(0, WINDOW)[inner], atol=1e-5)
+    faster = drawn + signals(np.full(WINDOW, 30.0))
+    assert np.abs(render(0, WINDOW, conditioning=faster) - render(0, WINDOW))[inner].max() > 1e-3
 
 
 def test_steered_windows_equal_those_of_a_longer_curve(render):
-    curve = np.linspace(100, 160, 3 * WINDOW, dtype=np.float32)[:, None]
+    curve = signals(np.linspace(110, 150, 3 * WINDOW))
     steered = render(-WINDOW, 3 * WINDOW, conditioning=curve)
     middle = render(0, WINDOW, conditioning=curve[WINDOW : 2 * WINDOW])
     expected = steered[WINDOW * PER_LATENT : 2 * WINDOW * PER_LATENT]
-    inner = slice(EDGE, -EDGE)  # the neighbours' signals are not known
+    inner = slice(EDGE, -EDGE)
     np.testing.assert_allclose(middle[inner], expected[inner], atol=1e-5)
 
 

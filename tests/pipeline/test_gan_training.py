@@ -1,0 +1,114 @@
+"""What the GAN's training refuses before it begins. (That it trains: tests/test_end_to_end.py.)"""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tiny
+
+from musika_tf import bundle
+from musika_tf.autoencoder import phases
+from musika_tf.config import GanTraining
+from musika_tf.errors import UserError
+from musika_tf.pipeline import gan_training
+from musika_tf.training import loop
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """A job whose networks are built already; to train it is to fail."""
+    monkeypatch.setattr(phases, "load", lambda folder: tiny.autoencoder())
+    monkeypatch.setattr(gan_training.Gan, "create", lambda config, size, k, noise_scale: tiny.gan(config, size, k))
+    monkeypatch.setattr(loop, "train", lambda *args: pytest.fail("trained all the same"))
+    write_latents(tmp_path / "latents", tiny.autoencoder().identity())
+    folder = tmp_path / "checkpoints"
+    return gan_training.Job(tiny.GAN, GanTraining(), str(tmp_path / "latents"), str(folder), save_every=10)
+
+
+def write_latents(folder, model_id):
+    folder.mkdir()
+    n = tiny.GAN.critic_window
+    signals = {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)}
+    np.savez(folder / "a.npz", latents=tiny.normal(n, 2 * tiny.AUTOENCODER.latent_size), model_id=model_id, **signals)
+
+
+def refused(job, message, **changes):
+    with pytest.raises(UserError, match=message) as error:
+        gan_training.train(dataclasses.replace(job, **changes))
+    assert "\n" not in str(error.value)
+
+
+def test_latents_of_another_autoencoder(job, tmp_path):
+    write_latents(tmp_path / "others", "0123456789ab")
+    own = tiny.autoencoder().identity()
+    refused(job, f"--latents_dir=.*others: latents of model 0123456789ab, .*{own}", latents_dir=str(tmp_path / "others"))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_bundle_dir_that_holds_something_else(job, tmp_path):
+    (tmp_path / "music").mkdir()
+    refused(job, "--bundle_dir=.*music: exists and is no bundle", bundle_dir=str(tmp_path / "music"))
+
+
+def test_too_short_latents(job):
+    refused(job, "--latents_dir=.*none of 256 latents", config=dataclasses.replace(tiny.GAN, window=128))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"config": dataclasses.replace(tiny.GAN, width=8)}, {"signals": ("tempo",)}], ids=["size", "conditioning"]
+)
+def test_folder_of_another_gan(job, changes):
+    gan_training._keep_config(job)
+    before = (job.directory / "gan.json").read_text()
+    with pytest.raises(UserError, match="--checkpoint_dir=.*another size or conditioning"):
+        gan_training._keep_config(dataclasses.replace(job, **changes))
+    assert (job.directory / "gan.json").read_text() == before
+    gan_training._keep_config(job)  # its own it takes
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_nothing_to_fine_tune(job, tmp_path, there):
+    if there:
+        (tmp_path / "start").mkdir()
+    refused(job, "--init_from=.*start: neither a bundle nor a folder", init_from=str(tmp_path / "start"))
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """A bundle to fine-tune from, with tempo and beat."""
+    folder = tmp_path / "start"
+    folder.mkdir()
+    (folder / "metadata.json").write_text(json.dumps({"format_version": 1}))
+    networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), {}
+    monkeypatch.setattr(bundle, "load_networks", lambda path: networks)
+    return str(folder)
+
+
+def test_fine_tuning_with_other_signals(job, start):
+    refused(job, "--init_from=.*start: its --conditioning is 'tempo,beat'", init_from=start)
+
+
+def test_fine_tuning_at_another_size(job, start):
+    wider = dataclasses.replace(tiny.GAN, width=8)
+    refused(job, "--init_from=.*start: a GAN of another size", init_from=start, signals=("tempo", "beat"), config=wider)
+
+
+def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
+    seen = []
+
+    def train(trainer, batches, *args):
+        latents, conditioning = next(iter(batches(0)))
+        seen.append((trainer, latents.numpy(), conditioning.numpy()))
+        return False
+
+    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(bundle, "save", lambda *args, **about: seen.append(about))
+    assert not gan_training.train(dataclasses.replace(job, init_from=start, signals=("tempo", "beat")))
+    (trainer, latents, conditioning), about = seen
+    expected = tiny.gan(n_conditioning=11)
+    np.testing.assert_array_equal(trainer.gan.standardiser.mean, expected.standardiser.mean)  # not fitted anew
+    assert latents.shape == (32, tiny.GAN.critic_window, 12)
+    scaled = (120 - tiny.conditioner().mean[0]) / tiny.conditioner().deviation[0]
+    np.testing.assert_allclose(conditioning[..., 0], np.full(conditioning.shape[:2], scaled), rtol=1e-5)
+    assert about == {"name": "bundle", "steps": 0}
