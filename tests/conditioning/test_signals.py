@@ -61,7 +61,10 @@ def test_signals_say_how_many_channels_they_have():
     times = tf.constant([0.0, 0.1], tf.float64)
     for signal in signals.SIGNALS.values():
         assert signal.from_bpm(tf.constant(120.0), times).shape == [2, signal.n_channels]
-        assert signal.from_grid({"bpm": 120.0, "first_beat_seconds": 0.0}, times.numpy()).shape == (2, signal.n_channels)
+        assert signal.from_grid({"bpm": 120.0, "first_beat_seconds": 0.0}, times.numpy()).shape == (
+            2,
+            signal.n_channels,
+        )
 
 
 def test_parse_keeps_the_order():

@@ -42,7 +42,9 @@ def refused(job, message, **changes):
 def test_latents_of_another_autoencoder(job, tmp_path):
     write_latents(tmp_path / "others", "0123456789ab")
     own = tiny.autoencoder().identity()
-    refused(job, f"--latents_dir=.*others: latents of model 0123456789ab, .*{own}", latents_dir=str(tmp_path / "others"))
+    refused(
+        job, f"--latents_dir=.*others: latents of model 0123456789ab, .*{own}", latents_dir=str(tmp_path / "others")
+    )
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -56,7 +58,9 @@ def test_too_short_latents(job):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"config": dataclasses.replace(tiny.GAN, width=8)}, {"signals": ("tempo",)}], ids=["size", "conditioning"]
+    "changes",
+    [{"config": dataclasses.replace(tiny.GAN, width=8)}, {"signals": ("tempo",)}],
+    ids=["size", "conditioning"],
 )
 def test_folder_of_another_gan(job, changes):
     gan_training._keep_config(job)

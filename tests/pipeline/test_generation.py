@@ -94,7 +94,9 @@ def test_failure_leaves_no_file(model, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("comment", ["", None, "seed=1", "made by hand", "seed=x style_seed=1 start_sample=0 n_samples=9"])
+@pytest.mark.parametrize(
+    "comment", ["", None, "seed=1", "made by hand", "seed=x style_seed=1 start_sample=0 n_samples=9"]
+)
 def test_comment_of_another_file_is_refused(comment):
     with pytest.raises(UserError, match="not of a file that generate.py wrote"):
         generation.read_comment(comment)
