@@ -15,7 +15,7 @@ def main(_):
     from musika_tf.config import GanConfig, GanTraining
     from musika_tf.pipeline import gan_training
 
-    about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on, "flags": cli.effective_flags()}
+    about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on, "flags": cli.effective_flags(with_paths=False)}
     job = gan_training.Job(
         config=cli.config(GanConfig),
         training=cli.config(GanTraining),

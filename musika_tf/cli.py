@@ -75,10 +75,15 @@ def require(name):
     return FLAGS[name].value
 
 
-def effective_flags():
-    """The values of all of this project's flags, as the lines of a flagfile that runs it again."""
+def effective_flags(with_paths=True):
+    """The values of all of this project's flags, as the lines of a flagfile that runs it again.
+
+    Args:
+      with_paths: False leaves out where things lie, which is nobody's business in a file that is passed on.
+    """
     ours = {f.name for module in (__name__, "__main__", sys.argv[0]) for f in FLAGS.get_flags_for_module(module)}
-    return sorted(FLAGS[name].serialize() for name in ours if FLAGS[name].value not in (None, ""))
+    named = (name for name in ours if with_paths or not name.endswith(("_dir", "_from")))
+    return sorted(FLAGS[name].serialize() for name in named if FLAGS[name].value not in (None, ""))
 
 
 def save_flags(directory):
