@@ -18,6 +18,7 @@ PYTHONS = $(or $(PYTHON),python3.12 python3.11 python3.10 python3 \
 NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python3) $(PYTHONS))
 
 .PHONY: music test test-latest lint clean
+.NOTPARALLEL:
 
 music: $(VENV)/installed
 	$(VENV)/bin/python generate.py --length 3m57s --out music.wav
@@ -74,7 +75,7 @@ for python in $(2); do \
 	$$python -m venv --clear $(1) && exec $(1)/bin/python -m pip install -q 'pip>=21.3'; \
 	exit 1; \
 done; \
-echo "No Python here can make an environment: musika_tf needs 3.10 or newer with the modules venv and ensurepip."; \
+echo "No environment: musika_tf needs Python 3.10 or newer with its modules venv and ensurepip. Tried: $(2)"; \
 test -z "$$old" || echo "  too old:$$old"; \
 test -z "$$bare" || echo "  venv or ensurepip missing:$$bare (Debian, Ubuntu: apt-get install python3-venv)"; \
 echo "  Another one: make PYTHON=/path/to/python3 ..."; \

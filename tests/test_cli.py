@@ -8,6 +8,13 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+import tiny
+from absl import flags
+from absl.testing import flagsaver
+
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
@@ -77,6 +84,64 @@ def test_help_does_not_load_tensorflow():
     )
     assert "--length" in done.stdout and "--seed" in done.stdout
     assert "tensorflow" not in done.stderr and "librosa" not in done.stderr
+
+
+PARSE_ALL = """
+import importlib, sys
+sys.path.insert(0, ".")
+importlib.import_module(sys.argv[1])
+from absl import flags
+from absl.testing import flagsaver
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+for path in sys.argv[2:]:
+    with flagsaver.flagsaver():
+        flags.FLAGS(["program", f"--flagfile={path}"])
+        print([cli.config(c) for c in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)])
+assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("program", ["train_ae", "encode", "train_gan", "generate"])
+def test_every_program_takes_every_preset(program):
+    command = [sys.executable, "-c", PARSE_ALL, program, *map(str, tiny.PRESETS)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    configs = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
+    assert len(tiny.PRESETS) >= 3
+    assert done.stdout.splitlines() == [str([tiny.preset(path, c) for c in configs]) for path in tiny.PRESETS]
+
+
+def test_presets_are_what_they_say():
+    for config_class in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining):
+        assert tiny.preset("flags/reference.flags", config_class) == config_class()
+    mini = tiny.preset("flags/mini.flags", AutoencoderConfig), tiny.preset("flags/mini.flags", GanConfig)
+    assert (mini[0].width, mini[1].width, mini[1].patch_critic) == (96, 32, True)
+    # techno is mini with signals.
+    assert mini == (tiny.preset("flags/techno.flags", AutoencoderConfig), tiny.preset("flags/techno.flags", GanConfig))
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: 4 numbers"),
+        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: 4 numbers"),
+        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: 4 numbers"),
+        ("--ae_learning_rates=", "--ae_learning_rates=: 4 numbers"),
+    ],
+)
+def test_lists_of_numbers(flag, message):
+    with flagsaver.flagsaver():
+        flags.FLAGS(["test", flag], known_only=True)
+        with pytest.raises(UserError, match=message):
+            cli.config(AutoencoderTraining)
+    with flagsaver.flagsaver():
+        flags.FLAGS(
+            ["test", "--ae_steps=1,2,3,4", "--ae_learning_rates=1e-3,2,3,4", "--nogan_r1_control"], known_only=True
+        )
+        training = cli.config(AutoencoderTraining)
+        assert training.steps == (1, 2, 3, 4) and training.learning_rates == (0.001, 2.0, 3.0, 4.0)
+        assert cli.config(GanTraining).r1_control is False
 
 
 def test_effective_flags_run_the_same_again(tmp_path):
