@@ -1,4 +1,4 @@
-"""What a training logged, as CSV: python tools/training_log.py --checkpoint_dir=DIR --out_dir=models/mine/training
+"""What a training logged, as CSV: python tools/training_log.py --checkpoint_dir=DIR --csv_dir=models/mine/training
 
 One file for each phase and for the GAN, with the losses at up to --rows steps, and the effective flags of each.
 """
@@ -15,7 +15,7 @@ from musika_tf import cli
 from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("out_dir", None, "folder for the CSV files, made where missing")
+flags.DEFINE_string("csv_dir", None, "folder for the CSV files, made where missing")
 flags.DEFINE_integer("rows", 100, "most rows per file", lower_bound=2)
 
 
@@ -50,7 +50,7 @@ def write_csv(path, steps):
 
 
 def main(_):
-    checkpoint_dir, out_dir = Path(cli.require("checkpoint_dir")), Path(cli.require("out_dir"))
+    checkpoint_dir, out_dir = Path(cli.require("checkpoint_dir")), Path(cli.require("csv_dir"))
     trainings = [checkpoint_dir / name for name in ("phase1", "phase2", "phase3", "phase4", "gan")]
     found = {path: steps for path in trainings if (steps := scalars(path))}
     if not found:

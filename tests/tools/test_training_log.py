@@ -44,7 +44,7 @@ def run(*flags):
 
 
 def test_program_writes_rows_and_flags(checkpoints, tmp_path):
-    done = run(f"--checkpoint_dir={checkpoints}", f"--out_dir={tmp_path / 'log'}", "--rows=5")
+    done = run(f"--checkpoint_dir={checkpoints}", f"--csv_dir={tmp_path / 'log'}", "--rows=5")
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "log" / "phase1.csv").read_text().splitlines()))
     assert len(rows) == 5 and rows[-1] == {"step": "40", "loss": "140"}
@@ -52,5 +52,5 @@ def test_program_writes_rows_and_flags(checkpoints, tmp_path):
 
 
 def test_a_folder_without_training_is_named(tmp_path):
-    done = run(f"--checkpoint_dir={tmp_path}", f"--out_dir={tmp_path}")
+    done = run(f"--checkpoint_dir={tmp_path}", f"--csv_dir={tmp_path}")
     assert done.returncode != 0 and f"--checkpoint_dir={tmp_path}" in done.stderr.splitlines()[-1]
