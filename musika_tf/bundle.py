@@ -123,14 +123,10 @@ def _named(function, output):
 
 
 def check_target(bundle_dir):
-    """Makes way for a bundle; UserError where the folder holds something else, or can't be."""
+    """Refuses a folder that holds something other than a bundle; UserError."""
     bundle_dir = Path(bundle_dir)
     if bundle_dir.exists() and not (bundle_dir / METADATA).is_file():
         raise UserError(f"--bundle_dir={bundle_dir}: exists and is no bundle; name a new folder")
-    try:
-        bundle_dir.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--bundle_dir={bundle_dir}: can't be made ({error.strerror}); name another folder") from error
 
 
 def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
@@ -149,6 +145,10 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     """
     check_target(bundle_dir)
     bundle_dir = Path(bundle_dir)
+    try:
+        bundle_dir.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--bundle_dir={bundle_dir}: can't be made ({error.strerror}); name another folder") from error
     config = autoencoder.config
     metadata = {
         "format_version": FORMAT_VERSION,

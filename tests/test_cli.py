@@ -44,7 +44,7 @@ CASES = {
     "argument": (["generate.py", "song.wav"], ["song.wav"]),
     "no audio_dir": (["train_ae.py", SMOKE], ["--audio_dir"]),
     "no such folder": (["train_ae.py", SMOKE, "--audio_dir=none/such"], ["none/such"]),
-    "numbers": (["train_ae.py", SMOKE, "--audio_dir=tests", "--ae_steps=1,2"], ["--ae_steps"]),
+    "no audio": (["train_ae.py", SMOKE, "--audio_dir=flags"], ["flags: no audio", "*.wav"]),
     "no latents_dir": (["train_gan.py", SMOKE], ["--latents_dir"]),
     "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
