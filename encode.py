@@ -11,8 +11,8 @@ flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio
 
 
 def main(_):
-    cli.limit_threads()
     audio_dir, out_dir = cli.require("audio_dir"), cli.require("out_dir")
+    cli.start_tensorflow()
     from musika_tf.conditioning import signals
     from musika_tf.pipeline import collection
     from musika_tf.pipeline.loading import load_autoencoder

@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).resolve().parent / "models" / "techno-mini"
 
 def main(_):
     seconds = durations.parse(FLAGS.length)
-    cli.limit_threads()
+    cli.start_tensorflow()
     from musika_tf import bundle
     from musika_tf.audio.writer import check_output
     from musika_tf.pipeline import generation

@@ -12,15 +12,16 @@ flags.DEFINE_enum(
 
 
 def main(_):
-    cli.limit_threads()
+    audio_dir, checkpoint_dir = cli.require("audio_dir"), cli.require("checkpoint_dir")
+    cli.start_tensorflow()
     from musika_tf.autoencoder import phases
     from musika_tf.config import AutoencoderConfig, AutoencoderTraining
 
     job = phases.Job(
         config=cli.config(AutoencoderConfig),
         training=cli.config(AutoencoderTraining),
-        audio_dir=cli.require("audio_dir"),
-        checkpoint_dir=cli.require("checkpoint_dir"),
+        audio_dir=audio_dir,
+        checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
         level1_phase=int(FLAGS.level1_phase),
     )

@@ -9,8 +9,8 @@ flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fin
 
 
 def main(_):
-    cli.limit_threads()
     latents_dir, checkpoint_dir = cli.require("latents_dir"), cli.require("checkpoint_dir")
+    cli.start_tensorflow()
     from musika_tf.conditioning import signals
     from musika_tf.config import GanConfig, GanTraining
     from musika_tf.pipeline import gan_training

@@ -3,6 +3,7 @@
 Every program defines all of these flags, so that each takes any preset: `--flagfile=flags/mini.flags`.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -92,13 +93,28 @@ def save_flags(directory):
     (Path(directory) / "effective.flags").write_text("\n".join(effective_flags()) + "\n")
 
 
-def limit_threads():
-    """Applies --threads. Before TensorFlow's first operation."""
-    if FLAGS.threads:
+def start_tensorflow():
+    """Imports TensorFlow without its start-up notices and applies --threads; before anything else imports it."""
+    # The newest ones print notices while they are imported whatever TF_CPP_MIN_LOG_LEVEL says; errors are exceptions.
+    with _silent_stderr():
         import tensorflow as tf
-
+    if FLAGS.threads:
         tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
         tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Drops what native code writes to stderr."""
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def run(main):

@@ -271,7 +271,7 @@ def save_bundle(checkpoint_dir, bundle_dir):
 
 
 def main(_):
-    cli.limit_threads()
+    cli.start_tensorflow()
     checkpoint_dir = cli.require("checkpoint_dir")
     if not (FLAGS.parity or FLAGS.bundle_dir):
         raise UserError("give --bundle_dir=DIR to write a bundle, or --parity to compare with the published code")
