@@ -48,11 +48,16 @@ flags.DEFINE_integer("save_every", 500, "steps between two checkpoints with a pr
 flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
 
 
-def config(config_class):
+def config_flags():
+    """The names of the flags that make up the configs."""
+    return [f"{prefix}_{f.name}" for cls, prefix in _PREFIXES.items() for f in dataclasses.fields(cls)]
+
+
+def config(config_class, flag_values=FLAGS):
     """The config of `config_class` as the flags say."""
     prefix, values = _PREFIXES[config_class], {}
     for f in dataclasses.fields(config_class):
-        value = FLAGS[f"{prefix}_{f.name}"].value
+        value = flag_values[f"{prefix}_{f.name}"].value
         if isinstance(f.default, tuple):
             value = _numbers(f"{prefix}_{f.name}", value, f.default)
         values[f.name] = value
@@ -138,11 +143,17 @@ def run(main):
     app.run(guarded)
 
 
-def _check_flagfiles(argv):
+def flagfiles(argv):
+    """The paths that `--flagfile` names in a command line; absl later puts what is in them in their place."""
     for argument, following in zip(argv, [*argv[1:], ""], strict=True):
         name, _, value = argument.lstrip("-").partition("=")
-        path = value or following
-        if argument.startswith("-") and name == "flagfile" and not Path(path).is_file():
+        if argument.startswith("-") and name == "flagfile":
+            yield value or following
+
+
+def _check_flagfiles(argv):
+    for path in flagfiles(argv):
+        if not Path(path).is_file():
             presets = ", ".join(sorted(f"flags/{p.name}" for p in PRESETS.glob("*.flags")))
             sys.exit(_one_line(UserError(f"--flagfile={path}: no such preset; there are {presets}")))
 

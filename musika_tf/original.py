@@ -191,7 +191,7 @@ def _layers_in_file_order(autoencoder, gan):
 
 def _assign(path, layers, stored):
     """Copies `stored` layers into `layers`: the n-th noise into the n-th noise, the n-th other into the n-th other."""
-    from musika_tf.layers import Noise
+    from musika_tf.layers import Noise, TransposedConv, interleaved
 
     for noise in (True, False):
         ours = [layer for layer in layers if isinstance(layer, Noise) == noise]
@@ -200,10 +200,15 @@ def _assign(path, layers, stored):
             raise _foreign(path, f"{len(theirs)} {'noise' if noise else 'other'} layers instead of {len(ours)}")
         for layer, source in zip(ours, theirs, strict=True):
             found, wanted = ([a.shape for a in arrays] for arrays in (source.arrays, layer.get_weights()))
+            if isinstance(layer, TransposedConv):
+                wanted[0] = layer.stock_shape
             # Kernels have a height of 1 in front, and a noise scalar is stored as [1].
             if len(found) != len(wanted) or any(f not in (w, (1, *w)) for f, w in zip(found, wanted, strict=True)):
                 raise _foreign(path, f"layer {source.name} has shapes {found} instead of {wanted}, a height of 1 aside")
-            layer.set_weights([array.reshape(shape) for array, shape in zip(source.arrays, wanted, strict=True)])
+            arrays = [array.reshape(shape) for array, shape in zip(source.arrays, wanted, strict=True)]
+            if isinstance(layer, TransposedConv):
+                arrays[0] = interleaved(arrays[0])
+            layer.set_weights(arrays)
 
 
 def parity(autoencoder, gan, expected):

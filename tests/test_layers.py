@@ -20,9 +20,9 @@ def test_transposed_conv_is_the_one_of_keras(n_steps, n_in, n_out):
     ours, theirs = layers.TransposedConv(n_out), keras.layers.Conv1DTranspose(n_out, 4, 2, padding="same")
     x = tf.constant(normal(2, n_steps, n_in))
     ours(x), theirs(x)
-    assert [tuple(w.shape) for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
-    weights = [normal(*w.shape, seed=i + 1) for i, w in enumerate(theirs.weights)]
-    ours.set_weights(weights), theirs.set_weights(weights)
+    assert ours.stock_shape == tuple(theirs.kernel.shape) and ours.count_params() == theirs.count_params()
+    kernel, bias = (normal(*w.shape, seed=i + 1) for i, w in enumerate(theirs.weights))
+    ours.set_weights([layers.interleaved(kernel), bias]), theirs.set_weights([kernel, bias])
     upstream = normal(2, 2 * n_steps, n_out, seed=5)
     results = []
     for layer in (ours, theirs):
@@ -30,7 +30,8 @@ def test_transposed_conv_is_the_one_of_keras(n_steps, n_in, n_out):
             tape.watch(x)
             y = layer(x)
             loss = tf.reduce_sum(y * upstream)
-        results.append([y, *tape.gradient(loss, [x, *[v.value for v in layer.trainable_variables]])])
+        of_x, of_kernel, of_bias = tape.gradient(loss, [x, layer.kernel.value, layer.bias.value])
+        results.append([y, of_x, layers.interleaved(of_kernel) if layer is theirs else of_kernel, of_bias])
     assert results[0][0].shape == [2, 2 * n_steps, n_out]
     for mine, oracle in zip(*results, strict=True):
         np.testing.assert_allclose(mine, oracle, atol=2e-5)
@@ -39,10 +40,17 @@ def test_transposed_conv_is_the_one_of_keras(n_steps, n_in, n_out):
 def test_transposed_conv_by_hand():
     layer = layers.TransposedConv(1)
     layer(tf.zeros([1, 2, 1]))
-    layer.set_weights([np.array([1.0, 10.0, 100.0, 1000.0])[:, None, None], np.array([0.5])])
+    layer.set_weights([layers.interleaved(np.array([1.0, 10.0, 100.0, 1000.0])[:, None, None]), np.array([0.5])])
     y = layer(tf.constant([[[1.0], [2.0]]]))[0, :, 0]
     # even[i] = x[i-1] w3 + x[i] w1, odd[i] = x[i] w2 + x[i+1] w0
     np.testing.assert_array_equal(y, [10.5, 100 + 2 + 0.5, 1000 + 20 + 0.5, 200.5])
+
+
+def test_transposed_conv_starts_as_the_one_of_keras():
+    ours, theirs = layers.TransposedConv(64), keras.layers.Conv1DTranspose(64, 4, 2, padding="same")
+    ours(tf.zeros([1, 2, 32])), theirs(tf.zeros([1, 2, 32]))
+    a, b = ours.kernel.numpy(), theirs.kernel.numpy()
+    assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=1e-2) and a.std() == pytest.approx(b.std(), rel=0.05)
 
 
 # Noise
@@ -170,3 +178,32 @@ def test_clip_straight_through_gradient(x, upstream, expected, traced):
 
     function = tf.function(gradient) if traced else gradient
     assert float(function(tf.constant(x))) == expected
+
+
+# leaky_relu
+
+
+def test_leaky_relu_and_its_gradient_are_those_of_tensorflow():
+    x, upstream = tf.constant(normal(50)), tf.constant(normal(50, seed=1))
+    results = []
+    for function in (layers.leaky_relu, lambda x: tf.nn.leaky_relu(x, 0.2)):
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch([x, upstream])
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = function(x)
+            slope = inner.gradient(y, x, upstream)
+        results.append([y, slope, outer.gradient(slope, upstream)])
+    for mine, oracle in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, oracle, atol=1e-6)
+
+
+def test_leaky_relu_sends_no_second_gradient_to_its_input():
+    x = tf.constant(normal(5))
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = layers.leaky_relu(x)
+        slope = inner.gradient(y, x)
+    assert outer.gradient(slope, x) is None

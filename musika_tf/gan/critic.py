@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from musika_tf.layers import leaky_relu
+
 _HALF = 0.5**0.5
 
 
@@ -33,12 +35,12 @@ class Critic(keras.Model):
 
     def call(self, latents):
         """Scores of `latents` `[b, critic_window, channels]`: a list of `[b, patches]`."""
-        x = ops.leaky_relu(self.stem(latents), 0.2)
+        x = leaky_relu(self.stem(latents))
         levels = []
         for block in self.blocks:
             x = block(x)
             levels.append(x)
-        x = ops.leaky_relu(self.last(x), 0.2)
+        x = leaky_relu(self.last(x))
         if not self.patches:
             return [self.heads[0](ops.reshape(x, (-1, x.shape[1] * x.shape[2])))]
         return [head(level)[..., 0] for head, level in zip(self.heads, [*levels, x], strict=True)]
@@ -54,7 +56,7 @@ class CriticBlock(keras.layers.Layer):
         self.project = keras.layers.Conv1D(out_channels, 1, use_bias=False) if in_channels != out_channels else None
 
     def call(self, x):
-        y = ops.leaky_relu(self.first(x), 0.2) * _HALF
-        y = ops.leaky_relu(self.second(y), 0.2) * _HALF
+        y = leaky_relu(self.first(x)) * _HALF
+        y = leaky_relu(self.second(y)) * _HALF
         shortcut = ops.average_pool(x, 2, 2)
         return y + (shortcut if self.project is None else self.project(shortcut))

@@ -32,16 +32,22 @@ class R1Controller(tf.Module):
             self.switch.assign(tf.clip_by_value(self.switch + change, -1.0, 0.0))
 
 
-def r1_penalty(score, real):
-    """Mean over the batch of ||grad_x D(x)||^2, in float32.
+def scores_and_penalty(critic, real):
+    """Scores of real data, and R1: the mean over the batch of ||grad_x D(x)||^2, in float32.
+
+    One forward pass serves both. D(x) is the mean over heads of the mean over patches.
 
     Args:
-      score: function of latents `[b, t, c]` to one score per item `[b]`.
+      critic: function of latents `[b, t, c]` to a list of scores `[b, patches]`.
       real: real latents.
+
+    Returns:
+      The scores, and a scalar.
     """
     real = tf.cast(real, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(real)
-        total = tf.reduce_sum(score(real))
+        scores = critic(real)
+        total = tf.add_n([tf.reduce_sum(tf.reduce_mean(s, axis=1)) for s in scores]) / len(scores)
     gradient = tape.gradient(total, real)
-    return tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2)))
+    return scores, tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2)))

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from musika_tf.gan.coordinates import training_coordinates
-from musika_tf.gan.r1 import R1Controller, r1_penalty
+from musika_tf.gan.r1 import R1Controller, scores_and_penalty
 from musika_tf.layers import fold, unfold
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam, minimise
@@ -48,23 +48,26 @@ class GanTrainer(tf.Module):
         return (self._r1_step if with_r1 else self._plain_step)(latents, conditioning)
 
     def _step(self, latents, conditioning, with_r1):
-        gan, training = self.gan, self.training
+        training = self.training
         seeds = self._seeds(5)
-        real = gan.standardiser.standardise(latents)
+        real = self.gan.standardiser.standardise(latents)
+        blur = self._instance_noise() * tf.random.stateless_normal(tf.concat([[2], tf.shape(real)], 0), seeds[2])
+
+        def critic(x):
+            return self.gan.critic(tf.concat([x, conditioning], axis=-1))
+
         with tf.GradientTape(persistent=True) as tape:
-            fake = self._generate(conditioning, seeds)
-            blur = self._instance_noise()
-            both = tf.concat([real, fake], axis=0)
-            both += blur * tf.random.stateless_normal(tf.shape(both), seeds[2])
-            scores = gan.critic(tf.concat([both, tf.concat([conditioning, conditioning], 0)], axis=-1))
-            real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
+            # Apart, so that the generator's gradient and R1 take no detour over the half that they don't need.
+            fake_scores = critic(self._generate(conditioning, seeds) + blur[1])
+            if with_r1:
+                real_scores, penalty = scores_and_penalty(critic, real + blur[0])
+            else:
+                real_scores = critic(real + blur[0])
             generator_loss = -_mean(fake_scores)
             on_real, on_fake = [tf.nn.relu(1.0 - s) for s in real_scores], [tf.nn.relu(1.0 + s) for s in fake_scores]
             hinge = (_mean(on_real) + _mean(on_fake)) / 2
             critic_loss = hinge
             if with_r1:
-                noisy = both[: tf.shape(real)[0]]
-                penalty = r1_penalty(lambda x: self._score(x, conditioning), tf.stop_gradient(noisy))
                 critic_loss += self.r1.weight * training.r1_every * penalty
         minimise(self.optimiser, tape, generator_loss, self.weights)
         minimise(self.critic_optimiser, tape, critic_loss, self.critic_weights)
@@ -82,11 +85,6 @@ class GanTrainer(tf.Module):
         windows = fold(tf.concat([line, conditioning], axis=-1), config.window)
         noise = tf.random.stateless_normal([2 * batch, self.gan.noise_size], seeds[1])
         return unfold(self.gan.generator(windows, noise), batch)
-
-    def _score(self, latents, conditioning):
-        """One score per item, the mean over patches and heads: `[b]`."""
-        scores = self.gan.critic(tf.concat([latents, conditioning], axis=-1))
-        return tf.add_n([tf.reduce_mean(s, axis=1) for s in scores]) / len(scores)
 
     def _instance_noise(self):
         """Deviation of the noise on the critic's input, falling to 0 over the first half."""

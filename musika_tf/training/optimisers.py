@@ -4,6 +4,30 @@ import keras
 import tensorflow as tf
 
 
+class FusedAdam(keras.optimizers.Adam):
+    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        n = tf.cast(self.iterations.value + 1, tf.float32)
+        index = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
+            beta1_power=tf.pow(self.beta_1, n),
+            beta2_power=tf.pow(self.beta_2, n),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+def _handle(variable):
+    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+
+
 def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
     """Adam whose rate falls along a cosine to `final_share` of itself, built before any step is traced.
 
@@ -19,7 +43,7 @@ def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
       A built keras.optimizers.Adam.
     """
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps, alpha=final_share)
-    optimiser = keras.optimizers.Adam(schedule, *betas, global_clipnorm=clip_norm)
+    optimiser = FusedAdam(schedule, *betas, global_clipnorm=clip_norm)
     optimiser.build(variables)
     return optimiser
 

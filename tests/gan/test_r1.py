@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from tiny import normal
 
-from musika_tf.gan.r1 import R1Controller, r1_penalty
+from musika_tf.gan.r1 import R1Controller, scores_and_penalty
 
 
 def test_controller_starts_fully_on():
@@ -43,15 +43,24 @@ def test_inactive_controller_stays_on():
 
 def test_penalty_of_a_critic_with_a_known_gradient():
     real, weights = normal(3, 4, 2), normal(4, 2, seed=1)
-    # D(x) = sum(w x^2) / 2, so its gradient is w x.
-    penalty = r1_penalty(lambda x: tf.reduce_sum(weights * x**2, axis=(1, 2)) / 2, tf.constant(real))
-    assert float(penalty) == pytest.approx(np.mean(np.sum((weights * real) ** 2, axis=(1, 2))), rel=1e-5)
+    heads = [tf.constant([[1.0, 3.0]]), tf.constant([[2.0]])]  # of 2 patches and of 1: 2 in the mean, twice
+    # D(x) = 2 sum(w x^2) / 2, so its gradient is 2 w x.
+
+    def energy(x):
+        return tf.reduce_sum(weights * x**2, axis=(1, 2))[:, None] / 2
+
+    scores, penalty = scores_and_penalty(lambda x: [energy(x) * head for head in heads], tf.constant(real))
+    np.testing.assert_allclose(scores[0], energy(real) * [[1.0, 3.0]], rtol=1e-5)
+    assert scores[1].shape == [3, 1]
+    assert float(penalty) == pytest.approx(np.mean(np.sum((2 * weights * real) ** 2, axis=(1, 2))), rel=1e-5)
 
 
 def test_penalty_is_float32_and_can_be_differentiated():
     scale = tf.Variable(3.0)
     with tf.GradientTape() as tape:
-        penalty = r1_penalty(lambda x: scale * tf.reduce_sum(x, axis=(1, 2)), tf.ones([2, 4, 2], tf.float16))
+        _, penalty = scores_and_penalty(
+            lambda x: [scale * tf.reduce_sum(x, axis=(1, 2))[:, None]], tf.ones([2, 4, 2], tf.float16)
+        )
     assert penalty.dtype == tf.float32
     assert float(penalty) == 9 * 8
     assert float(tape.gradient(penalty, scale)) == 2 * 3 * 8

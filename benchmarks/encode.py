@@ -1,0 +1,46 @@
+"""How fast audio becomes latents: python -m benchmarks.encode [--flagfile=flags/reference.flags] [--json=FILE]
+
+STFT, both encoders, both channels, by the function that encode.py uses, with fresh weights; reading files is apart.
+"""
+
+from absl import flags
+
+from benchmarks import presets
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
+
+
+def main(_):
+    presets.check_json()
+    cli.start_tensorflow()
+    from benchmarks import measure
+
+    rows = []
+    for name, values in presets.chosen():
+        rows += _rows(name, cli.config(AutoencoderConfig, values))
+    presets.report(measure, rows)
+
+
+def _rows(name, config):
+    import tensorflow as tf
+
+    from benchmarks import arithmetic, measure
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.pipeline import signal_path
+
+    autoencoder = Autoencoder.create(config)
+    encode = signal_path.encoder(autoencoder)
+    per_second = arithmetic.encode(autoencoder) * config.latents_per_second
+    rows = []
+    for seconds in map(float, FLAGS.seconds):
+        waveform = tf.random.stateless_uniform([round(seconds * config.sample_rate), 2], [0, 0], -0.5, 0.5)
+        n_runs = 1 if seconds >= 1800 else FLAGS.runs
+        rows.append(measure.row(name, lambda w=waveform: encode(w), per_second * seconds, seconds, n_runs))
+    return rows
+
+
+if __name__ == "__main__":
+    cli.run(main)

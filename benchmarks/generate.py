@@ -1,0 +1,59 @@
+"""How fast music is made: python -m benchmarks.generate [--flagfile=flags/reference.flags] [--json=FILE]
+
+Coordinates, generator, both decoders, both channels, inverse STFT, overlap-add, by the functions of an exported
+bundle with fresh weights, in the parts that generate.py asks for. An hour at the reference size takes minutes.
+"""
+
+import tempfile
+
+from absl import flags
+
+from benchmarks import presets
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig, GanConfig
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
+
+
+def main(_):
+    presets.check_json()
+    cli.start_tensorflow()
+    from benchmarks import measure
+
+    rows = []
+    for name, values in presets.chosen():
+        rows += _rows(name, cli.config(AutoencoderConfig, values), cli.config(GanConfig, values))
+    presets.report(measure, rows)
+
+
+def _rows(name, autoencoder_config, gan_config):
+    from benchmarks import arithmetic, measure
+    from musika_tf import bundle
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.conditioning.conditioner import Conditioner
+    from musika_tf.gan.model import Gan
+    from musika_tf.pipeline import generation
+
+    autoencoder = Autoencoder.create(autoencoder_config)
+    gan = Gan.create(gan_config, 2 * autoencoder_config.latent_size)
+    conditioner = Conditioner([], autoencoder_config.latents_per_second)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle.save(f"{folder}/bundle", autoencoder, gan, conditioner, keep_critic=False, name=name)
+        loaded, metadata = bundle.load(f"{folder}/bundle")
+    per_second = (arithmetic.decode(autoencoder) + arithmetic.generate(gan)) * autoencoder_config.latents_per_second
+    rows = []
+    for seconds in map(float, FLAGS.seconds):
+        piece = generation.Piece(0, 0, 0, round(seconds * autoencoder_config.sample_rate))
+
+        def run(piece=piece):
+            for _ in generation.waveforms(loaded, metadata, piece):
+                pass
+
+        n_runs = 1 if seconds >= 1800 else FLAGS.runs
+        rows.append(measure.row(name, run, per_second * seconds, seconds, n_runs))
+    return rows
+
+
+if __name__ == "__main__":
+    cli.run(main)

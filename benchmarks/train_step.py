@@ -1,0 +1,69 @@
+"""How fast training steps are: python -m benchmarks.train_step [--flagfile=flags/reference.flags] [--json=FILE]
+
+The GAN's step at the preset's batch size, with R1 in every step as published unless the preset is lazy, then the
+four phases of the autoencoder (without a critic in phases 2 and 4: its convolutions are not in their arithmetic).
+"""
+
+from absl import flags
+
+from benchmarks import presets
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+
+FLAGS = flags.FLAGS
+flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")
+
+
+def main(_):
+    presets.check_json()
+    cli.start_tensorflow()
+    from benchmarks import measure
+
+    rows = []
+    for name, values in presets.chosen():
+        for step in FLAGS.steps:
+            rows.append(_gan(name, values) if step == "gan" else _phase(name, values, int(step)))
+    presets.report(measure, rows)
+
+
+def _gan(name, values):
+    import tensorflow as tf
+
+    from benchmarks import arithmetic, measure
+    from musika_tf.gan.model import Gan
+    from musika_tf.gan.trainer import GanTrainer
+
+    config, training = cli.config(GanConfig, values), cli.config(GanTraining, values)
+    gan = Gan.create(config, 2 * cli.config(AutoencoderConfig, values).latent_size)
+    trainer = GanTrainer(gan, training)
+    real = tf.random.stateless_normal([training.batch_size, config.critic_window, gan.latent_size], [0, 0])
+    batch = real, tf.zeros([training.batch_size, config.critic_window, 0])
+
+    def cycle():
+        for _ in range(training.r1_every):
+            trainer.step(batch)
+
+    needed = arithmetic.gan_step(gan, training.batch_size, training.r1_every) * training.r1_every
+    row = measure.row(f"{name}: GAN, batch {training.batch_size}", cycle, needed, n_runs=FLAGS.runs)
+    return row | {"step_seconds": row["step_seconds"] / training.r1_every}
+
+
+def _phase(name, values, phase):
+    import tensorflow as tf
+
+    from benchmarks import arithmetic, measure
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.autoencoder.trainer import AutoencoderTrainer
+
+    autoencoder = Autoencoder.create(cli.config(AutoencoderConfig, values))
+    training = cli.config(AutoencoderTraining, values)
+    trainer = AutoencoderTrainer(autoencoder, training, phase)
+    waveform = tf.random.stateless_uniform([training.batch_size, trainer.crop_samples], [0, 0], -0.5, 0.5)
+    n_frames = training.batch_size * training.crop_windows * autoencoder.config.window_frames
+    needed = arithmetic.autoencoder_step(autoencoder, phase, n_frames)
+    label = f"{name}: phase {phase}, batch {training.batch_size}"
+    return measure.row(label, lambda: trainer.step(waveform), needed, n_runs=FLAGS.runs)
+
+
+if __name__ == "__main__":
+    cli.run(main)

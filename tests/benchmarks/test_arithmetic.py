@@ -1,0 +1,50 @@
+"""The arithmetic that efficiency is measured in: by hand for a layer, against SPEC's figures for the reference size."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+from benchmarks import arithmetic
+from musika_tf.autoencoder.model import Autoencoder
+from musika_tf.config import AutoencoderConfig, GanConfig
+from musika_tf.gan.model import Gan
+from musika_tf.layers import TransposedConv
+
+SECONDS = 4096 / 44_100  # of a latent
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "operations"),
+    [
+        (keras.layers.Conv1D(5, 3, padding="same"), (2, 8, 4), 2 * 2 * 8 * 3 * 4 * 5),
+        (keras.layers.Conv1D(5, 3, 2, padding="same"), (2, 8, 4), 2 * 2 * 4 * 3 * 4 * 5),
+        (keras.layers.Dense(7), (3, 6), 2 * 3 * 6 * 7),
+        (TransposedConv(5), (2, 8, 4), 2 * 2 * 16 * 2 * 4 * 5),  # 16 steps, each of which sees 2 of the 4 taps
+    ],
+)
+def test_layers_by_hand(layer, shape, operations):
+    network = keras.Sequential([layer])
+    network(tf.zeros(shape))
+    assert arithmetic.forward(network, tf.zeros(shape)) == operations
+
+
+def test_reference_autoencoder_takes_what_the_specification_says():
+    autoencoder, gan = Autoencoder.create(AutoencoderConfig()), Gan.create(GanConfig(), 128)
+    generate = arithmetic.decode(autoencoder) + arithmetic.generate(gan)
+    assert generate / SECONDS == pytest.approx(4.49e9, rel=0.005)
+    assert arithmetic.encode(autoencoder) / SECONDS == pytest.approx(3.8e9, rel=0.005)
+    assert arithmetic.gan_step(gan, 32) == pytest.approx(370e9, rel=0.015)
+
+
+def test_phases_count_what_they_train():
+    config = AutoencoderConfig(width=8, hop_length=32)
+    autoencoder = Autoencoder.create(config)
+    steps = {phase: arithmetic.autoencoder_step(autoencoder, phase, 64) for phase in (1, 2, 3, 4)}
+    encoder1 = 2 * (65 * 32 + 4 * 32 * 32 + 32 * 2)  # one frame by hand: 65 bins, five layers of 32, 2 latents
+    assert steps[1] - steps[2] == 64 * 2 * encoder1  # phase 2 does not train it
+    decoder1 = arithmetic.forward(autoencoder.decoder1, tf.zeros([1, 64, 2]))
+    assert steps[1] == 64 * 3 * encoder1 + 3 * decoder1
+    encoder2 = arithmetic.forward(autoencoder.encoder2, tf.zeros([4, 16, 2]))
+    decoder2 = arithmetic.forward(autoencoder.decoder2, tf.zeros([1, 4, config.latent_size]))
+    assert steps[3] == 64 * encoder1 + 2 * decoder1 + 3 * (encoder2 + decoder2)
+    assert steps[3] - steps[4] == 2 * encoder2

@@ -1,0 +1,75 @@
+"""Medians, peak memory, the table and the JSON, and each benchmark from outside at a tiny size."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks import measure
+
+ROOT = pathlib.Path(__file__).parents[2]
+TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
+KEYS = {"preset", "gemm_gflops", "efficiency", "peak_memory_bytes"}
+
+
+def test_median_is_not_moved_by_one_slow_run():
+    pauses = iter([0.01, 0.01, 0.3, 0.01, 0.01])
+    assert 0.01 <= measure.median_seconds(lambda: time.sleep(next(pauses)), 5) < 0.1
+
+
+def test_efficiency_is_arithmetic_over_rate_and_time():
+    row = measure.row("x", lambda: time.sleep(0.05), 1e9, seconds_of_audio=5.0, n_runs=2)
+    taken = 5.0 / row["times_real_time"]
+    assert 0.05 <= taken < 0.2
+    assert row["efficiency"] == pytest.approx(1.0 / row["gemm_gflops"] / taken, rel=1e-6)
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="only Linux can forget the peak")
+def test_peak_memory_sees_what_came_and_went():
+    measure.reset_peak_memory()
+    before = measure.peak_memory()
+    np.ones(25_000_000)  # 200 MB
+    assert 150e6 < measure.peak_memory() - before < 300e6
+    measure.reset_peak_memory()
+    assert measure.peak_memory() - before < 100e6
+
+
+def test_table():
+    rows = [{"preset": "mini", "seconds": 10.0, "gemm_gflops": 150.2, "efficiency": 0.456, "peak_memory_bytes": 1.2e9}]
+    assert measure.table(rows).splitlines() == [
+        "|  | audio | GEMM, GFLOP/s | efficiency | peak memory, GB |",
+        "|---|---|---|---|---|",
+        "| mini | 10 s | 150 | 0.46 | 1.20 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "labels"),
+    [
+        ("generate", ["--seconds=2,3"], ["flags", "flags"]),
+        ("encode", ["--seconds=2,3"], ["flags", "flags"]),
+        ("train_step", ["--steps=gan,1"], ["flags: GAN, batch 2", "flags: phase 1, batch 1"]),
+    ],
+)
+def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
+    path = tmp_path / "rows.json"
+    command = [sys.executable, "-m", f"benchmarks.{name}", *TINY, *arguments, f"--json={path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["preset"] for row in rows] == labels
+    own = {"step_seconds"} if name == "train_step" else {"seconds", "times_real_time"}
+    for row in rows:
+        assert set(row) == KEYS | own
+        assert all(value > 0 for key, value in row.items() if key != "preset")
+    assert done.stdout.count("| flags") == len(rows)
+
+
+def test_json_that_cannot_be_written_is_named_at_once():
+    command = [sys.executable, "-m", "benchmarks.encode", "--json=no/such/file"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "--json=no/such/file" in done.stderr

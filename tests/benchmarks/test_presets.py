@@ -1,0 +1,37 @@
+"""Which presets a benchmark takes from its command line."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SHOW = """
+import json, sys
+from absl import app
+from benchmarks import presets
+from musika_tf import cli
+from musika_tf.config import AutoencoderConfig, GanConfig
+show = lambda name, v: [name, cli.config(AutoencoderConfig, v).width, cli.config(GanConfig, v).width]
+app.run(lambda _: print(json.dumps([show(*chosen) for chosen in presets.chosen()])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], [["reference", 256, 128], ["mini", 96, 32]]),
+        (["--runs=2"], [["reference", 256, 128], ["mini", 96, 32]]),
+        (["--flagfile=flags/mini.flags"], [["mini", 96, 32]]),
+        (["--flagfile", "flags/techno.flags"], [["techno", 96, 32]]),
+        (["--ae_width=64"], [["flags", 64, 128]]),
+        (["--flagfile=flags/mini.flags", "--ae_width=64"], [["mini", 64, 32]]),
+    ],
+)
+def test_presets_of_a_command_line(arguments, expected):
+    command = [sys.executable, "-c", SHOW, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
