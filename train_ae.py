@@ -16,6 +16,7 @@ def main(_):
     cli.start_tensorflow()
     from musika_tf.autoencoder import phases
     from musika_tf.config import AutoencoderConfig, AutoencoderTraining
+    from musika_tf.pipeline.loading import load_autoencoder
 
     job = phases.Job(
         config=cli.config(AutoencoderConfig),
@@ -24,6 +25,7 @@ def main(_):
         checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
         level1_phase=int(FLAGS.level1_phase),
+        initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
     )
     for phase in (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),):
         if not phases.train_phase(job, phase, save_flags=cli.save_flags):

@@ -5,7 +5,6 @@ from absl import flags
 from musika_tf import cli
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
 
 
 def main(_):

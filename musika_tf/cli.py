@@ -40,6 +40,7 @@ flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), 
 flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
 flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
 flags.DEFINE_string("conditioning", "", "signals that steer the generator, between commas: tempo,beat")
+flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
 flags.DEFINE_string("name", None, "the model's name in its metadata; default: the bundle's folder")
 flags.DEFINE_bool("keep_critic", True, "store the critic in the bundle too, for fine-tuning")
 flags.DEFINE_string("licence", "", "the model's licence, for its metadata")

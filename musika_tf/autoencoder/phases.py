@@ -34,6 +34,7 @@ class Job:
     checkpoint_dir: str
     save_every: int
     level1_phase: int = 2
+    initial: Callable[[], Autoencoder] | None = None  # gives the autoencoder to fine-tune, asked for once
 
     def directory(self, phase):
         return Path(self.checkpoint_dir) / f"phase{phase}"
@@ -55,14 +56,18 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
       True when the phase is complete, False when it was interrupted (and saved).
 
     Raises:
-      UserError: a phase before this one is missing, or the folder holds another size of autoencoder.
+      UserError: a phase before this one is missing and nothing to fine-tune was given, or the folder or what was given
+        holds another size of autoencoder.
     """
     paths = find_audio(job.audio_dir)
     tf.keras.utils.set_random_seed(job.training.seed + phase)
     _keep_config(job)
+    _keep_initial(job)
     autoencoder = Autoencoder.create(job.config)
+    given = _restore_initial(autoencoder, job.checkpoint_dir)
     for source in job.sources(phase):
-        _restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
+        if not given or _is_there(job.directory(source)):
+            _restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
     trainer = AutoencoderTrainer(autoencoder, job.training, phase, SpectrogramCritic(job.training.critic_width))
     save_flags(job.directory(phase))
     logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
@@ -77,7 +82,7 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
 def load(checkpoint_dir):
     """The Autoencoder of a folder of checkpoints, each network from the last phase that trained it.
 
-    Phases 2 and 4 may still be to come: latents depend on 1 and 3 alone.
+    Phases 2 and 4 may still be to come: latents depend on 1 and 3 alone. One that fine-tunes another needs none.
 
     Raises:
       UserError: the folder holds no autoencoder, or phase 1 or 3 is missing.
@@ -88,9 +93,12 @@ def load(checkpoint_dir):
             f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}"
         )
     autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, json.loads(path.read_text())))
+    given = _restore_initial(autoencoder, checkpoint_dir)
     for phase in (1, 2, 3, 4):
         directory = Path(checkpoint_dir) / f"phase{phase}"
-        if phase in (2, 4) and tf.train.latest_checkpoint(str(directory)) is None:
+        if given and not _is_there(directory):
+            continue
+        if phase in (2, 4) and not _is_there(directory):
             logger.warning("%s: phase %d is missing; the decoder of an earlier phase is used", checkpoint_dir, phase)
             continue
         _restore_trained(autoencoder, directory, phase)
@@ -109,6 +117,40 @@ def _keep_config(job):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(to_dict(job.config), indent=1))
+
+
+def _keep_initial(job):
+    """Stores what is to be fine-tuned beside the phases, once: a resumed run needs it no more."""
+    path = _initial(job.checkpoint_dir)
+    if job.initial is None or path.with_suffix(".index").is_file():
+        return
+    given = job.initial()
+    if given.config != job.config:
+        raise UserError("--init_from: an autoencoder of another size; use its flagfile")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _all_weights(given).write(str(path))
+
+
+def _restore_initial(autoencoder, checkpoint_dir):
+    """Reads the weights that fine-tuning started from into `autoencoder`; False where there are none."""
+    path = _initial(checkpoint_dir)
+    if not path.with_suffix(".index").is_file():
+        return False
+    _all_weights(autoencoder).read(str(path)).assert_existing_objects_matched()
+    return True
+
+
+def _initial(checkpoint_dir):
+    return Path(checkpoint_dir) / "initial" / "autoencoder"
+
+
+def _all_weights(autoencoder):
+    # By network, because layers in lists are unknown to TensorFlow's checkpoints.
+    return tf.train.Checkpoint(**{name: [v.value for v in n.weights] for name, n in autoencoder.networks.items()})
+
+
+def _is_there(directory):
+    return tf.train.latest_checkpoint(str(directory)) is not None
 
 
 def _restore_trained(autoencoder, directory, phase, wanted_by=None):

@@ -1,5 +1,6 @@
 """The four phases: what each trains, what it starts from, and that an interrupted one goes on as if it had not been."""
 
+import dataclasses
 import itertools
 import os
 import signal
@@ -256,3 +257,47 @@ def test_another_size_is_refused(job):
     other = phases.Job(**{**vars(job), "config": tiny.AutoencoderConfig(width=16, hop_length=32, latent_size=6)})
     with pytest.raises(UserError, match="another size"):
         phases.train_phase(other, 1)
+
+
+# Fine-tuning
+
+
+def given(job, value):
+    """`job` with an autoencoder to fine-tune whose weights are all `value`."""
+
+    def initial():
+        autoencoder = tiny.autoencoder()
+        for v in (v for network in autoencoder.networks.values() for v in network.weights):
+            v.assign(tf.fill(v.shape, float(value)))
+        return autoencoder
+
+    return dataclasses.replace(job, initial=initial)
+
+
+def test_fine_tuning_starts_from_what_was_given_where_no_phase_is_there(job):
+    phases._keep_config(job)
+    phases._keep_initial(given(job, 7))
+    phases._keep_initial(given(job, 8))  # a resumed run: what was given first counts
+    save_phase(job, 2)
+    loaded = phases.load(job.checkpoint_dir)
+    for name, value in {"encoder1": 7, "decoder1": 2, "encoder2": 7, "decoder2": 7}.items():
+        for weight in tiny.weights(loaded.networks[name]):
+            np.testing.assert_array_equal(weight, np.full(weight.shape, value))
+
+
+def test_any_phase_can_be_fine_tuned_at_once(job, monkeypatch):
+    started = []
+
+    def train(trainer, *_):
+        started.append({name: tiny.weights(network) for name, network in trainer.networks.items()})
+
+    monkeypatch.setattr(phases.loop, "train", train)
+    phases.train_phase(given(job, 7), 4)
+    for name in NETWORKS:
+        assert all((weight == 7).all() for weight in started[0][name])
+
+
+def test_fine_tuning_another_size_is_refused(job):
+    other = dataclasses.replace(job, initial=lambda: phases.Autoencoder(tiny.AutoencoderConfig(), *[None] * 4))
+    with pytest.raises(UserError, match="--init_from: an autoencoder of another size"):
+        phases.train_phase(other, 2)
