@@ -75,6 +75,7 @@ class Bundle(tf.Module):
             steps = style_seeds, style_weights, loop_latents, truncation, conditioning, curve_start
             return line.render(Course(seed, *steps), first, count)
 
+        _share_graphs(path, line, function)
         self.encode = function(path.encode, _spec([None, 2], tf.float32, "waveform"))
         self.decode = function(path.decode, latents, _SEED, _NOISE)
         self.generator = function(
@@ -135,6 +136,20 @@ class Bundle(tf.Module):
             "signals": "conditioning",
         }
         return {name: _named(getattr(self, name), output) for name, output in outputs.items()}
+
+
+def _share_graphs(path, line, function):
+    """Makes one graph each of the decoders and of the generator, which the bundle's functions call.
+
+    Left to be inlined they would be stored, and loaded, once for every function: that is seconds at start-up.
+    """
+    config, latent_size, n_channels = line.gan.config, line.gan.latent_size, line.n_channels
+    position = _spec([], tf.int64, "first")
+    frames = function(path.frames, _spec([None, latent_size], tf.float32, "latents"), position, _SEED, _NOISE)
+    windows = _spec([None, config.window, n_channels], tf.float32, "coordinates")
+    latents = function(line.latents, windows, _SEED, _NOISE, position)
+    path.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
+    line.latents = lambda windows, seed, noise, first=0: latents(windows, seed, noise, tf.cast(first, tf.int64))
 
 
 def _stored(autoencoder, gan, conditioner, with_critic):

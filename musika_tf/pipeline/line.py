@@ -58,6 +58,11 @@ class Line:
     def __init__(self, signal_path, gan, conditioner):
         self.signal_path, self.gan, self.conditioner = signal_path, gan, conditioner
 
+    @property
+    def n_channels(self):
+        """Channels of the generator's coordinates, conditioning included."""
+        return self.gan.config.coordinate_size + self.conditioner.n_channels
+
     def latents(self, windows, seed, noise, first_window=0):
         """The generator: coordinates `[windows, window, channels]` -> latents `[windows, window, latent_size]`."""
         n_windows = tf.shape(windows)[0]
@@ -146,8 +151,7 @@ class Line:
         if self.conditioner.n_channels:
             own = self._signals(course.conditioning, rows, course.style_seeds[0], wrapped)
             parts.append(self.conditioner.scale(own))
-        channels = config.coordinate_size + self.conditioner.n_channels
-        line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, channels])
+        line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, self.n_channels])
         return self.latents(line[None], course.seed, 1.0, wrapped[0] // config.window)[0]
 
     def _signals(self, given, rows, style_seed, positions):
