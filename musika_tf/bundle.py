@@ -15,10 +15,10 @@ from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig, from_dict, to_dict
 from musika_tf.errors import UserError
 from musika_tf.gan import coordinates
-from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.line import Course, Line, steady
 from musika_tf.pipeline.signal_path import SignalPath
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2 added `render` and `signals`; the networks of both are read
 METADATA = "metadata.json"
 _NEEDED = (
     "name",
@@ -39,6 +39,8 @@ def _spec(shape, dtype, name):
 
 
 _SEED, _STYLE = _spec([], tf.int64, "seed"), _spec([], tf.int64, "style_seed")
+_FIRST, _COUNT = _spec([], tf.int64, "first_latent"), _spec([], tf.int32, "n_latents")
+_CONDITIONING = _spec([None, None], tf.float32, "conditioning")
 _NOISE, _TRUNCATION = _spec([], tf.float32, "noise"), _spec([], tf.float32, "truncation")
 
 
@@ -69,6 +71,11 @@ class Bundle(tf.Module):
         def function(python_function, *signature):
             return tf.function(python_function, input_signature=signature, autograph=False)
 
+        def render(seed, style_seeds, style_weights, loop_latents, first, count, truncation, conditioning, curve_start):
+            steps = style_seeds, style_weights, loop_latents, truncation, conditioning, curve_start
+            return line.render(Course(seed, *steps), first, count)
+
+        _share_graphs(path, line, function)
         self.encode = function(path.encode, _spec([None, 2], tf.float32, "waveform"))
         self.decode = function(path.decode, latents, _SEED, _NOISE)
         self.generator = function(
@@ -87,14 +94,34 @@ class Bundle(tf.Module):
             _spec([], tf.int32, "n_windows"),
             _TRUNCATION,
         )
-        self.generate = function(
-            line.render,
+        self.signals = function(line.drawn_signals, _STYLE, _FIRST, _COUNT)
+        self.render = function(
+            render,
             _SEED,
-            _STYLE,
-            _spec([], tf.int64, "first_latent"),
-            _spec([], tf.int32, "n_latents"),
+            _spec([None], tf.int64, "style_seeds"),
+            _spec([None, None], tf.float32, "style_weights"),
+            _spec([], tf.float64, "loop_latents"),
+            _FIRST,
+            _COUNT,
             _TRUNCATION,
-            _spec([None, None], tf.float32, "conditioning"),
+            _CONDITIONING,
+            _spec([], tf.int64, "curve_start"),
+        )
+        self.generate = function(self._generate, _SEED, _STYLE, _FIRST, _COUNT, _TRUNCATION, _CONDITIONING)
+
+    def _generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
+        """`Line.generate` as a call of `render`, so that the bundle holds the networks' graph once."""
+        course = steady(seed, style_seed, truncation, conditioning, first_latent)
+        return self.render(
+            course.seed,
+            course.style_seeds,
+            course.style_weights,
+            course.loop_latents,
+            first_latent,
+            n_latents,
+            course.truncation,
+            course.conditioning,
+            course.curve_start,
         )
 
     def signatures(self):
@@ -105,8 +132,24 @@ class Bundle(tf.Module):
             "generator": "latents",
             "coordinates": "coordinates",
             "generate": "waveform",
+            "render": "waveform",
+            "signals": "conditioning",
         }
         return {name: _named(getattr(self, name), output) for name, output in outputs.items()}
+
+
+def _share_graphs(path, line, function):
+    """Makes one graph each of the decoders and of the generator, which the bundle's functions call.
+
+    Left to be inlined they would be stored, and loaded, once for every function: that is seconds at start-up.
+    """
+    config, latent_size, n_channels = line.gan.config, line.gan.latent_size, line.n_channels
+    position = _spec([], tf.int64, "first")
+    frames = function(path.frames, _spec([None, latent_size], tf.float32, "latents"), position, _SEED, _NOISE)
+    windows = _spec([None, config.window, n_channels], tf.float32, "coordinates")
+    latents = function(line.latents, windows, _SEED, _NOISE, position)
+    path.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
+    line.latents = lambda windows, seed, noise, first=0: latents(windows, seed, noise, tf.cast(first, tf.int64))
 
 
 def _stored(autoencoder, gan, conditioner, with_critic):
@@ -213,6 +256,11 @@ def _damaged(bundle_dir, reason):
 def load(bundle_dir):
     """(the loaded SavedModel, its metadata); UserError where it can't be loaded."""
     metadata = read_metadata(bundle_dir)
+    if metadata["format_version"] < FORMAT_VERSION:
+        raise UserError(
+            f"--bundle_dir={bundle_dir}: format {metadata['format_version']} lacks functions that generate.py needs; "
+            "renew it: python tools/renew_bundle.py --bundle_dir=..."
+        )
     try:
         return tf.saved_model.load(str(bundle_dir)), metadata
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -99,14 +100,19 @@ def save_flags(directory):
     (Path(directory) / "effective.flags").write_text("\n".join(effective_flags()) + "\n")
 
 
-def start_tensorflow():
-    """Imports TensorFlow without its start-up notices and applies --threads; before anything else imports it."""
+def start_tensorflow(threads=None):
+    """Imports TensorFlow without its start-up notices and applies --threads; before anything else imports it.
+
+    Args:
+      threads: in place of --threads, where no flags were parsed.
+    """
+    threads = FLAGS.threads if threads is None else threads
     # The newest ones print notices while they are imported whatever TF_CPP_MIN_LOG_LEVEL says; errors are exceptions.
     with _silent_stderr():
         import tensorflow as tf
-    if FLAGS.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 @contextlib.contextmanager
@@ -128,6 +134,7 @@ def run(main):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def guarded(argv):
+        signal.signal(signal.SIGTERM, _terminated)
         absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's
         logging.getLogger("musika_tf").setLevel(logging.INFO)
         try:
@@ -142,6 +149,12 @@ def run(main):
 
     _check_flagfiles(sys.argv)
     app.run(guarded)
+
+
+def _terminated(number, frame):
+    """Leaves by way of everybody's clean-up, as Ctrl-C does."""
+    print("terminated", file=sys.stderr)
+    sys.exit(128 + number)
 
 
 def flagfiles(argv):

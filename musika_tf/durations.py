@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Durations and times as people write them."""
 
 import re
 from fractions import Fraction
@@ -7,6 +7,7 @@ from musika_tf.errors import UserError
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
 def parse(text, flag="length"):
@@ -22,12 +23,38 @@ def parse(text, flag="length"):
     Raises:
       UserError: it is no duration, or 0.
     """
-    match = _PATTERN.fullmatch(text.strip().lower())
-    parts = match.groups() if match else ()
-    seconds = sum(Fraction(part) * scale for part, scale in zip(parts, _UNITS.values(), strict=False) if part)
+    seconds = _seconds(text, _PATTERN)
     if not seconds:
         raise UserError(f"--{flag}={text}: a duration above 0, such as 3m57s, 23s, 1h or 90 (seconds), please")
     return seconds
+
+
+def parse_time(text, where):
+    """Seconds of a point in time: as `parse`, or by the clock, "1:02:03.5"; 0 is one too.
+
+    Args:
+      text: the time.
+      where: flag or file with the text, for the error.
+
+    Returns:
+      An exact Fraction, at least 0.
+
+    Raises:
+      UserError: it is no time.
+    """
+    seconds = _seconds(text, _CLOCK, _PATTERN)
+    if seconds is None:
+        raise UserError(f"{where}: {text!r} is no time; write 1h2m3s, 1:02:03 or 90 (seconds)")
+    return seconds
+
+
+def _seconds(text, *patterns):
+    """The Fraction of seconds that `text` says by one of these patterns, or None."""
+    text = text.strip().lower()
+    match = next(filter(None, (pattern.fullmatch(text) for pattern in patterns)), None)
+    if not match or not text:
+        return None
+    return sum(Fraction(part) * scale for part, scale in zip(match.groups(), _UNITS.values(), strict=True) if part)
 
 
 def spoken(seconds):

@@ -19,15 +19,14 @@ _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
 
 
-def check_output(path, n_samples=0):
+def check_output(path):
     """Finds out, before any work is done, whether an AudioWriter can write a file.
 
     Args:
       path: the file to be written.
-      n_samples: how long it will be, if known, in samples per channel.
 
     Raises:
-      UserError: the extension isn't one of FORMATS, the folder doesn't exist, or the format can't hold so much.
+      UserError: the extension isn't one of FORMATS, or the folder doesn't exist.
     """
     path = pathlib.Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -36,9 +35,6 @@ def check_output(path, n_samples=0):
         raise UserError(f"{path}: is a folder; give the name of a file in it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
-    if path.suffix.lower() == ".wav" and n_samples > _MAX_WAV_SAMPLES:
-        hours = _MAX_WAV_SAMPLES / files.SAMPLE_RATE / 3600
-        raise UserError(f"{path}: a WAV file holds at most {_MAX_WAV_SAMPLES} samples ({hours:.1f} h); use .flac")
 
 
 class AudioWriter:
@@ -55,6 +51,8 @@ class AudioWriter:
       path: name that ends in .wav, .flac or .ogg; a file of that name is replaced.
       sample_rate: Hz.
       comment: text for the file's comment tag, see `read_comment`.
+      n_samples: how many will be written, where that is known; a WAV file of more than 4 GB becomes an RF64 file, which
+        has the same extension.
 
     Attributes:
       n_samples: written so far, per channel.
@@ -63,7 +61,7 @@ class AudioWriter:
       UserError: see `check_output`; also when writing fails, or nothing was written.
     """
 
-    def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment=""):
+    def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None):
         check_output(path)
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
@@ -72,6 +70,8 @@ class AudioWriter:
         self._sample_rate = sample_rate
         self._comment = comment
         self._container, self._encoding = FORMATS[self._path.suffix.lower()]
+        if self._container == "WAV" and (n_samples or 0) > _MAX_WAV_SAMPLES:
+            self._container = "RF64"
 
     def __enter__(self):
         with self._failures_named():
@@ -97,8 +97,9 @@ class AudioWriter:
             raise ValueError(f"waveform must be [samples, 2], got {list(waveform.shape)}")
         if not np.isfinite(waveform).all():
             raise ValueError(f"{self._path}: the waveform holds NaN or infinite samples")
-        check_output(self._path, self.n_samples + len(waveform))
         self.n_samples += len(waveform)
+        if self._container == "WAV" and self.n_samples > _MAX_WAV_SAMPLES:
+            raise UserError(f"{self._path}: more than a WAV file's 4 GB, which nobody announced; write a .flac")
         waveform = np.concatenate([self._pending, waveform])
         n_whole = len(waveform) // _BLOCK_SAMPLES * _BLOCK_SAMPLES
         self._pending = waveform[n_whole:].copy()  # a view would keep all of the waveform
@@ -107,7 +108,7 @@ class AudioWriter:
 
     def _write_block(self, block):
         with self._failures_named():
-            self._file.write(block if self._encoding == "VORBIS" else _to_int16(block))
+            self._file.write(block if self._encoding == "VORBIS" else to_int16(block))
 
     def __exit__(self, error_type, *error):
         try:
@@ -133,7 +134,8 @@ class AudioWriter:
             ) from error
 
 
-def _to_int16(waveform):
+def to_int16(waveform):
+    """float `[samples, 2]` to int16, rounded and clipped."""
     # Not left to libsndfile, which scales by 32,767 for WAV and 32,768 for FLAC: the two would differ, and a WAV
     # file that is read and written again would change.
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)

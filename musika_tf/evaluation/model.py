@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from musika_tf.evaluation import report, structure
 from musika_tf.evaluation.frechet import frechet_distance
-from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.line import Line, steady
 from musika_tf.pipeline.signal_path import SignalPath
 
 
@@ -58,9 +58,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
 def _render(line, n_windows, seed):
     """Waveform and latents `[n, latent_size]` of a piece's beginning."""
     zero, window = tf.constant(0, tf.int64), line.gan.config.window
-    unsteered = tf.zeros([0, 0])
-    waveform = line.render(seed, seed, zero, n_windows * window, 2.0, unsteered)
-    latents = [
-        line.latents_of_window(seed, seed, tf.constant(i, tf.int64), 2.0, unsteered, zero) for i in range(n_windows)
-    ]
+    course = steady(seed, seed, 2.0, tf.zeros([0, 0]), zero)
+    waveform = line.render(course, zero, n_windows * window)
+    latents = [line.latents_of_window(course, tf.constant(i, tf.int64)) for i in range(n_windows)]
     return waveform, tf.concat(latents, axis=0)

@@ -7,6 +7,7 @@
 | anchor | a random vector every `anchor_spacing` (384) positions; anchor i lies at the centre of window 3 i |
 | style | one random vector for a whole piece |
 | coordinate | anchors interpolated linearly at a position's centre, then style (then conditioning) |
+| loop | a line that repeats: its anchors are 0 .. k - 1 and then 0 again, evenly spaced over the loop's length |
 
 An anchor is a pure function of (seed, i) and the style of its seed, so a coordinate is one of (seed, style seed,
 position), and any range of the line can be had alone::
@@ -16,10 +17,20 @@ position), and any range of the line can be had alone::
     coordinate     A0 --- linear ---->     A1 ----> A2
 
 The layout is the published one, where training crops windows so that an anchor lies at a window's centre.
+
+A loop of any length has as many anchors as fit best, and spaces them evenly (here 896 latents hold two)::
+
+    anchor         A0 <---- 448 ----> A1 <---- 448 ----> A0 ...
+
+Where the length is a multiple of 384 the spacing stays 384 and the windows of the next round are those of the
+first: `LoopGrid.wrap` names them alike, so that their noise is the same too and the line repeats exactly.
 """
+
+import dataclasses
 
 import tensorflow as tf
 
+from musika_tf.config import GanConfig
 from musika_tf.randomness import Stream, truncated_normal_rows
 
 
@@ -69,17 +80,119 @@ def coordinates(config, seed, style_seed, first_window, n_windows, truncation):
     Returns:
       float32 `[n_windows, window, coordinate_size]`.
     """
-    span = 2 * config.anchor_spacing  # in half steps, so that everything is whole numbers
     steps = tf.range(tf.cast(n_windows, tf.int64) * config.window)
-    half_steps = 2 * (tf.cast(first_window, tf.int64) * config.window + steps) + 1 - config.window
-    index = tf.math.floordiv(half_steps, span)
-    share = tf.cast(half_steps - index * span, tf.float32)[:, None] / span
-    first_anchor = index[0]
-    n_anchors = tf.cast(index[-1] - first_anchor, tf.int32) + 2
-    anchors = truncated_normal_rows(seed, Stream.ANCHORS, first_anchor, n_anchors, config.anchor_size, truncation)
-    left = tf.gather(anchors, index - first_anchor)
-    right = tf.gather(anchors, index - first_anchor + 1)
-    style = truncated_normal_rows(style_seed, Stream.STYLE, 0, 1, config.anchor_size, truncation)
-    line = left * (1.0 - share) + right * share
+    line = anchor_line(config, seed, tf.cast(first_window, tf.int64) * config.window + steps, truncation)
+    style = style_line(config, tf.reshape(style_seed, [1]), tf.ones([1, 1]), truncation)
     both = tf.concat([line, tf.repeat(style, tf.shape(line)[0], axis=0)], axis=-1)
     return tf.reshape(both, [n_windows, config.window, config.coordinate_size])
+
+
+def anchor_line(config, seed, positions, truncation, loop=None):
+    """The interpolated anchors at consecutive positions.
+
+    Args:
+      config: GanConfig.
+      seed: int64 scalar.
+      positions: int64 `[n]`, each one more than the one before.
+      truncation: float32 scalar.
+      loop: LoopGrid, or None for an endless line.
+
+    Returns:
+      float32 `[n, anchor_size]`.
+    """
+    half_steps = 2 * positions + 1 - config.window  # from anchor 0, so that everything is whole numbers
+    span = 2 * config.anchor_spacing
+    index = tf.math.floordiv(half_steps, span)
+    share = tf.cast(half_steps - index * span, tf.float32) / span
+    if loop is not None:
+        warped_index, warped_share = loop.warp(half_steps)
+        index = tf.where(loop.endless, index, warped_index)
+        share = tf.where(loop.endless, share, warped_share)
+    first = index[0]
+    needed = first + tf.range(index[-1] - first + 2)
+    if loop is None:
+        anchors = truncated_normal_rows(seed, Stream.ANCHORS, first, tf.size(needed), config.anchor_size, truncation)
+    else:
+        anchors = _rows_by_name(seed, Stream.ANCHORS, loop.anchors(needed), config.anchor_size, truncation)
+    left, right = tf.gather(anchors, index - first), tf.gather(anchors, index - first + 1)
+    return left * (1.0 - share[:, None]) + right * share[:, None]
+
+
+def style_line(config, style_seeds, weights, truncation):
+    """Blends of styles whose deviation is that of one style.
+
+    Args:
+      config: GanConfig.
+      style_seeds: int64 `[m]`, all different.
+      weights: float32 `[n, m]`; only their proportions count.
+      truncation: float32 scalar.
+
+    Returns:
+      float32 `[n, anchor_size]`: the sum of weight x style, the weights scaled to an L2 norm of 1.
+    """
+    styles = tf.map_fn(
+        lambda seed: truncated_normal_rows(seed, Stream.STYLE, 0, 1, config.anchor_size, truncation)[0],
+        style_seeds,
+        fn_output_signature=tf.TensorSpec([config.anchor_size], tf.float32),
+    )
+    scale = tf.norm(weights, axis=-1, keepdims=True)
+    return tf.linalg.matmul(tf.math.divide_no_nan(weights, scale), styles)
+
+
+def _rows_by_name(seed, stream, rows, size, bound):
+    """Single rows of the table of `truncated_normal_rows`: int64 `[n]` -> float32 `[n, size]`."""
+    return tf.map_fn(
+        lambda row: truncated_normal_rows(seed, stream, row, 1, size, bound)[0],
+        rows,
+        fn_output_signature=tf.TensorSpec([size], tf.float32),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopGrid:
+    """Where a loop puts its anchors and its windows, as tensors.
+
+    Attributes:
+      config: GanConfig.
+      latents: float64 scalar: the loop's length in latents, any real number; 0 for an endless line.
+    """
+
+    config: GanConfig
+    latents: tf.Tensor
+
+    @property
+    def endless(self):
+        return self.latents <= 0.0
+
+    @property
+    def n_anchors(self):
+        """int64 scalar, at least 1."""
+        return tf.maximum(tf.cast(tf.round(self.latents / self.config.anchor_spacing), tf.int64), 1)
+
+    @property
+    def exact(self):
+        """Whether the loop is a whole number of anchors of the usual spacing, so that windows repeat too."""
+        return tf.equal(self.latents, tf.cast(self.n_anchors * self.config.anchor_spacing, tf.float64))
+
+    def wrap(self, positions):
+        """Positions (int64) in an exact loop's first round; in any other line, as they are."""
+        return tf.where(self.exact, tf.math.floormod(positions, self.n_anchors * self.config.anchor_spacing), positions)
+
+    def anchors(self, index):
+        """The anchors (int64) that lie at these indices of the spacing: 0 .. k - 1 in a loop."""
+        return tf.where(self.endless, index, tf.math.floormod(index, self.n_anchors))
+
+    def warp(self, half_steps):
+        """Index (int64) and share (float32) between two anchors, at half steps from anchor 0 (int64 `[n]`).
+
+        In float64, where the remainder of the loop's length is exact, so that round 10^6 equals the first.
+        """
+        length = tf.where(self.endless, tf.ones_like(self.latents), self.latents)
+        steps = tf.cast(half_steps, tf.float64) / 2.0
+        rest = tf.math.floormod(steps, length)
+        rounds = tf.round((steps - rest) / length)  # not floor(steps / length), which may disagree with the remainder
+        n_anchors = tf.cast(self.n_anchors, tf.float64)
+        along = rest * n_anchors / length
+        inside = tf.clip_by_value(tf.floor(along), 0.0, n_anchors - 1.0)
+        index = tf.cast(rounds * n_anchors + inside, tf.int64)
+        return index, tf.cast(along - inside, tf.float32)

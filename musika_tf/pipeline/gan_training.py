@@ -135,7 +135,7 @@ def _previewer(autoencoder, gan, conditioner):
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
     def render(seed):
-        return line.render(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
+        return line.generate(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
 
     def write(directory, step):
         preview.write(

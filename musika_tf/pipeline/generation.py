@@ -1,80 +1,144 @@
-"""A bundle -> audio files, in parts, with what it takes to make each file again in its comment tag."""
+"""A bundle -> waveforms and audio files, in parts: everything is a function of (model, piece, time).
 
-import dataclasses
-import re
-import secrets
+Whatever renders a piece cuts it at the same places, so that its samples do not depend on who does: a file, a stream,
+or several processes. The first parts are short, so that a stream begins early::
+
+    latents   | 16 | .. 128 | 128 | 256 |   512   |    .. a multiple of 1024   |      1024      | ...
+"""
+
+import functools
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio.writer import AudioWriter
-from musika_tf.errors import UserError
+from musika_tf.pipeline import loops
 
-_PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
-
-
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """Which part of which piece: with the model, all that its samples depend on."""
-
-    seed: int
-    style_seed: int
-    start_sample: int
-    n_samples: int
-    truncation: float = 2.0
-
-    def comment(self, metadata):
-        """The comment tag: model, seeds, range."""
-        return (
-            f"musika_tf model={metadata['name']} id={metadata['autoencoder_id']} steps={metadata.get('steps', 0)} "
-            f"seed={self.seed} style_seed={self.style_seed} truncation={self.truncation!r} "
-            f"start_sample={self.start_sample} n_samples={self.n_samples}"
-        )
+_FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
+PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
 
 
-def read_comment(comment):
-    """The Piece of a comment tag; UserError where it is not ours."""
-    values = dict(re.findall(r"(\w+)=(\S+)", comment or ""))
-    try:
-        whole = {name: int(values[name]) for name in ("seed", "style_seed", "start_sample", "n_samples")}
-        return Piece(**whole, truncation=float(values["truncation"]))
-    except (KeyError, ValueError) as error:
-        raise UserError(f"comment {comment!r}: not of a file that generate.py wrote") from error
-
-
-def random_seed():
-    """A seed for a piece nobody has heard, short enough to write down."""
-    return secrets.randbelow(10**6)
-
-
-def waveforms(loaded, metadata, piece):
-    """Renders a piece in consecutive parts.
+def waveforms(loaded, metadata, piece, start=None, end=None):
+    """Renders a piece, or a range of it, in consecutive parts.
 
     Args:
       loaded: a loaded bundle.
       metadata: its metadata.
       piece: Piece.
+      start: first sample, on the piece's own count; default: the piece's first.
+      end: one beyond the last sample; default: the piece's.
 
     Yields:
-      float32 `[samples, 2]`; together exactly `piece.n_samples`.
+      float32 `[samples, 2]`; together exactly the range. In constant memory, without end for an endless piece.
     """
-    per_latent = metadata["samples_per_latent"]
-    part = _PART_WINDOWS * metadata["window"]
-    first = piece.start_sample // per_latent
-    end = -(-(piece.start_sample + piece.n_samples) // per_latent)
-    unsteered = tf.zeros([0, 0])
-    for latent in range(first, end, part):
-        count = min(part, end - latent)
-        waveform = loaded.generate(
-            tf.constant(piece.seed, tf.int64),
-            tf.constant(piece.style_seed, tf.int64),
-            tf.constant(latent, tf.int64),
+    start = piece.start_sample if start is None else start
+    end = piece.end_sample if end is None else end
+    renderer = Renderer(loaded, metadata, piece)
+    for cut in cuts(metadata, piece.start_sample):
+        if cut > start:
+            stop = cut if end is None else min(cut, end)
+            yield renderer.range(start, stop)
+            start = stop
+        if start == end:
+            return
+
+
+def cuts(metadata, start_sample):
+    """The samples at which a piece from `start_sample` on is cut, without end."""
+    per_latent, window = metadata["samples_per_latent"], metadata["window"]
+    latent = start_sample // per_latent + _FIRST_LATENTS
+    yield latent * per_latent
+    latent = (latent // window + 1) * window
+    for n_windows in (0, 1, 2, 4):
+        latent += n_windows * window
+        yield latent * per_latent
+    part = PART_WINDOWS * window
+    for i in itertools.count(latent // part + 1):
+        yield i * part * per_latent
+
+
+class Renderer:
+    """Any range of a piece.
+
+    Args:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      piece: Piece.
+    """
+
+    def __init__(self, loaded, metadata, piece):
+        self.loaded, self.metadata, self.piece = loaded, metadata, piece
+        self.per_latent, self.window = metadata["samples_per_latent"], metadata["window"]
+        self.fade_samples = loops.fade_samples(metadata, piece.loop_samples) if piece.loop_samples else 0
+
+    def range(self, start, end):
+        """Samples `start` .. `end - 1` of the piece: float32 `[end - start, 2]`."""
+        if not self.fade_samples:
+            return self._line(start, end)
+        length, parts = self.piece.loop_samples, []
+        fade = length - self.fade_samples
+        while start < end:
+            begin = start // length * length  # of this round
+            inside, stop = start - begin, min(end - begin, length)
+            if inside < fade:
+                stop = min(stop, fade)
+                parts.append(self._line(inside, stop))
+            else:
+                parts.append(self._loop_end[inside - fade : stop - fade])
+            start = begin + stop
+        return np.concatenate(parts)
+
+    @functools.cached_property
+    def _loop_end(self):
+        length = self.piece.loop_samples
+        return loops.crossfade(self._line(length - self.fade_samples, length), self._line(-self.fade_samples, 0))
+
+    def _line(self, start, end):
+        """Samples of the line: a loop's are those before its fade."""
+        first, last = start // self.per_latent, -(-end // self.per_latent)
+        begin = start - first * self.per_latent
+        return self._latents(first, last - first)[begin : begin + end - start]
+
+    def _latents(self, first, count):
+        """Latents `first` .. `first + count - 1` as a waveform `[count * samples_per_latent, 2]`."""
+        piece = self.piece
+        # Decoder windows reach into the range from a few latents off, and each needs all of the generator's window.
+        reach = 4
+        curve_start = (first - reach) // self.window * self.window
+        positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
+        times, period = self._times(positions)
+        waveform = self.loaded.render(
+            _int64(piece.seed),
+            _int64(piece.style.seeds),
+            tf.constant(piece.style.weights(times, period)),
+            tf.constant(piece.loop_samples / self.per_latent, tf.float64),
+            _int64(first),
             tf.constant(count, tf.int32),
             tf.constant(piece.truncation, tf.float32),
-            unsteered,
-        ).numpy()
-        begin = max(piece.start_sample - latent * per_latent, 0)
-        yield waveform[begin : piece.start_sample + piece.n_samples - latent * per_latent]
+            tf.constant(self._conditioning(positions, times)),
+            _int64(curve_start),
+        )
+        return waveform.numpy()
+
+    def _times(self, positions):
+        """Seconds of the latents' centres, within the loop where there is one; and the loop's length or None."""
+        rate = self.metadata["sample_rate"]
+        times = (positions + 0.5) * self.per_latent / rate
+        period = self.piece.loop_samples / rate or None
+        return (np.mod(times, period) if period else times), period
+
+    def _conditioning(self, positions, times):
+        """float32 `[n, k]`, or nothing where the style draws all of it."""
+        if self.piece.steering is None:
+            return np.zeros([0, 0], np.float32)
+        count = tf.constant(len(positions), tf.int32)
+        drawn = self.loaded.signals(_int64(self.piece.style.seeds[0]), _int64(positions[0]), count)
+        return self.piece.steering.rows(drawn.numpy(), times, self.metadata["conditioning"])
+
+
+def _int64(value):
+    return tf.constant(value, tf.int64)
 
 
 def write(path, loaded, metadata, piece, progress=lambda done: None):
@@ -84,10 +148,10 @@ def write(path, loaded, metadata, piece, progress=lambda done: None):
       path: .wav, .flac or .ogg.
       loaded: a loaded bundle.
       metadata: its metadata.
-      piece: Piece.
+      piece: Piece with an end.
       progress: called with the samples done so far.
     """
-    with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata)) as writer:
+    with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata), piece.n_samples) as writer:
         for waveform in waveforms(loaded, metadata, piece):
             writer.write(np.ascontiguousarray(waveform))
             progress(writer.n_samples)

@@ -1,5 +1,7 @@
 """Any range of an endless piece: coordinates -> latents -> waveform, a pure function of (model, seeds, position)."""
 
+import typing
+
 import tensorflow as tf
 
 from musika_tf.gan import coordinates
@@ -7,6 +9,41 @@ from musika_tf.randomness import Stream, normal_rows
 
 _LOUD = 0.8  # the limiter leaves samples below this as they are
 _CEILING = 0.99
+
+
+class Course(typing.NamedTuple):
+    """What a piece does along the line. Curves have one row a latent and go on beyond their ends as at them.
+
+    Attributes:
+      seed: int64 scalar: anchors and noise.
+      style_seeds: int64 `[m]`, all different; the first also draws the conditioning that is not given.
+      style_weights: float32 `[c, m]`, see `coordinates.style_line`; one row where the style stays.
+      loop_latents: float64 scalar: length of the loop, any real number above 0; 0 for an endless piece.
+      truncation: float32 scalar.
+      conditioning: float32 `[r, k]` in the units of the metadata; k = 0 leaves it to the first style seed.
+      curve_start: int64 scalar: the latent of the curves' row 0.
+    """
+
+    seed: tf.Tensor
+    style_seeds: tf.Tensor
+    style_weights: tf.Tensor
+    loop_latents: tf.Tensor
+    truncation: tf.Tensor
+    conditioning: tf.Tensor
+    curve_start: tf.Tensor
+
+
+def steady(seed, style_seed, truncation, conditioning, curve_start):
+    """The Course of an endless piece of one style."""
+    return Course(
+        tf.cast(seed, tf.int64),
+        tf.reshape(tf.cast(style_seed, tf.int64), [1]),
+        tf.ones([1, 1]),
+        tf.zeros([], tf.float64),
+        tf.cast(truncation, tf.float32),
+        conditioning,
+        tf.cast(curve_start, tf.int64),
+    )
 
 
 class Line:
@@ -21,14 +58,19 @@ class Line:
     def __init__(self, signal_path, gan, conditioner):
         self.signal_path, self.gan, self.conditioner = signal_path, gan, conditioner
 
+    @property
+    def n_channels(self):
+        """Channels of the generator's coordinates, conditioning included."""
+        return self.gan.config.coordinate_size + self.conditioner.n_channels
+
     def latents(self, windows, seed, noise, first_window=0):
         """The generator: coordinates `[windows, window, channels]` -> latents `[windows, window, latent_size]`."""
         n_windows = tf.shape(windows)[0]
         drawn = normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
         return self.gan.generate(windows, noise * drawn)
 
-    def render(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
-        """Renders a range of the line, with the neighbours that it overlaps.
+    def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
+        """Renders a range of an endless piece of one style.
 
         Args:
           seed: int64 scalar: anchors and noise.
@@ -43,19 +85,44 @@ class Line:
         Returns:
           float32 `[n_latents * samples_per_latent, 2]`, below 1.
         """
+        course = steady(seed, style_seed, truncation, conditioning, first_latent)
+        return self.render(course, first_latent, n_latents)
+
+    def render(self, course, first_latent, n_latents):
+        """Renders a range of the line, with the neighbours that it overlaps.
+
+        Curves that cover every window that the range and one latent on either side of it touch make it equal to
+        the same range of a longer rendering. Of a loop whose length is a multiple of the anchors' spacing, sample n
+        equals sample n + length exactly; other loops share the coordinates, but not the noise.
+
+        Args:
+          course: Course.
+          first_latent: int64 scalar, may be negative.
+          n_latents: int32 scalar.
+
+        Returns:
+          float32 `[n_latents * samples_per_latent, 2]`, below 1.
+        """
         config, step = self.signal_path.config, self.signal_path.config.window_latents
         first = tf.math.floordiv(first_latent - 1, step) * step  # decoder windows that reach into the range
         end = -tf.math.floordiv(-(first_latent + tf.cast(n_latents, tf.int64) + 1), step) * step
+        loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
 
         def frames(offset, count):
             start = first + tf.cast(offset, tf.int64)
-            latents = self._range(seed, style_seed, start, count, truncation, conditioning, first_latent)
-            return self.signal_path.frames(latents, start, seed, 1.0)
+            latents = self._range(course, start, count)
+            return self.signal_path.frames(latents, loop.wrap(start), course.seed, 1.0)
 
         # Chunks follow the generator's grid, so that no window is made twice.
         whole = self.signal_path.overlap_add(frames, tf.cast(end - first, tf.int32), self._until_next_window(first))
         begin = config.edge_samples + tf.cast(first_latent - first, tf.int32) * config.samples_per_latent
         return limit(whole[begin : begin + n_latents * config.samples_per_latent])
+
+    def drawn_signals(self, style_seed, first_latent, n_latents):
+        """The conditioning that a style draws for itself: float32 `[n_latents, k]` in the units of the metadata."""
+        if not self.conditioner.n_channels:
+            return tf.zeros([n_latents, 0])
+        return self.conditioner.draw(style_seed, first_latent + tf.range(tf.cast(n_latents, tf.int64)))
 
     def _until_next_window(self, first):
         """Function (latents done) -> most latents until the generator's next window."""
@@ -63,44 +130,50 @@ class Line:
         inside = tf.cast(tf.math.floormod(first, window), tf.int32)
         return lambda done: window - (inside + done) % window
 
-    def _range(self, seed, style_seed, start, count, truncation, conditioning, first_given):
+    def _range(self, course, start, count):
         """Latents `[count, latent_size]` from `start`, all in one window of the generator."""
         index = tf.math.floordiv(start, self.gan.config.window)
-        latents = self.latents_of_window(seed, style_seed, index, truncation, conditioning, first_given)
+        latents = self.latents_of_window(course, index)
         offset = tf.cast(start - index * self.gan.config.window, tf.int32)
         return latents[offset : offset + count]
 
-    def latents_of_window(self, seed, style_seed, index, truncation, conditioning, first_given):
-        """Latents of window `index` (int64 scalar): `[window, latent_size]`; `conditioning` starts at `first_given`."""
-        window = self.gan.config.window
-        positions = index * window + tf.range(window, dtype=tf.int64)
-        parts = [coordinates.coordinates(self.gan.config, seed, style_seed, index, 1, truncation)]
+    def latents_of_window(self, course, index):
+        """Latents of window `index` (int64 scalar) of a Course: `[window, latent_size]`."""
+        config = self.gan.config
+        loop = coordinates.LoopGrid(config, course.loop_latents)
+        positions = index * config.window + tf.range(config.window, dtype=tf.int64)
+        wrapped = loop.wrap(positions)
+        rows = positions - course.curve_start
+        parts = [
+            coordinates.anchor_line(config, course.seed, wrapped, course.truncation, loop),
+            coordinates.style_line(config, course.style_seeds, _hold(course.style_weights, rows), course.truncation),
+        ]
         if self.conditioner.n_channels:
-            own = self._signals(conditioning, positions - first_given, style_seed, positions)
-            parts.append(self.conditioner.scale(own)[None])
-        return self.latents(tf.concat(parts, axis=-1), seed, 1.0, index)[0]
+            own = self._signals(course.conditioning, rows, course.style_seeds[0], wrapped)
+            parts.append(self.conditioner.scale(own))
+        line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, self.n_channels])
+        return self.latents(line[None], course.seed, 1.0, wrapped[0] // config.window)[0]
 
     def _signals(self, given, rows, style_seed, positions):
         """`given` at `rows`, or where it has no channels what the style draws at `positions`: `[window, k]`."""
         n_channels = self.conditioner.n_channels
         if given.shape[1] is not None:
-            return _hold(given, rows, n_channels) if given.shape[1] else self.conditioner.draw(style_seed, positions)
+            return _hold(given, rows) if given.shape[1] else self.conditioner.draw(style_seed, positions)
         return tf.cond(
             tf.shape(given)[1] > 0,
-            lambda: _hold(given, rows, n_channels),
+            lambda: tf.ensure_shape(_hold(given, rows), [None, n_channels]),
             lambda: self.conditioner.draw(style_seed, positions),
         )
 
 
-def _hold(signal, rows, n_channels):
-    """Rows of `signal` `[n, k]`, its first and last ones going on beyond its ends."""
-    rows = tf.clip_by_value(rows, 0, tf.shape(signal, tf.int64)[0] - 1)
-    return tf.ensure_shape(tf.gather(signal, rows), [None, n_channels])
+def _hold(curve, rows):
+    """Rows of `curve` `[n, k]`, its first and last ones going on beyond its ends."""
+    return tf.gather(curve, tf.clip_by_value(rows, 0, tf.shape(curve, tf.int64)[0] - 1))
 
 
-def limit(waveform):
-    """A soft limiter, sample by sample so that excerpts stay pure: identity below 0.8, then bent towards 0.99."""
+def limit(waveform, knee=_LOUD):
+    """A soft limiter, sample by sample so that excerpts stay pure: identity below `knee`, then bent towards 0.99."""
     size = tf.abs(waveform)
-    room = _CEILING - _LOUD
-    bent = _LOUD + room * tf.tanh((size - _LOUD) / room)
-    return tf.where(size > _LOUD, tf.sign(waveform) * bent, waveform)
+    room = tf.maximum(_CEILING - knee, 1e-6)
+    bent = knee + room * tf.tanh((size - knee) / room)
+    return tf.where(size > knee, tf.sign(waveform) * bent, waveform)

@@ -1,0 +1,80 @@
+"""Loops of any length: a file whose end goes on into its beginning.
+
+The line itself wraps (see `gan.coordinates`): the coordinates just before sample 0 are those just before the loop's
+end. Where the length is a whole number of anchors the windows wrap too, so that sample n equals sample n + length and
+nothing is left to do. Elsewhere the windows of the end and those before sample 0 have the same place in the piece but
+not the same noise, and the end fades into the pre-roll, of equal power::
+
+    line        ... pre-roll |0                                   fade | length
+                  ~~~~~~~~~~~|=========================================|
+    loop                     |=============================\\\\\\\\\\\\\\\\\\\\\\|======== the beginning again
+                                                           ~~~~~~~~~~~~|
+                                                           1 s of pre-roll, moved here
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf.errors import UserError
+from musika_tf.pipeline import steering
+from musika_tf.pipeline.line import limit
+
+LEAST_SECONDS = 1.0
+_FADE_SECONDS = 1.0
+
+
+def closed(loaded, metadata, piece):
+    """The Piece as it can loop: of a model with a clock, at a tempo that makes the loop whole bars.
+
+    Args:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      piece: Piece; one that doesn't loop is returned as it is.
+
+    Returns:
+      A Piece.
+
+    Raises:
+      UserError: the loop is too short, its plan of styles is longer, or no tempo makes it whole bars.
+    """
+    if not piece.loop_samples:
+        return piece
+    seconds = piece.loop_samples / metadata["sample_rate"]
+    if seconds < LEAST_SECONDS:
+        raise UserError(f"--loop: {seconds:g}s is too short to loop; {LEAST_SECONDS:g}s is the least")
+    if piece.style.keyframes[-1][0] >= seconds:
+        raise UserError(f"--loop: a keyframe of style at {piece.style.keyframes[-1][0]:g}s, in a loop of {seconds:g}s")
+    if not steering.has_beat(metadata):
+        return piece
+    wish = piece.steering.bpm if piece.steering else steering.drawn_bpm(loaded, metadata, piece.style.seeds[0])
+    _, bpm = steering.whole_bars(seconds, wish, steering.tempo_span(metadata["conditioning"]))
+    changed = dataclasses.replace(piece.steering, bpm=bpm) if piece.steering else steering.Steering(bpm)
+    return dataclasses.replace(piece, steering=changed)
+
+
+def is_exact(metadata, loop_samples):
+    """Whether a loop's windows repeat, so that it needs no fade."""
+    return loop_samples % (3 * metadata["window"] * metadata["samples_per_latent"]) == 0
+
+
+def fade_samples(metadata, loop_samples):
+    """Samples at the end of a loop that fade into its pre-roll."""
+    if is_exact(metadata, loop_samples):
+        return 0
+    return min(int(_FADE_SECONDS * metadata["sample_rate"]), loop_samples // 4)
+
+
+def crossfade(leaving, coming):
+    """Fades from one waveform `[n, 2]` into another, of equal power however alike the two are.
+
+    Alike they are: beats fall together. Cosine and sine alone would then be up to 3 dB too loud in the middle.
+    """
+    angle = (np.arange(len(leaving))[:, None] + 0.5) / len(leaving) * (np.pi / 2)
+    power = np.sqrt(np.sum(leaving**2, dtype=np.float64) * np.sum(coming**2, dtype=np.float64))
+    alike = np.sum(leaving * coming, dtype=np.float64) / power if power else 0.0
+    out, into = np.cos(angle), np.sin(angle)
+    both = (leaving * out + coming * into) / np.sqrt(1.0 + 2.0 * max(alike, 0.0) * out * into)
+    # What either of the two reaches is no reason to bend, or the fade would begin with a step.
+    knee = np.maximum(np.maximum(np.abs(leaving), np.abs(coming)), 0.8)
+    return limit(both.astype(np.float32), knee.astype(np.float32)).numpy()
