@@ -79,7 +79,9 @@ class Bundle(tf.Module):
         self.encode = function(path.encode, _spec([None, 2], tf.float32, "waveform"))
         self.decode = function(path.decode, latents, _SEED, _NOISE)
         self.generator = function(
-            lambda coordinates, seed, noise: line.latents(coordinates, seed, noise),
+            lambda coordinates, seed, noise: line.latents(
+                coordinates, noise * line.generator_noise(seed, 0, tf.shape(coordinates)[0])
+            ),
             _spec([None, window, n_channels], tf.float32, "coordinates"),
             _SEED,
             _NOISE,
@@ -147,9 +149,9 @@ def _share_graphs(path, line, function):
     position = _spec([], tf.int64, "first")
     frames = function(path.frames, _spec([None, latent_size], tf.float32, "latents"), position, _SEED, _NOISE)
     windows = _spec([None, config.window, n_channels], tf.float32, "coordinates")
-    latents = function(line.latents, windows, _SEED, _NOISE, position)
+    latents = function(line.latents, windows, _spec([None, line.gan.noise_size], tf.float32, "noise"))
     path.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
-    line.latents = lambda windows, seed, noise, first=0: latents(windows, seed, noise, tf.cast(first, tf.int64))
+    line.latents = latents
 
 
 def _stored(autoencoder, gan, conditioner, with_critic):

@@ -48,7 +48,7 @@ def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     for i, network in enumerate(built.networks.values()):
         scramble(network, 10 * seed + i, noise_scale)
     bias = built.decoder1.magnitude_out.bias
-    bias.assign(0.2 * bias - 0.2)  # so that waveforms are neither faint nor louder than 1
+    bias.assign(0.2 * bias - 0.37)  # so that waveforms are neither faint nor louder than 1
     return built
 
 

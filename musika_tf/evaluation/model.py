@@ -60,5 +60,4 @@ def _render(line, n_windows, seed):
     zero, window = tf.constant(0, tf.int64), line.gan.config.window
     course = steady(seed, seed, 2.0, tf.zeros([0, 0]), zero)
     waveform = line.render(course, zero, n_windows * window)
-    latents = [line.latents_of_window(course, tf.constant(i, tf.int64)) for i in range(n_windows)]
-    return waveform, tf.concat(latents, axis=0)
+    return waveform, line.latents_between(course, zero, tf.constant(n_windows * window, tf.int64))

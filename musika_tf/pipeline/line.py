@@ -9,6 +9,7 @@ from musika_tf.randomness import Stream, normal_rows
 
 _LOUD = 0.8  # the limiter leaves samples below this as they are
 _CEILING = 0.99
+GENERATOR_BATCH = 8  # windows that the generator makes at once: enough for the matrix products
 
 
 class Course(typing.NamedTuple):
@@ -63,11 +64,21 @@ class Line:
         """Channels of the generator's coordinates, conditioning included."""
         return self.gan.config.coordinate_size + self.conditioner.n_channels
 
-    def latents(self, windows, seed, noise, first_window=0):
-        """The generator: coordinates `[windows, window, channels]` -> latents `[windows, window, latent_size]`."""
-        n_windows = tf.shape(windows)[0]
-        drawn = normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
-        return self.gan.generate(windows, noise * drawn)
+    def latents(self, windows, drawn):
+        """The generator.
+
+        Args:
+          windows: coordinates `[windows, window, n_channels]`.
+          drawn: noise `[windows, noise_size]`, see `generator_noise`.
+
+        Returns:
+          float32 `[windows, window, latent_size]`.
+        """
+        return self.gan.generate(windows, drawn)
+
+    def generator_noise(self, seed, first_window, n_windows):
+        """The generator's noise in consecutive windows: `[n_windows, noise_size]`."""
+        return normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
 
     def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
         """Renders a range of an endless piece of one style.
@@ -108,15 +119,39 @@ class Line:
         end = -tf.math.floordiv(-(first_latent + tf.cast(n_latents, tf.int64) + 1), step) * step
         loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
 
-        def frames(offset, count):
-            start = first + tf.cast(offset, tf.int64)
-            latents = self._range(course, start, count)
-            return self.signal_path.frames(latents, loop.wrap(start), course.seed, 1.0)
+        latents = self.latents_between(course, first, end)
 
-        # Chunks follow the generator's grid, so that no window is made twice.
+        def frames(offset, count):
+            start = loop.wrap(first + tf.cast(offset, tf.int64))
+            return self.signal_path.frames(latents[offset : offset + count], start, course.seed, 1.0)
+
+        # Chunks follow the generator's grid, so that none straddles the end of a loop, where the noise begins anew.
         whole = self.signal_path.overlap_add(frames, tf.cast(end - first, tf.int32), self._until_next_window(first))
         begin = config.edge_samples + tf.cast(first_latent - first, tf.int32) * config.samples_per_latent
         return limit(whole[begin : begin + n_latents * config.samples_per_latent])
+
+    def latents_between(self, course, first, end):
+        """Latents of positions `first` .. `end - 1` (int64 scalars): `[end - first, latent_size]`."""
+        config = self.gan.config
+        first_window = tf.math.floordiv(first, config.window)
+        n_windows = tf.cast(-tf.math.floordiv(-end, config.window) - first_window, tf.int32)
+        indices = first_window + tf.range(tf.cast(n_windows, tf.int64))
+        what = (
+            tf.TensorSpec([config.window, self.n_channels], tf.float32),
+            tf.TensorSpec([self.gan.noise_size], tf.float32),
+        )
+        coordinates_and_noise = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
+
+        def made(i, latents):
+            windows, drawn = (x[i : i + GENERATOR_BATCH] for x in coordinates_and_noise)
+            return i + GENERATOR_BATCH, tf.concat([latents, self.latents(windows, drawn)], axis=0)
+
+        shapes = tf.TensorShape([]), tf.TensorShape([None, config.window, self.gan.latent_size])
+        state = 0, tf.zeros([0, config.window, self.gan.latent_size])
+        _, latents = tf.while_loop(lambda i, _: i < n_windows, made, state, shapes, parallel_iterations=1)
+        offset = tf.cast(first - first_window * config.window, tf.int32)
+        count = tf.cast(end - first, tf.int32)
+        return tf.reshape(latents, [-1, self.gan.latent_size])[offset : offset + count]
 
     def drawn_signals(self, style_seed, first_latent, n_latents):
         """The conditioning that a style draws for itself: float32 `[n_latents, k]` in the units of the metadata."""
@@ -130,15 +165,8 @@ class Line:
         inside = tf.cast(tf.math.floormod(first, window), tf.int32)
         return lambda done: window - (inside + done) % window
 
-    def _range(self, course, start, count):
-        """Latents `[count, latent_size]` from `start`, all in one window of the generator."""
-        index = tf.math.floordiv(start, self.gan.config.window)
-        latents = self.latents_of_window(course, index)
-        offset = tf.cast(start - index * self.gan.config.window, tf.int32)
-        return latents[offset : offset + count]
-
-    def latents_of_window(self, course, index):
-        """Latents of window `index` (int64 scalar) of a Course: `[window, latent_size]`."""
+    def _window(self, course, index):
+        """Coordinates `[window, n_channels]` and noise `[noise_size]` of window `index` (int64 scalar)."""
         config = self.gan.config
         loop = coordinates.LoopGrid(config, course.loop_latents)
         positions = index * config.window + tf.range(config.window, dtype=tf.int64)
@@ -152,7 +180,7 @@ class Line:
             own = self._signals(course.conditioning, rows, course.style_seeds[0], wrapped)
             parts.append(self.conditioner.scale(own))
         line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, self.n_channels])
-        return self.latents(line[None], course.seed, 1.0, wrapped[0] // config.window)[0]
+        return line, self.generator_noise(course.seed, wrapped[0] // config.window, 1)[0]
 
     def _signals(self, given, rows, style_seed, positions):
         """`given` at `rows`, or where it has no channels what the style draws at `positions`: `[window, k]`."""
@@ -173,7 +201,6 @@ def _hold(curve, rows):
 
 def limit(waveform, knee=_LOUD):
     """A soft limiter, sample by sample so that excerpts stay pure: identity below `knee`, then bent towards 0.99."""
-    size = tf.abs(waveform)
     room = tf.maximum(_CEILING - knee, 1e-6)
-    bent = knee + room * tf.tanh((size - knee) / room)
-    return tf.where(size > knee, tf.sign(waveform) * bent, waveform)
+    inside = tf.clip_by_value(waveform, -knee, knee)
+    return inside + room * tf.tanh((waveform - inside) / room)
