@@ -1,5 +1,6 @@
 """What generate.py was asked for: names, streams, pages, and what contradicts itself."""
 
+import functools
 import html.parser
 import os
 import shlex
@@ -9,7 +10,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
-import tiny
 
 from musika_tf import bundle
 from musika_tf.audio.writer import read_comment
@@ -25,6 +25,14 @@ RATE = 44_100
 
 def request(folder="models/none", seed=7, seconds=Fraction(1), **options):
     return Request(shipped=str(folder), bundle_dir=None, seed=seed, seconds=seconds, **options)
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch):
+    monkeypatch.setattr(bundle, "load", _load)
+
+
+_load = functools.cache(bundle.load)
 
 
 def run(*args, **options):
@@ -264,7 +272,3 @@ def test_random_seeds_differ_and_are_short():
     seeds = {production.random_seed() for _ in range(50)}
     assert len(seeds) > 45  # a birthday in a million is rare
     assert all(0 <= seed < 10**6 for seed in seeds)
-
-
-def test_the_window_of_the_tiny_bundle_is_known(folder):
-    assert bundle.read_metadata(folder)["window"] == tiny.GAN.window
