@@ -34,6 +34,8 @@ def _rows(name, autoencoder_config, gan_config):
     from musika_tf.conditioning.conditioner import Conditioner
     from musika_tf.gan.model import Gan
     from musika_tf.pipeline import generation
+    from musika_tf.pipeline.piece import Piece
+    from musika_tf.pipeline.styles import StylePlan
 
     autoencoder = Autoencoder.create(autoencoder_config)
     gan = Gan.create(gan_config, 2 * autoencoder_config.latent_size)
@@ -44,7 +46,8 @@ def _rows(name, autoencoder_config, gan_config):
     per_second = (arithmetic.decode(autoencoder) + arithmetic.generate(gan)) * autoencoder_config.latents_per_second
     rows = []
     for seconds in map(float, FLAGS.seconds):
-        piece = generation.Piece(0, 0, 0, round(seconds * autoencoder_config.sample_rate))
+        n_samples = round(seconds * autoencoder_config.sample_rate)
+        piece = Piece(seed=0, style=StylePlan.constant(0), n_samples=n_samples)
 
         def run(piece=piece):
             for _ in generation.waveforms(loaded, metadata, piece):

@@ -146,15 +146,20 @@ def run(main):
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
+        except _Terminated:
+            print("terminated", file=sys.stderr)
+            raise
 
     _check_flagfiles(sys.argv)
     app.run(guarded)
 
 
+class _Terminated(SystemExit):
+    """SIGTERM: leaves by way of everybody's clean-up, as Ctrl-C does."""
+
+
 def _terminated(number, frame):
-    """Leaves by way of everybody's clean-up, as Ctrl-C does."""
-    print("terminated", file=sys.stderr)
-    sys.exit(128 + number)
+    raise _Terminated(128 + number)
 
 
 def flagfiles(argv):

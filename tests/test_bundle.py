@@ -16,7 +16,7 @@ from musika_tf.errors import UserError
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
 N_LATENT = 2 * tiny.AUTOENCODER.latent_size
 
-# Loads the bundle where musika_tf cannot be imported and calls all five functions.
+# Loads the bundle where musika_tf cannot be imported and calls all of its functions.
 ELSEWHERE = """
 import sys
 class Blocker:
@@ -36,6 +36,11 @@ np.savez(
     generator=model.generator(given["coordinates"], i64(5), 1.0),
     coordinates=model.coordinates(i64(5), i64(6), i64(-2), 3, 2.0),
     generate=model.generate(i64(5), i64(6), i64(60), 10, 2.0, tf.zeros([0, 0])),
+    render=model.render(
+        i64(5), i64([6, 7]), tf.constant([[1.0, 2.0], [3.0, 1.0]]), tf.constant(150.5, tf.float64), i64(140),
+        tf.constant(20), 2.0, given["conditioning"], i64(100),
+    ),
+    signals=model.signals(i64(6), i64(-3), 5),
     steered=model.generate(i64(5), i64(6), i64(0), 64, 2.0, given["conditioning"]),
     served_encode=model.signatures["encode"](waveform=tf.constant(given["waveform"]))["latents"],
     served_coordinates=model.signatures["coordinates"](
@@ -86,6 +91,9 @@ def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs
         "coordinates": here.coordinates(5, 6, -2, 3, 2.0),
         "generate": here.generate(5, 6, 60, 10, 2.0, tf.zeros([0, 0])),
     }
+    curves = np.float32([[1, 2], [3, 1]]), 150.5, 140, 20, 2.0, inputs["conditioning"], 100
+    expected["render"] = here.render(5, [6, 7], *curves)
+    expected["signals"] = tiny.conditioner().draw(6, np.arange(-3, 2))
     expected |= {f"served_{name}": expected[name] for name in ("encode", "coordinates")}
     expected["steered"] = here.generate(5, 6, 0, 64, 2.0, inputs["conditioning"])
     shapes = {
@@ -94,6 +102,8 @@ def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs
         "generator": (2, tiny.GAN.window, N_LATENT),
         "coordinates": (3, tiny.GAN.window, tiny.GAN.coordinate_size),
         "generate": (10 * PER_LATENT, 2),
+        "render": (20 * PER_LATENT, 2),
+        "signals": (5, 11),
         "steered": (64 * PER_LATENT, 2),
     }
     with np.load(tmp_path / "outputs.npz") as got:
@@ -103,6 +113,8 @@ def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs
             "encode ['latents']",
             "generate ['waveform']",
             "generator ['latents']",
+            "render ['waveform']",
+            "signals ['conditioning']",
         ]
         for name, array in expected.items():
             assert got[name].shape == shapes[name.removeprefix("served_")], name
@@ -221,7 +233,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ("[1]", "no bundle"),
         ("{}", "no bundle"),
         ('{"format_version": "one"}', "no bundle"),
-        ('{"format_version": 99}', "format 99, newer than 1; update musika_tf"),
+        ('{"format_version": 99}', "format 99, newer than 2; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
 )
@@ -231,6 +243,18 @@ def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
         (tmp_path / "metadata.json").write_text(metadata)
     with pytest.raises(UserError, match=f"^--bundle_dir={tmp_path}: {message}"):
         load(tmp_path)
+
+
+def test_of_a_format_without_render_the_networks_are_read(folder, other_weights, tmp_path):
+    path = tmp_path / "old"
+    shutil.copytree(folder, path)
+    metadata = json.loads((path / "metadata.json").read_text())
+    (path / "metadata.json").write_text(json.dumps({**metadata, "format_version": 1}))
+    with pytest.raises(UserError, match=f"^--bundle_dir={path}: format 1 lacks .* tools/renew_bundle.py"):
+        bundle.load(path)
+    *loaded, _ = bundle.load_networks(path)
+    for a, b in zip(tiny.weights(loaded[1].averaged), tiny.weights(networks()[1].averaged), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(

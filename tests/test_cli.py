@@ -50,6 +50,14 @@ CASES = {
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
     "length 0": (["generate.py", "--length=0"], ["--length=0", "3m57s"]),
     "length abc": (["generate.py", "--length=abc"], ["--length=abc", "3m57s"]),
+    "start": (["generate.py", "--start=soon"], ["--start: 'soon' is no time", "1h2m3s"]),
+    "start too far": (["generate.py", "--start=99999999999h"], ["--start: beyond 2^53 samples"]),
+    "endless file": (["generate.py", "--length=inf", "--out=a.wav"], ["--length=inf", "--out -"]),
+    "endless loop": (["generate.py", "--length=inf", "--out=-", "--loop"], ["--loop"]),
+    "short loop": (["generate.py", "--length=0.5s", "--loop"], ["--loop", "1s is the least"]),
+    "style file": (["generate.py", "--style_file=none.json"], ["--style_file=none.json", "No such file"]),
+    "style_over": (["generate.py", "--style_over=5m"], ["--style_over", "--style_to"]),
+    "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
     "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
 }
 

@@ -33,6 +33,8 @@ import tensorflow as tf
 from musika_tf.config import GanConfig
 from musika_tf.randomness import Stream, truncated_normal_rows
 
+_MANY = 2**30
+
 
 def interpolate(anchors, spacing):
     """Interpolates linearly at half-step centres: `[b, k, size]` -> `[b, (k - 1) * spacing, size]`."""
@@ -177,6 +179,12 @@ class LoopGrid:
     def wrap(self, positions):
         """Positions (int64) in an exact loop's first round; in any other line, as they are."""
         return tf.where(self.exact, tf.math.floormod(positions, self.n_anchors * self.config.anchor_spacing), positions)
+
+    def left(self, position):
+        """Latents (int32) from `position` (int64) to the end of an exact loop's round; in any other line, many."""
+        inside = tf.math.floormod(position, self.n_anchors * self.config.anchor_spacing)
+        left = self.n_anchors * self.config.anchor_spacing - inside
+        return tf.cast(tf.where(self.exact, tf.minimum(left, _MANY), _MANY), tf.int32)
 
     def anchors(self, index):
         """The anchors (int64) that lie at these indices of the spacing: 0 .. k - 1 in a loop."""

@@ -125,8 +125,9 @@ class Line:
             start = loop.wrap(first + tf.cast(offset, tf.int64))
             return self.signal_path.frames(latents[offset : offset + count], start, course.seed, 1.0)
 
-        # Chunks follow the generator's grid, so that none straddles the end of a loop, where the noise begins anew.
-        whole = self.signal_path.overlap_add(frames, tf.cast(end - first, tf.int32), self._until_next_window(first))
+        # No chunk straddles the end of a loop, where the noise begins anew.
+        n_needed = tf.cast(end - first, tf.int32)
+        whole = self.signal_path.overlap_add(frames, n_needed, lambda done: loop.left(first + tf.cast(done, tf.int64)))
         begin = config.edge_samples + tf.cast(first_latent - first, tf.int32) * config.samples_per_latent
         return limit(whole[begin : begin + n_latents * config.samples_per_latent])
 
@@ -158,12 +159,6 @@ class Line:
         if not self.conditioner.n_channels:
             return tf.zeros([n_latents, 0])
         return self.conditioner.draw(style_seed, first_latent + tf.range(tf.cast(n_latents, tf.int64)))
-
-    def _until_next_window(self, first):
-        """Function (latents done) -> most latents until the generator's next window."""
-        window = self.gan.config.window
-        inside = tf.cast(tf.math.floormod(first, window), tf.int32)
-        return lambda done: window - (inside + done) % window
 
     def _window(self, course, index):
         """Coordinates `[window, n_channels]` and noise `[noise_size]` of window `index` (int64 scalar)."""

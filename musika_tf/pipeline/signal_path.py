@@ -13,7 +13,7 @@ import tensorflow as tf
 from musika_tf.audio import spectrogram
 from musika_tf.randomness import Stream, normal_rows
 
-CHUNK_LATENTS = 128  # 12 s: large enough for the matrix products, small enough for the cache and for memory
+CHUNK_LATENTS = 144  # 13 s: large enough for the matrix products, small enough for the cache and for memory
 
 
 class SignalPath:
@@ -135,19 +135,22 @@ class SignalPath:
         return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
 
     def overlap_add(self, frames, n_latents, longest=lambda done: CHUNK_LATENTS):
-        """Overlap-adds the frames of consecutive chunks.
+        """Overlap-adds the frames of consecutive chunks, equally long ones but for the last.
 
         Args:
           frames: function (first, count) of two int32 scalars to `[2, n, fft_length]`.
-          n_latents: int32 scalar; chunks cover it.
-          longest: function (latents done) -> most latents of the next chunk.
+          n_latents: int32 scalar, a multiple of `window_latents`; chunks cover it.
+          longest: function (latents done) -> most latents of the next chunk, a multiple of `window_latents` too.
 
         Returns:
           float32 `[all samples + overlap, 2]`, edges not normalised.
         """
+        window = self.config.window_latents
+        n_chunks = tf.maximum(-(-n_latents // CHUNK_LATENTS), 1)
+        usual = -(-n_latents // (n_chunks * window)) * window  # a short rest would cost nearly as much as a chunk
 
         def body(i, first, output, tail):
-            count = tf.minimum(longest(first), n_latents - first)
+            count = tf.minimum(tf.minimum(longest(first), usual), n_latents - first)
             samples = spectrogram.overlap_add(frames(first, count), self.config)
             n_new = tf.shape(samples)[1] - self.overlap
             samples += tf.pad(tail, [[0, 0], [0, n_new]])

@@ -1,4 +1,7 @@
 import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -104,11 +107,53 @@ def test_a_folder_that_refuses():
         pass
 
 
-def test_too_long_for_wav(tmp_path):
-    seven_hours = 7 * 3600 * 44_100
-    with pytest.raises(UserError, match="6.8 h.*flac"):
-        writer.check_output(tmp_path / "x.wav", seven_hours)
-    writer.check_output(tmp_path / "x.flac", seven_hours)
+def test_more_than_4_gb_becomes_rf64(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "_MAX_WAV_SAMPLES", 9999)
+    x = noise(10_000)
+    small = write(tmp_path / "small.wav", x[:9999], n_samples=9999)
+    large = write(tmp_path / "large.wav", x, n_samples=10_000, comment="seed=7")
+    assert soundfile.info(small).format == "WAV"
+    assert soundfile.info(large).format == "RF64" and soundfile.info(large).subtype == "PCM_16"
+    assert writer.read_comment(large) == "seed=7"
+    np.testing.assert_array_equal(files.read(large)[:9999], files.read(small))
+    with pytest.raises(UserError, match="nobody.wav: .*4 GB"):
+        write(tmp_path / "nobody.wav", x)
+    assert sorted(os.listdir(tmp_path)) == ["large.wav", "small.wav"]
+
+
+def test_the_limit_of_wav_is_4_gb():
+    """A header counts 2^32 - 1 bytes after its first 8."""
+    assert 2**32 - 2**17 < writer._MAX_WAV_SAMPLES * 4 < 2**32 - 2**15
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from musika_tf.audio.writer import AudioWriter
+from musika_tf.errors import UserError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails like one to a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+noise = np.random.default_rng(0).uniform(-1, 1, (44_100, 2))
+try:
+    with AudioWriter(sys.argv[1]) as file:
+        for _ in range(100):
+            file.write(noise)
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on a file's size")
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, extension):
+    path = tmp_path / f"x.{extension}"
+    root = pathlib.Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, cwd=root, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{path}: can't be written (") and done.stdout.count("\n") == 1
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

@@ -91,6 +91,76 @@ def test_runs_in_a_graph():
     np.testing.assert_allclose(function(1, 2, -4, 9, 2.0), coordinates(-4, 9), atol=1e-6)
 
 
+# Styles
+
+
+def styles(weights, seeds=(2, 5)):
+    return line.style_line(CONFIG, tf.constant(seeds, tf.int64), tf.constant(weights, tf.float32), 2.0).numpy()
+
+
+def test_one_style_of_any_weight_is_itself():
+    two, five = (truncated_normal_rows(seed, Stream.STYLE, 0, 1, 6, 2.0).numpy()[0] for seed in (2, 5))
+    np.testing.assert_array_equal(styles([[1, 0], [0, 1]]), [two, five])
+    np.testing.assert_allclose(styles([[7, 0], [0, 0.1]]), [two, five], atol=1e-6)
+    np.testing.assert_allclose(styles([[3, 4]]), [0.6 * two + 0.8 * five], atol=1e-6)
+    np.testing.assert_array_equal(styles([[0, 0]]), np.zeros([1, 6]))
+
+
+def test_a_blend_has_the_deviation_of_one_style():
+    wide = GanConfig(anchor_size=4000)
+    seeds = tf.constant([1, 2, 3], tf.int64)
+    blends = line.style_line(wide, seeds, tf.constant([[1.0, 0, 0], [1, 1, 0], [1, 2, 3]]), 2.0).numpy()
+    np.testing.assert_allclose(blends.std(axis=1), scipy.stats.truncnorm(-2, 2).std(), rtol=0.05)
+
+
+# Loops
+
+
+def loop_line(positions, latents, config=CONFIG):
+    grid = line.LoopGrid(config, tf.constant(latents, tf.float64))
+    return line.anchor_line(config, 1, tf.constant(positions, tf.int64), 2.0, grid).numpy()
+
+
+@pytest.mark.parametrize("latents", [11.0, 100.3, 384.0, 500.0, 768.0, 896.0, 4000.0])
+def test_a_loop_repeats(latents):
+    positions = np.arange(-700, 900)
+    here = loop_line(positions, latents)
+    for rounds in (1, 1000):
+        # A loop of 100.3 latents is at the same place again after 1003 of them.
+        shift = round(latents * 10) * rounds
+        np.testing.assert_allclose(loop_line(positions + shift, latents), here, atol=1e-5)
+
+
+@pytest.mark.parametrize(("latents", "k"), [(150, 1), (500, 1), (600, 2), (768, 2), (896, 2), (3000, 8)])
+def test_a_loop_spaces_its_anchors_evenly(latents, k):
+    positions = np.arange(2 * latents)
+    table = anchors(0, k)
+    along = (positions + 0.5 - 64) / latents * k
+    i = np.floor(along).astype(int)
+    expected = table[i % k] + (table[(i + 1) % k] - table[i % k]) * (along - i)[:, None]
+    np.testing.assert_allclose(loop_line(positions, latents), expected, atol=1e-5)
+
+
+def test_a_loop_without_length_is_the_endless_line():
+    positions = np.arange(-300, 500)
+    endless = line.anchor_line(CONFIG, 1, tf.constant(positions, tf.int64), 2.0).numpy()
+    np.testing.assert_allclose(loop_line(positions, 0.0), endless, atol=1e-6)
+    # Between its first and last anchor, so is a loop of the usual spacing.
+    inside = (positions >= 64) & (positions < 64 + 384)
+    np.testing.assert_allclose(loop_line(positions, 2 * 384.0)[inside], endless[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("latents", "exact"), [(384.0, True), (1152.0, True), (383.0, False), (384.25, False), (0, False)]
+)
+def test_only_a_loop_of_whole_anchors_wraps_its_windows(latents, exact):
+    grid = line.LoopGrid(CONFIG, tf.constant(latents, tf.float64))
+    positions = tf.constant([-1, 0, 383, 384, 1152, 10 * 1152 + 5], tf.int64)
+    assert bool(grid.exact) == exact
+    expected = np.mod(positions, latents) if exact else positions
+    np.testing.assert_array_equal(grid.wrap(positions), expected)
+
+
 # Training
 
 

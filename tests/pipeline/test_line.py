@@ -94,6 +94,43 @@ def test_steered_windows_equal_those_of_a_longer_curve(render):
     np.testing.assert_allclose(middle[inner], expected[inner], atol=1e-5)
 
 
+def rendered(first, n, loop=0.0, weights=((1.0,),), styles=(4,), conditioning=None, curve_start=0):
+    given = np.zeros([0, 0], np.float32) if conditioning is None else conditioning
+    curves = np.float32(weights), loop, first, n, 2.0, given, curve_start
+    return tiny.bundle().render(3, styles, *curves).numpy()
+
+
+def test_generate_is_render_of_one_style(whole):
+    np.testing.assert_array_equal(rendered(-100, 270), whole)
+    twice = rendered(-100, 270, weights=[[2.0, 0.0]], styles=[4, 9])
+    np.testing.assert_allclose(twice, whole, atol=1e-5)
+
+
+def test_curves_begin_where_they_are_said_to_and_go_on_at_their_ends():
+    curve = signals(np.linspace(110, 150, 3 * WINDOW))
+    weights = np.random.default_rng(0).uniform(size=[3 * WINDOW, 2])
+    long = rendered(0, 3 * WINDOW, weights=weights, styles=[4, 5], conditioning=curve)
+    part = rendered(70, 40, weights=weights[WINDOW:], styles=[4, 5], conditioning=curve[WINDOW:], curve_start=WINDOW)
+    np.testing.assert_allclose(part, long[70 * PER_LATENT : 110 * PER_LATENT], atol=1e-5)
+    after = rendered(5 * WINDOW, 20, weights=weights, styles=[4, 5], conditioning=curve)
+    last = rendered(5 * WINDOW, 20, weights=weights[-1:], styles=[4, 5], conditioning=curve[-1:], curve_start=7)
+    np.testing.assert_allclose(after, last, atol=1e-5)
+
+
+def test_a_loop_of_whole_anchors_repeats_every_sample():
+    period = 3 * WINDOW
+    one = rendered(0, period + 30, loop=float(period))
+    np.testing.assert_allclose(one[period * PER_LATENT :], one[: 30 * PER_LATENT], atol=1e-6)
+    for first in (-period, 5 * period, 10**6 * period):
+        np.testing.assert_allclose(rendered(first, 30, loop=float(period)), one[: 30 * PER_LATENT], atol=1e-6)
+
+
+def test_a_loop_of_any_length_repeats_its_coordinates_but_not_its_noise(whole):
+    one, next_round = rendered(0, 64, loop=100.5), rendered(201, 64, loop=100.5)
+    assert np.abs(one - next_round).max() > 1e-3
+    assert np.abs(one - whole[100 * PER_LATENT : 164 * PER_LATENT]).max() > 1e-3
+
+
 def test_limiter():
     x = np.linspace(-30, 30, 60_001, dtype=np.float32)
     y = limit(x).numpy()

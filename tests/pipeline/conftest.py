@@ -1,0 +1,13 @@
+"""A bundle of the tiny networks on disk, saved once a session."""
+
+import pytest
+import tiny
+
+from musika_tf import bundle
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundles") / "tiny"
+    bundle.save(path, tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), name="tiny", steps=12)
+    return path

@@ -1,0 +1,74 @@
+"""generate.py from outside, with a bundle of tiny networks: signals, pipes, and what they leave behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tiny
+
+from musika_tf import bundle
+from musika_tf.pipeline import generation
+from musika_tf.pipeline.piece import Piece
+from musika_tf.pipeline.styles import StylePlan
+
+RATE = 44_100
+
+
+def command(folder, *flags):
+    return [sys.executable, str(tiny.ROOT / "generate.py"), f"--bundle_dir={folder}", "--seed=7", *flags]
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 300
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert path.exists()
+
+
+def test_an_endless_stream_into_a_reader_that_goes(folder, tmp_path):
+    process = subprocess.Popen(
+        command(folder, "--length=inf", "--out=-"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    data = process.stdout.read(300_000)
+    process.stdout.close()
+    errors = process.stderr.read().decode()
+    assert process.wait() == 0
+    assert data[:4] == b"RIFF" and len(data) == 300_000
+    assert errors.count("\n") == 1 and "times real time" in errors  # the line of progress and nothing else
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(folder, tmp_path, number):
+    flags = ("--length=9m59s", "--out=song.wav")
+    process = subprocess.Popen(command(folder, *flags), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not os.listdir(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert os.listdir(tmp_path)[0].startswith(".song.wav")
+    process.send_signal(number)
+    errors = process.stderr.read()
+    assert process.wait() == 128 + number
+    assert errors.splitlines()[-1] in ("interrupted", "terminated") and "Traceback" not in errors
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_after_sigkill_the_same_command_makes_the_same_bytes(folder, tmp_path):
+    run = command(folder, "--length=11m", "--out=song.wav")
+    process = subprocess.Popen(run, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    wait_for(tmp_path / ".song.wav.parts" / "00001.int16", process)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "song.wav").exists()
+    kept = (tmp_path / ".song.wav.parts" / "00001.int16").stat().st_mtime_ns
+    started = time.time_ns()
+    subprocess.run(run, cwd=tmp_path, check=True, stderr=subprocess.DEVNULL)
+    assert kept < started
+    piece = Piece(7, StylePlan.constant(7), 0, 660 * RATE)
+    generation.write(tmp_path / "direct.wav", *bundle.load(folder), piece)
+    assert (tmp_path / "song.wav").read_bytes() == (tmp_path / "direct.wav").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["direct.wav", "song.wav"]
