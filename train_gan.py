@@ -5,6 +5,8 @@ from absl import flags
 from musika_tf import cli
 
 FLAGS = flags.FLAGS
+for name in ("latents_dir", "checkpoint_dir", "conditioning"):
+    flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
 
 
