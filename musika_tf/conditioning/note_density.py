@@ -31,24 +31,20 @@ _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would n
 _DRAWN_BOUND = 1.0
 
 
-def onsets(waveform):
-    """Onsets of a piece by MadMom where it is installed, otherwise by librosa.
+def onsets(waveform, detector):
+    """Onsets of a piece.
 
     Args:
       waveform: float32 `[samples, 2]` at 44.1 kHz.
+      detector: a name of DETECTORS.
 
     Returns:
       float64 `[onsets]`, seconds, ascending.
     """
-    if madmom_package.installed():
-        return _onsets_by_madmom(waveform)
-    import librosa
-
-    mono = np.asarray(waveform).mean(axis=1)
-    return np.asarray(librosa.onset.onset_detect(y=mono, sr=SAMPLE_RATE, units="time"), np.float64)
+    return np.asarray(DETECTORS[detector](waveform), np.float64)
 
 
-def _onsets_by_madmom(waveform):
+def _by_madmom(waveform):
     detectors = madmom_package.load().features.onsets
     frame = 1.0 / madmom_package.FRAMES_PER_SECOND
     pick = detectors.OnsetPeakPickingProcessor(
@@ -58,8 +54,16 @@ def _onsets_by_madmom(waveform):
         post_max=frame,
         fps=madmom_package.FRAMES_PER_SECOND,
     )
-    activation = _madmom_network()(madmom_package.signal(waveform))
-    return np.asarray(pick(activation), np.float64)
+    return pick(_madmom_network()(madmom_package.signal(waveform)))
+
+
+def _by_librosa(waveform):
+    import librosa
+
+    return librosa.onset.onset_detect(y=np.asarray(waveform).mean(axis=1), sr=SAMPLE_RATE, units="time")
+
+
+DETECTORS = {madmom_package.NAME: _by_madmom, "librosa": _by_librosa}
 
 
 @functools.cache
@@ -116,8 +120,9 @@ class NoteDensity(Signal):
         return "librosa"
 
     def extract(self, waveform, times):
-        values = density(onsets(waveform), times, len(waveform) / SAMPLE_RATE)
-        return Extracted(_column(values), self.extractor())
+        detector = self.extractor()
+        values = density(onsets(waveform, detector), times, len(waveform) / SAMPLE_RATE)
+        return Extracted(_column(values), detector)
 
     def from_grid(self, facts, times):
         return _column(density(facts["onsets_seconds"], times, float(facts["seconds"])))

@@ -1,16 +1,16 @@
-"""Where in the song: 0 at its first sample, 1 at its last.
+r"""Where in the song: 0 at its first sample, 1 at its last.
 
 A generated piece is rarely as long as the songs that the model learned from. Stretching all of it would give an
 hour's piece an introduction of ten minutes, so a plan keeps the beginning and the ending at their own speed and
-stretches the body between them; a piece without end stays in the body, going back and forth through it:
+stretches the body between them. A piece without end stays in the body, going back and forth through it:
 
-    position
-      1 |                                   /        /\\      /\\
-    end |                         _____----       /    \\    /    \\
-        |              _____-----                /      \\  /
-  intro |    _____-----                         /        \\/
-      0 |  /                                   /
-        +--intro|----- stretched -----|ending  +--intro|-- back and forth --> for ever
+    1.00 |                          /
+    0.85 |                 _____----               /\      /\
+         |        _____----                       /  \    /  \    /
+    0.15 |    ----                               /    \  /    \  /
+    0.00 |   /                                 /       \/      \/
+         +---|-----------------|----           +---|------------------->
+        intro  body, stretched   ending       intro  body, back and forth
 """
 
 import dataclasses

@@ -98,7 +98,7 @@ class Drawn:
 
 
 def _span(row):
-    """The Span of a row of the metadata; rows of several channels, and all of the first bundles', have a range alone."""
+    """The Span of a row of the metadata. Rows of several channels, and all of the first bundles', have but a range."""
     low, high = row["range"]
     mean, deviation = row.get("mean", (low + high) / 2), row.get("deviation", (high - low) / 4)
     return Span(*(np.full(row["channels"], value, np.float32) for value in (mean, deviation, low, high)))

@@ -54,10 +54,11 @@ def activations(waveform, times):
     """
     from musika_tf.evaluation import embeddings
 
+    network = _network()
     try:
-        heard = _network()(waveform, SAMPLE_RATE, _HOP_SECONDS).tags
-    except ValueError as error:  # it says what it needs
-        raise error if isinstance(error, UserError) else UserError(f"tags: {error}") from error
+        heard = network(waveform, SAMPLE_RATE, _HOP_SECONDS).tags
+    except ValueError as error:
+        raise UserError(f"tags: {error}; leave the piece out, or tags out of --conditioning") from error
     frame_seconds = embeddings.HOP_LENGTH / embeddings.SAMPLE_RATE
     hop = round(_HOP_SECONDS / frame_seconds) * frame_seconds
     middles = np.arange(len(heard)) * hop + (embeddings.PATCH_FRAMES - 1) / 2 * frame_seconds
@@ -78,6 +79,10 @@ class Tag(Signal):
     @property
     def name(self):
         return PREFIX + self.word
+
+    @property
+    def draw_row(self):
+        return _FIRST_DRAW_ROW + all_tags().index(self.word)
 
     def extractor(self):
         _network()  # or what to install
@@ -100,8 +105,7 @@ class Tag(Signal):
 
         from musika_tf.randomness import Stream, truncated_normal_rows
 
-        row = _FIRST_DRAW_ROW + all_tags().index(self.word)
-        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, row, 1, 1, 1.0)[0, 0]
+        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
         value = span.mean[0] + _DRAWN_SHARE * span.deviation[0] * offset
         return tf.fill([tf.shape(times)[0], 1], tf.clip_by_value(value, span.lowest[0], span.highest[0]))
 

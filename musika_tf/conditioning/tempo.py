@@ -20,20 +20,23 @@ from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-EXTRA = "pip install 'musika_tf[tempo]'"
+EXTRA = "extra tempo, for Python below 3.12: pip install -e '.[tempo]'"
 MODEL = "fcn"
-LEAST_CONFIDENCE = 0.25  # white noise has 0.18; rendered piano, which breathes, 0.3 to 0.6; techno 0.98
+# Below, the piece's parts disagree: it has no one tempo. Rendered techno has 0.8 to 1; rendered piano, which breathes
+# and changes its tempo from excerpt to excerpt, 0.3 to 0.6. It says nothing of what is no music: noise can have 0.8.
+LEAST_CONFIDENCE = 0.4
 _SLOWEST = 30  # BPM of class 0
 _AROUND = 0.04  # what counts as the same tempo, a share of it: MIREX's tolerance
 _RATE = 11_025  # of the audio that Tempo-CNN hears
 _STEADY = 0.1  # intervals further from the median are missed or doubled beats
 
 
-def estimate(waveform):
-    """The tempo of a piece by Tempo-CNN where it is installed, otherwise by librosa's beat tracker.
+def estimate(waveform, estimator):
+    """The tempo of a piece.
 
     Args:
       waveform: float32 `[samples, 2]` at 44.1 kHz.
+      estimator: a name of ESTIMATORS.
 
     Returns:
       (BPM, confidence 0..1).
@@ -41,7 +44,7 @@ def estimate(waveform):
     Raises:
       UserError: librosa finds no beats.
     """
-    return _by_tempocnn(waveform) if installed() else _by_librosa(waveform)
+    return ESTIMATORS[estimator](waveform)
 
 
 def installed():
@@ -101,6 +104,9 @@ def steady_tempo(beats):
     return 60.0 / float(intervals[steady].mean()), float(steady.mean())
 
 
+ESTIMATORS = {"tempocnn": _by_tempocnn, "librosa": _by_librosa}
+
+
 @dataclasses.dataclass(frozen=True)
 class ConstantTempo:
     """A tempo that somebody asked for: times `[n]` -> float32 `[n, 1]`."""
@@ -133,8 +139,9 @@ class Tempo(Signal):
         return "librosa"
 
     def extract(self, waveform, times):
-        bpm, confidence = estimate(waveform)
-        return Extracted(np.full([len(times), 1], bpm, np.float32), self.extractor(), confidence)
+        estimator = self.extractor()
+        bpm, confidence = estimate(waveform, estimator)
+        return Extracted(np.full([len(times), 1], bpm, np.float32), estimator, confidence)
 
     def from_grid(self, facts, times):
         """`times` float64 `[n]` seconds -> float32 `[n, 1]` from a corpus' own grid (a dict with `bpm`)."""
