@@ -15,8 +15,8 @@ from musika_tf.errors import UserError
 
 GROUP = "tags"
 PREFIX = "tag:"
-# Genre, instrument, pace and loudness: words that the rendered corpora, too, take different values on.
-CHOSEN = ("techno", "ambient", "piano", "fast", "slow", "loud", "soft")
+# Genre, instrument and pace: words whose activation moves within the rendered corpora, too ("loud" and "soft" do not).
+CHOSEN = ("techno", "ambient", "piano", "classical", "drums", "fast", "slow")
 _HOP_SECONDS = 1.0
 _FIRST_DRAW_ROW = 3  # one row of the stream for each of the fifty
 _DRAWN_SHARE = 0.5  # of the deviation: words hang together, so drawing them far apart would contradict itself

@@ -72,11 +72,16 @@ def test_signal_is_aligned_to_half_a_latent(detector, monkeypatch):
 
 
 def test_from_grid_is_the_density_of_the_true_onsets():
-    facts = {"onsets_seconds": [3.0, 3.5, 7.0], "seconds": 10.0}
+    facts = {"onsets_seconds": [3.0, 3.02, 3.5, 7.0], "seconds": 10.0}  # the first two are heard as one
     times = clicks.times(10)
     grid = NoteDensity().from_grid(facts, times)
     assert grid.dtype == np.float32
     np.testing.assert_allclose(grid[:, 0], density([3.0, 3.5, 7.0], times, 10.0), rtol=1e-6)
+
+
+def test_strokes_of_one_chord_are_one_onset():
+    assert note_density.as_heard([1.0, 0.5, 1.02, 1.029, 1.04, 1.2]).tolist() == [0.5, 1.0, 1.04, 1.2]
+    assert note_density.as_heard([]).tolist() == []
 
 
 def test_librosa_stands_in_and_says_so(monkeypatch, caplog):
