@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf import durations
+from musika_tf.conditioning.signal import column
 from musika_tf.errors import UserError
 
 GRAMMAR = "a number, points such as 0:0.1,30s:0.8,1m:0.2, or a CSV file of time,value rows"
@@ -60,7 +61,7 @@ class OneChannel:
         return self.curve.text
 
     def __call__(self, times):
-        return self.curve(times).astype(np.float32)[:, None]
+        return column(self.curve(times))
 
 
 def parse(text, flag):

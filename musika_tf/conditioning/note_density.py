@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import curves, madmom_package
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
 
 logger = logging.getLogger(__name__)
 
@@ -132,10 +132,10 @@ class NoteDensity(Signal):
     def extract(self, waveform, times):
         detector = self.extractor()
         values = density(onsets(waveform, detector), times, len(waveform) / SAMPLE_RATE)
-        return Extracted(_column(values), detector)
+        return Extracted(column(values), detector)
 
     def from_grid(self, facts, times):
-        return _column(density(as_heard(facts["onsets_seconds"]), times, float(facts["seconds"])))
+        return column(density(as_heard(facts["onsets_seconds"]), times, float(facts["seconds"])))
 
     def fitted(self, pieces, latents_per_second):
         full_scale = float(np.percentile(np.concatenate(pieces), FULL_SCALE_PERCENTILE))
@@ -172,7 +172,3 @@ def _warn_of_librosa():
     logger.warning(
         "note_density: MadMom is not installed (%s); librosa's simpler onset detector stands in", madmom_package.EXTRA
     )
-
-
-def _column(values):
-    return np.asarray(values, np.float32)[:, None]

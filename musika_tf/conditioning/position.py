@@ -19,7 +19,7 @@ import numpy as np
 
 from musika_tf import durations
 from musika_tf.conditioning import curves
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
 from musika_tf.errors import UserError
 
 INTRO, ENDING = 0.15, 0.85  # the body lies between them: about the share that both have in rendered and in real songs
@@ -50,10 +50,10 @@ class Plan:
         intro = INTRO * np.clip(times / self.intro_seconds, 0.0, 1.0) if self.intro_seconds else INTRO
         if self.total_seconds is None:
             body = _back_and_forth(np.maximum(in_body, 0.0) / self.body_seconds)
-            return _column(np.where(in_body < 0, intro, INTRO + (ENDING - INTRO) * body))
+            return column(np.where(in_body < 0, intro, INTRO + (ENDING - INTRO) * body))
         ending_starts = self.total_seconds - self.ending_seconds
         points = {0.0: 0.0, self.intro_seconds: INTRO, ending_starts: ENDING, self.total_seconds: 1.0}
-        return _column(np.interp(times, list(points), list(points.values())))
+        return column(np.interp(times, list(points), list(points.values())))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +65,12 @@ class Body:
 
     def __call__(self, times):
         # A quarter of the way there and back is the middle.
-        return _column(INTRO + (ENDING - INTRO) * _back_and_forth(np.asarray(times) / self.body_seconds + 0.5))
+        return column(INTRO + (ENDING - INTRO) * _back_and_forth(np.asarray(times) / self.body_seconds + 0.5))
 
 
 def _back_and_forth(phase):
     """0 at even whole numbers, 1 at odd ones, linear between."""
     return 1.0 - np.abs(np.mod(phase, 2.0) - 1.0)
-
-
-def _column(values):
-    return np.asarray(values, np.float32)[:, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +89,7 @@ class Position(Signal):
 
     def extract(self, waveform, times):
         seconds = len(waveform) / SAMPLE_RATE
-        return Extracted(_column(np.clip(np.asarray(times) / seconds, 0.0, 1.0)), self.extractor())
+        return Extracted(column(np.clip(np.asarray(times) / seconds, 0.0, 1.0)), self.extractor())
 
     def fitted(self, pieces, latents_per_second):
         seconds = float(np.median([len(piece) for piece in pieces]) / latents_per_second)

@@ -24,6 +24,11 @@ def centres(n_latents, latents_per_second, first=0):
     return (np.arange(first, first + n_latents, dtype=np.int64) + 0.5) / latents_per_second
 
 
+def column(values):
+    """`[n]` as the signal of one channel: float32 `[n, 1]`."""
+    return np.asarray(values, np.float32)[:, None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Extracted:
     """A signal read off a piece: `stored` float32 `[n, k]`, by which `extractor`, how sure of itself (0..1)."""

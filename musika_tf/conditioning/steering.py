@@ -66,8 +66,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
         raise ValueError(f"no settings {sorted(unknown)}; there are {SETTINGS}")
     if not settings:
         return None
-    rows = metadata["conditioning"]
-    channels = {row["name"]: (signals.find(row["name"]).restored(row), _span(row)) for row in rows}
+    channels = _channels(metadata)
     asked, texts = {}, {}
     for setting, text in settings.items():
         follow = _follow_tags if setting == tags.GROUP else _follow
@@ -79,6 +78,11 @@ def steer(settings, metadata, style_seed, total_seconds=None):
         asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
     )
     return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
+
+
+def drawn_bpm(metadata, style_seed):
+    """The tempo of a piece that nobody steers, or None for a model that knows neither tempo nor beat."""
+    return _bpm({}, _channels(metadata), style_seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,11 @@ class Drawn:
 
         bpm = tf.constant(self.bpm or 0.0, tf.float32)
         return self.signal.draw(self.style_seed, tf.constant(times, tf.float64), self.span, bpm).numpy()
+
+
+def _channels(metadata):
+    """(Signal, Span) by name, in the order of the channels."""
+    return {row["name"]: (signals.find(row["name"]).restored(row), _span(row)) for row in metadata["conditioning"]}
 
 
 def _span(row):

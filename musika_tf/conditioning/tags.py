@@ -117,6 +117,7 @@ def parse_words(text, flag=GROUP):
         word, equals, value = (piece.strip() for piece in part.partition("="))
         if not (word and equals and value):
             raise UserError(f"--{flag}={text}: words with values, such as techno=0.9,ambient=0.1, please")
+        word = word.replace("_", " ")  # as comment tags write it
         if word in words:
             raise UserError(f"--{flag}={text}: {word!r} is there twice")
         words[word] = value

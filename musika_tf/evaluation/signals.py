@@ -166,6 +166,7 @@ def _one_line(rows):
 
 
 if __name__ == "__main__":
+    # Here, because the package's other program has a --json of its own.
     flags.DEFINE_integer("tracks", 0, "how many tracks, in order of their names; 0: all", lower_bound=0)
     flags.DEFINE_string("json", None, "file to write all figures to")
     cli.run(main)

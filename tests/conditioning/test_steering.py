@@ -97,7 +97,8 @@ def test_any_range_equals_that_of_the_whole():
 
 def test_drawn_tempo_is_known_and_its_clock_kept():
     asked = steer(note_density="0.5")
-    assert asked.bpm == float(CONDITIONER.draw_bpm(5))
+    assert asked.bpm == steering.drawn_bpm(METADATA, 5) == float(CONDITIONER.draw_bpm(5))
+    assert steering.drawn_bpm({**METADATA, "conditioning": METADATA["conditioning"][2:]}, 5) is None
     np.testing.assert_allclose(
         asked(POSITIONS)[:, 1:11], Beat().from_user(str(asked.bpm), (POSITIONS + 0.5) / RATE), atol=1e-6
     )

@@ -82,6 +82,7 @@ def test_without_the_weights_what_to_install_is_named(monkeypatch):
 
 def test_parse_words():
     assert tags.parse_words(" techno=0.9, no vocals = 0.1") == {"techno": "0.9", "no vocals": "0.1"}
+    assert tags.parse_words("no_vocals=0.1") == {"no vocals": "0.1"}
 
 
 @pytest.mark.parametrize("text", ["", "techno", "techno=", "=0.3", "techno=0.1,", "techno=0.1,techno=0.2"])

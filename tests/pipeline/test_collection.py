@@ -158,12 +158,12 @@ def test_signal_is_read_again_when_a_better_extractor_is_installed(audio, tmp_pa
 
 
 def test_true_onsets_are_preferred(audio, tmp_path, detectors):
-    facts = {"onsets_seconds": [0.01, 0.02], "seconds": 3 * PER_LATENT / 44_100}
+    facts = {"onsets_seconds": [0.001, 0.033], "seconds": 3 * PER_LATENT / 44_100}
     (audio / "b.json").write_text(json.dumps(facts))
     run(audio / "b.wav", tmp_path, names="note_density")
     held = data.read_latents(tmp_path / "latents" / "b.wav.npz")
     times = (np.arange(3) + 0.5) * PER_LATENT / 44_100
-    expected = note_density.density([0.01, 0.02], times, facts["seconds"])
+    expected = note_density.density([0.001, 0.033], times, facts["seconds"])
     np.testing.assert_allclose(held["conditioning_note_density"][:, 0], expected, rtol=1e-5)
     assert held["extractor_note_density"] == "grid"
 
