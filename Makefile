@@ -10,11 +10,13 @@ VENV = .venv
 LATEST = .venv-latest
 PYTHON =
 ARGS = -m 'not slow'
+comma := ,
 
 # Names may be shims of pyenv that fail because their version isn't selected, so the installations follow.
 PYENV = $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
-PYTHONS = $(or $(PYTHON),python3.12 python3.11 python3.10 python3 \
-	$(wildcard $(PYENV)/3.12.*/bin/python3 $(PYENV)/3.11.*/bin/python3 $(PYENV)/3.10.*/bin/python3))
+# 3.11 first: the one that the extras onsets (3.11 and newer) and tempo (below 3.12) both have a build for.
+PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.10 python3 \
+	$(wildcard $(PYENV)/3.11.*/bin/python3 $(PYENV)/3.12.*/bin/python3 $(PYENV)/3.10.*/bin/python3))
 NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python3) $(PYTHONS))
 
 .PHONY: music test test-latest lint clean
@@ -43,18 +45,19 @@ $(VENV)/installed: setup.cfg | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(call install_test_extra,$(VENV))
+	$(call install_test_extra,$(VENV),[test$(comma)onsets$(comma)tempo])
 	touch $@
 
 $(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python
-	$(call install_test_extra,$(LATEST))
+	$(call install_test_extra,$(LATEST),[test])
 	$(LATEST)/bin/python -m pip uninstall -q -y tensorflow-io tensorflow-io-gcs-filesystem
 	$(LATEST)/bin/python -m pip install --upgrade tensorflow
 	touch $@
 
+# On the pinned TensorFlow with the extractors of signals, on the newest with what stands in for them.
 # musicnn's own requirements belong to TensorFlow 1; only the weights inside are read.
 define install_test_extra
-$(1)/bin/python -m pip install -e '.[test]'
+$(1)/bin/python -m pip install -e '.$(2)'
 $(1)/bin/python -m pip install --no-deps musicnn
 endef
 

@@ -7,6 +7,8 @@ from absl import flags
 from musika_tf import cli
 
 FLAGS = flags.FLAGS
+for name in ("audio_dir", "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
+    flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio file")
 
 
@@ -21,7 +23,9 @@ def main(_):
     wanted = signals.parse(FLAGS.conditioning)
     autoencoder = load_autoencoder(FLAGS.bundle_dir or FLAGS.checkpoint_dir)
     config, model_id = autoencoder.config, autoencoder.identity()
-    failures = collection.encode_collection(audio_dir, out_dir, encoder(autoencoder), model_id, config, wanted)
+    failures = collection.encode_collection(
+        audio_dir, out_dir, encoder(autoencoder), model_id, config, wanted, signal_source=FLAGS.signal_source
+    )
     if failures:
         print(f"{len(failures)} files could not be encoded", file=sys.stderr)
         return 1

@@ -5,6 +5,8 @@ from absl import flags
 from musika_tf import cli
 
 FLAGS = flags.FLAGS
+for name in ("latents_dir", "checkpoint_dir", "conditioning", "init_from"):
+    flags.declare_key_flag(name)  # so that --help shows it
 
 
 def main(_):

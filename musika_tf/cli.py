@@ -14,6 +14,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
+from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 
@@ -40,7 +41,13 @@ flags.DEFINE_string("checkpoint_dir", "checkpoints", "where training saves, resu
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")
 flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
 flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
-flags.DEFINE_string("conditioning", "", "signals that steer the generator, between commas: tempo,beat")
+flags.DEFINE_string("conditioning", "", f"signals that steer the generator, between commas: {signals.summary()}")
+flags.DEFINE_enum(
+    "signal_source",
+    "auto",
+    extraction.SOURCES,
+    "read signals off the .json beside the audio (grid), the audio, or auto",
+)
 flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
 flags.DEFINE_string("name", None, "the model's name in its metadata; default: the bundle's folder")
 flags.DEFINE_bool("keep_critic", True, "store the critic in the bundle too, for fine-tuning")

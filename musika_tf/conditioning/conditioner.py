@@ -1,22 +1,28 @@
 """What a model knows of its signals: their scale, and how to draw those that nobody asked for."""
 
+import numpy as np
 import tensorflow as tf
 
-from musika_tf.conditioning.signals import SIGNALS
+from musika_tf.conditioning import signals
+from musika_tf.conditioning.signal import Span
+from musika_tf.errors import UserError
 from musika_tf.randomness import Stream, truncated_normal_rows
+
+USUAL_TEMPO = (120.0, 130.0)  # of a beat clock without a tempo
 
 
 class Conditioner(tf.Module):
     """Scales the conditioning channels of a model and draws default ones.
 
     Args:
-      names: the signals, in the order of their channels.
+      names: the signals or their names, in the order of their channels.
       latents_per_second: rate of the line.
     """
 
     def __init__(self, names, latents_per_second):
         super().__init__()
-        self.signals = [SIGNALS[name] for name in names]
+        self.signals = [signals.find(name) for name in names]
+        self.extractors = {}  # signal's name -> what read it off the training pieces, where that is known
         self.latents_per_second = latents_per_second
         self.n_channels = sum(signal.n_channels for signal in self.signals)
         self.mean = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
@@ -24,15 +30,49 @@ class Conditioner(tf.Module):
         self.lowest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
         self.highest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
 
-    def fit(self, pieces):
-        """Learns scale and range from the conditioning of the training pieces, a list of float32 `[n, k]`."""
+    def fit(self, pieces, extractors=None):
+        """Learns units, scale and range from the training pieces.
+
+        Args:
+          pieces: list of float32 `[n, k]`, as stored by encode.py.
+          extractors: dict of signal's name -> extractor, for the metadata.
+        """
         if not self.n_channels:
             return
-        every = tf.concat(pieces, axis=0)
+        self.extractors = dict(extractors or {})
+        self.signals = [
+            signal.fitted([piece[:, span] for piece in pieces], self.latents_per_second)
+            for signal, span in self._spans()
+        ]
+        every = tf.concat([self.to_units(piece) for piece in pieces], axis=0)
         self.mean.assign(tf.reduce_mean(every, axis=0))
         self.deviation.assign(tf.maximum(tf.math.reduce_std(every, axis=0), 1e-3))
         self.lowest.assign(tf.reduce_min(every, axis=0))
         self.highest.assign(tf.reduce_max(every, axis=0))
+
+    def restore(self, rows):
+        """Takes over what a bundle's metadata says of the same signals, beyond the variables: units, extractors."""
+        self.signals = [signal.restored(row) for signal, row in zip(self.signals, rows, strict=True)]
+        self.extractors = {row["name"]: row["extractor"] for row in rows if row.get("extractor")}
+
+    def check_extractors(self, extractors, where):
+        """Refuses training pieces whose signals another extractor read than this model's; UserError.
+
+        Args:
+          extractors: dict of signal's name -> extractor.
+          where: flag and value that the pieces came from, for the error.
+        """
+        for name, known in self.extractors.items():
+            if extractors.get(name, known) != known:
+                raise UserError(
+                    f"{where}: {name} by {extractors[name]}, but the model learned it from {known}; "
+                    "encode again where that is installed"
+                )
+
+    def to_units(self, stored):
+        """Channels `[n, k]` as encode.py stores them -> numpy `[n, k]` in the units of the metadata."""
+        columns = [signal.to_units(stored[:, span]) for signal, span in self._spans()]
+        return np.concatenate(columns, axis=1) if columns else np.asarray(stored)
 
     def scale(self, channels):
         """Channels in their units `[..., k]` to what the networks see."""
@@ -43,7 +83,7 @@ class Conditioner(tf.Module):
         return (tf.cast(positions, tf.float64) + 0.5) / self.latents_per_second
 
     def draw(self, style_seed, positions):
-        """Signals of a piece that nobody steers: one tempo in the trained range for all of it.
+        """Signals of a piece that nobody steers, e.g. one tempo in the trained range for all of it.
 
         Args:
           style_seed: int64 scalar.
@@ -54,29 +94,42 @@ class Conditioner(tf.Module):
         """
         times = self.times(positions)
         bpm = self.draw_bpm(style_seed)
-        return tf.concat([signal.from_bpm(bpm, times) for signal in self.signals], axis=-1)
+        variables = self.mean, self.deviation, self.lowest, self.highest
+        drawn = [
+            signal.draw(style_seed, times, Span(*(variable[span] for variable in variables)), bpm)
+            for signal, span in self._spans()
+        ]
+        return tf.concat(drawn, axis=-1)
 
     def draw_bpm(self, style_seed):
         """The tempo that `draw` gives a style, within the middle half of the trained range and its skirts."""
-        low, high = self._tempo_range()
-        # A truncated normal favours the middle, where training saw the most context.
-        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, 0, 1, 1, 2.0)[0, 0] / 2.0
-        return tf.round((low + high) / 2.0 + offset * (high - low) / 2.0)
-
-    def _tempo_range(self):
-        channel = 0
-        for signal in self.signals:
+        for signal, span in self._spans():
             if signal.name == "tempo":
-                return self.lowest[channel], self.highest[channel]
-            channel += signal.n_channels
-        return tf.constant(120.0), tf.constant(130.0)
+                return tempo_of(style_seed, self.lowest[span][0], self.highest[span][0])
+        return tempo_of(style_seed, *map(tf.constant, USUAL_TEMPO))
+
+    def _spans(self):
+        """Each signal with the slice of its channels."""
+        ends = np.cumsum([signal.n_channels for signal in self.signals])
+        return [(s, slice(int(end) - s.n_channels, int(end))) for s, end in zip(self.signals, ends, strict=True)]
 
     def metadata(self):
-        """One dict a signal: name, unit, channels, and the range that training saw."""
-        rows, channel = [], 0
-        for signal in self.signals:
-            span = slice(channel, channel + signal.n_channels)
+        """One dict a signal: name, unit, channels, the range that training saw, extractor, and the signal's facts.
+
+        Signals of one channel also have the mean and deviation of the training set, which say what is usual.
+        """
+        rows = []
+        for signal, span in self._spans():
             low, high = float(tf.reduce_min(self.lowest[span])), float(tf.reduce_max(self.highest[span]))
-            rows.append({"name": signal.name, "unit": signal.unit, "channels": signal.n_channels, "range": [low, high]})
-            channel += signal.n_channels
+            row = {"name": signal.name, "unit": signal.unit, "channels": signal.n_channels, "range": [low, high]}
+            if signal.n_channels == 1:
+                row |= {"mean": float(self.mean[span][0]), "deviation": float(self.deviation[span][0])}
+            rows.append({**row, "extractor": self.extractors.get(signal.name), **signal.facts()})
         return rows
+
+
+def tempo_of(style_seed, low, high):
+    """The tempo of a style that nobody steers, a whole number of BPM between float32 scalars `low` and `high`."""
+    # A truncated normal favours the middle, where training saw the most context.
+    offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, 0, 1, 1, 2.0)[0, 0] / 2.0
+    return tf.round((low + high) / 2.0 + offset * (high - low) / 2.0)

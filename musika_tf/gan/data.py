@@ -1,6 +1,7 @@
 """Latents of a collection as training batches."""
 
 import dataclasses
+import logging
 import zipfile
 from pathlib import Path
 
@@ -9,17 +10,21 @@ import tensorflow as tf
 
 from musika_tf.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass
 class LatentPieces:
     """The encoded pieces that are long enough, in memory (about 20 MB an hour).
 
-    latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`.
+    latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
+    extractors: what read each signal off the pieces, by its name.
     """
 
     latents: list
     conditioning: list
     model_id: str
+    extractors: dict = dataclasses.field(default_factory=dict)
 
     @property
     def n_latents(self):
@@ -42,11 +47,12 @@ def load_pieces(latents_dir, signals, min_latents):
 
     Args:
       latents_dir: folder, searched recursively.
-      signals: names of the conditioning signals that every file must hold.
-      min_latents: pieces shorter than this are left out.
+      signals: the conditioning signals that every file must hold (conditioning.signal.Signal).
+      min_latents: pieces shorter than this are left out, as are those of whose signals the extractor was unsure.
 
     Raises:
-      UserError: no usable file, a missing signal, or latents of several models; names the file.
+      UserError: no usable file, a missing signal, several extractors of one, or latents of several models; names
+        the file.
     """
     pieces = LatentPieces([], [], "")
     paths = sorted(Path(latents_dir).rglob("*.npz"))
@@ -57,14 +63,15 @@ def load_pieces(latents_dir, signals, min_latents):
             raise UserError(
                 f"{path}: latents of model {data['model_id']} among those of {pieces.model_id}; encode them apart"
             )
-        if len(data["latents"]) < min_latents:
+        if len(data["latents"]) < min_latents or _is_doubtful(path, data, signals):
             continue
         pieces.latents.append(data["latents"])
         pieces.conditioning.append(_channels(path, data, signals))
+        _check_extractors(path, data, signals, pieces.extractors)
     if not pieces.latents:
         raise UserError(
-            f"--latents_dir={latents_dir}: {len(paths)} .npz files, none of {min_latents} latents or more; "
-            "encode longer audio with encode.py"
+            f"--latents_dir={latents_dir}: {len(paths)} .npz files, none of {min_latents} latents or more"
+            f"{' with clear signals' if signals else ''}; encode longer audio with encode.py"
         )
     return pieces
 
@@ -84,11 +91,36 @@ def read_latents(path):
 
 def _channels(path, data, signals):
     columns = [np.zeros([len(data["latents"]), 0], np.float32)]
-    for name in signals:
-        if f"conditioning_{name}" not in data:
-            raise UserError(f"{path}: has no signal {name!r}; encode with --conditioning={','.join(signals)}")
-        columns.append(data[f"conditioning_{name}"])
+    for signal in signals:
+        stored = data.get(f"conditioning_{signal.stored_name}")
+        if stored is None:
+            wanted = ",".join(dict.fromkeys(signal.stored_name for signal in signals))
+            raise UserError(f"{path}: has no signal {signal.name!r}; encode with --conditioning={wanted}")
+        if len(stored) != len(data["latents"]):
+            raise UserError(f"{path}: {len(stored)} values of {signal.name!r}; remove it and encode the audio again")
+        columns.append(signal.pick(stored))
     return np.concatenate(columns, axis=1)
+
+
+def _is_doubtful(path, data, signals):
+    """Whether an extractor was too unsure of a piece to train with what it said."""
+    for signal in signals:
+        confidence = float(data.get(f"confidence_{signal.stored_name}", 1.0))
+        if confidence < signal.least_confidence:
+            logger.warning("%s: left out, its %s is not clear (confidence %.2f)", path, signal.name, confidence)
+            return True
+    return False
+
+
+def _check_extractors(path, data, signals, known):
+    """Enters the extractors of a file in `known`; refuses those of other files, since they measure differently."""
+    for signal in signals:
+        extractor = str(data.get(f"extractor_{signal.stored_name}", signal.first_extractor))
+        if known.setdefault(signal.name, extractor) != extractor:
+            raise UserError(
+                f"{path}: {signal.name} by {extractor} among files where it is by {known[signal.name]}; run encode.py "
+                "over all of them again, on one machine and with one --signal_source (grid, audio)"
+            )
 
 
 def batches(pieces, length, batch_size, seed, first_batch=0):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from musika_tf import bundle
 from musika_tf.autoencoder import phases
+from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import GanConfig, GanTraining, to_dict
 from musika_tf.errors import UserError
@@ -46,6 +47,10 @@ class Job:
         return Path(self.checkpoint_dir) / "gan"
 
     @property
+    def signals_to_read(self):
+        return [signals.find(name) for name in self.signals]
+
+    @property
     def target(self):
         return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
 
@@ -61,18 +66,20 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     """
     bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
-    pieces = data.load_pieces(job.latents_dir, job.signals, job.config.critic_window)
+    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window)
     autoencoder, gan, conditioner = _networks(job)
     if pieces.model_id != autoencoder.identity():
         raise UserError(
             f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
             f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
         )
-    if not job.init_from:
-        conditioner.fit(pieces.conditioning)
+    if job.init_from:
+        conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+    else:
+        conditioner.fit(pieces.conditioning, pieces.extractors)
         if job.training.standardise:
             gan.standardiser.fit(*pieces.statistics())
-    pieces.conditioning = [conditioner.scale(c).numpy() for c in pieces.conditioning]
+    pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
     trainer = GanTrainer(gan, job.training)
     _keep_config(job)
     save_flags(job.directory)
@@ -93,9 +100,10 @@ def _networks(job):
     """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
     if job.init_from:
         if (Path(job.init_from) / bundle.METADATA).is_file():
-            autoencoder, gan, conditioner, _ = bundle.load_networks(job.init_from)
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(job.init_from)
         else:
-            autoencoder, gan, conditioner, _ = bundle.load_networks(_bundle_of_checkpoint(job.init_from))
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(_bundle_of_checkpoint(job.init_from))
+        conditioner.restore(metadata["conditioning"])
         names = tuple(signal.name for signal in conditioner.signals)
         if names != job.signals:
             raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")

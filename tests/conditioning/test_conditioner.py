@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.conditioning.signals import Beat, Tempo
+from musika_tf.errors import UserError
 
 RATE = 10.0  # latents per second
 
@@ -77,9 +78,47 @@ def test_tempo_is_found_after_another_signal():
 
 def test_metadata_names_units_and_ranges(conditioner):
     tempo, beat = conditioner.metadata()
-    assert tempo == {"name": "tempo", "unit": "BPM", "channels": 1, "range": [110.0, 160.0]}
+    mean, deviation = tempo.pop("mean"), tempo.pop("deviation")
+    assert tempo == {"name": "tempo", "unit": "BPM", "channels": 1, "range": [110.0, 160.0], "extractor": None}
+    assert (mean, deviation) == (pytest.approx(130), pytest.approx(np.std([110, 120, 160])))
     assert (beat["name"], beat["channels"]) == ("beat", 10)
+    assert (beat["beats_per_bar"], beat["first_downbeat_seconds"]) == (4, 0.0)
     assert beat["range"] == pytest.approx([-1, 1], abs=0.01)
+
+
+def test_signals_learn_their_units_from_the_pieces():
+    conditioner = Conditioner(["note_density", "position"], RATE)
+    pieces = [np.stack([np.full(n, n / 10), np.linspace(0, 1, n)], axis=1).astype(np.float32) for n in (20, 40, 60)]
+    conditioner.fit(pieces, {"note_density": "madmom", "position": "length"})
+    density, position = conditioner.metadata()
+    assert density["full_scale"] == pytest.approx(6.0)
+    assert density["range"] == pytest.approx([1 / 3, 1])
+    assert density["extractor"] == "madmom"
+    assert position["typical_seconds"] == 4.0
+    units = conditioner.to_units(pieces[0])
+    np.testing.assert_allclose(units[:, 0], 1 / 3, rtol=1e-6)
+    np.testing.assert_array_equal(units[:, 1], pieces[0][:, 1])
+    every = np.concatenate([conditioner.to_units(piece) for piece in pieces])
+    np.testing.assert_allclose(conditioner.scale(every).numpy().std(axis=0), [1, 1], atol=1e-4)
+
+
+def test_units_and_extractors_come_back_from_the_metadata():
+    conditioner = Conditioner(["note_density", "tempo"], RATE)
+    conditioner.fit([np.full([9, 2], 5, np.float32)], {"note_density": "librosa", "tempo": "grid"})
+    other = Conditioner(["note_density", "tempo"], RATE)
+    other.restore(conditioner.metadata())
+    assert other.signals == conditioner.signals
+    assert other.extractors == conditioner.extractors
+    other.check_extractors({"note_density": "librosa", "tempo": "grid"}, "--latents_dir=x")
+    with pytest.raises(UserError, match="--latents_dir=x: tempo by tempocnn, but the model learned it from grid"):
+        other.check_extractors({"note_density": "librosa", "tempo": "tempocnn"}, "--latents_dir=x")
+
+
+def test_first_bundles_say_no_extractor_and_take_any(conditioner):
+    rows = [{key: row[key] for key in ("name", "unit", "channels", "range")} for row in conditioner.metadata()]
+    other = Conditioner(["tempo", "beat"], RATE)
+    other.restore(rows)
+    other.check_extractors({"tempo": "tempocnn", "beat": "madmom"}, "--latents_dir=x")
 
 
 def test_survives_a_checkpoint(conditioner, tmp_path):

@@ -1,70 +1,49 @@
-"""Tempo and the beat clock by hand."""
+"""The registry: names, and what every signal keeps to."""
 
-from fractions import Fraction
-
+import clicks
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from musika_tf.conditioning import signals
-from musika_tf.conditioning.signals import Beat, Tempo
+from musika_tf.conditioning import signals, tags
+from musika_tf.conditioning.signal import Span, centres, check_range
 from musika_tf.errors import UserError
 
-
-def test_tempo_is_constant():
-    times = np.arange(5) / 10
-    from_grid = Tempo().from_grid({"bpm": 132.5, "first_beat_seconds": 0.1}, times)
-    assert from_grid.dtype == np.float32
-    np.testing.assert_array_equal(from_grid, np.full([5, 1], 132.5))
-    from_bpm = Tempo().from_bpm(tf.constant(120.0), tf.constant(times))
-    assert from_bpm.dtype == tf.float32
-    np.testing.assert_array_equal(from_bpm, np.full([5, 1], 120))
+EVERY = [*signals.SIGNALS.values(), signals.find("tag:ambient")]
+FACTS = {"bpm": 120.0, "first_beat_seconds": 0.0, "onsets_seconds": [0.1, 0.3], "seconds": 1.0}
 
 
-# At 120 BPM a bar lasts 2 s, a beat 0.5 s. Columns: cosine of bar, half bar, beat, eighth, sixteenth; then sine.
-@pytest.mark.parametrize(
-    ("seconds", "cosines", "sines"),
-    [
-        (0.0, [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]),
-        (0.5, [0, -1, 1, 1, 1], [1, 0, 0, 0, 0]),  # second beat: a quarter of the bar
-        (1.0, [-1, 1, 1, 1, 1], [0, 0, 0, 0, 0]),
-        (0.125, [np.cos(np.pi / 8), np.cos(np.pi / 4), 0, -1, 1], [np.sin(np.pi / 8), np.sin(np.pi / 4), 1, 0, 0]),
-        (2.0, [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]),
-        (-0.5, [0, -1, 1, 1, 1], [-1, 0, 0, 0, 0]),
-        (0.25, [np.sqrt(0.5), 0, -1, 1, 1], [np.sqrt(0.5), 1, 0, 0, 0]),  # an off-beat
-    ],
-)
-def test_clock_by_hand(seconds, cosines, sines):
-    clock = Beat().from_bpm(tf.constant(120.0), tf.constant([seconds], tf.float64))
-    assert clock.dtype == tf.float32
-    np.testing.assert_allclose(clock[0], cosines + sines, atol=1e-6)
+def test_centres_are_half_a_latent_in():
+    np.testing.assert_allclose(centres(3, 44_100 / 4096), np.array([0.5, 1.5, 2.5]) * 4096 / 44_100, rtol=1e-15)
+    np.testing.assert_array_equal(centres(2, 10.0, first=-1), [-0.05, 0.05])
 
 
-def test_clock_starts_at_the_first_beat():
-    grid = {"bpm": 120.0, "first_beat_seconds": 0.3}
-    clock = Beat().from_grid(grid, np.array([0.3, 0.8]))
-    np.testing.assert_allclose(clock, [[1] * 5 + [0] * 5, [0, -1, 1, 1, 1, 1, 0, 0, 0, 0]], atol=1e-6)
-    later = Beat().from_bpm(tf.constant(120.0), tf.constant([0.0, 0.5], tf.float64))
-    np.testing.assert_allclose(clock, later, atol=1e-6)
+@pytest.mark.parametrize("signal", EVERY, ids=lambda signal: signal.name)
+def test_drawn_signals_have_their_channels_and_stay_in_the_trained_range(signal):
+    low, high, mean, deviation = (np.full(signal.n_channels, v, np.float32) for v in (0.2, 0.6, 0.3, 0.2))
+    span = Span(mean, deviation, low, high)
+    times = tf.constant(clicks.times(5), tf.float64)
+    drawn = [signal.draw(seed, times, span, tf.constant(120.0)).numpy() for seed in range(20)]
+    assert all(d.shape == (len(times), signal.n_channels) and d.dtype == np.float32 for d in drawn)
+    np.testing.assert_array_equal(drawn[3], signal.draw(3, times, span, tf.constant(120.0)))
+    np.testing.assert_array_equal(drawn[3][7:9], signal.draw(3, times[7:9], span, tf.constant(120.0)))
+    if signal.name not in ("tempo", "beat"):  # which the piece's tempo decides
+        assert np.min(drawn) >= 0.2 - 1e-6 and np.max(drawn) <= 0.6 + 1e-6
+        assert len({float(d[0, 0]) for d in drawn}) > 2
 
 
-def test_clock_is_exact_after_ten_hours():
-    bpm = Fraction(133)
-    positions = [Fraction(36_000), Fraction(36_000) + Fraction(1, 7), Fraction(36_001, 3) * 3]
-    bars = [float((p * bpm / 60 / 4) % 1) for p in positions]
-    angles = 2 * np.pi * np.outer(bars, [1, 2, 4, 8, 16])
-    clock = Beat().from_bpm(tf.constant(133.0), tf.constant([float(p) for p in positions], tf.float64))
-    np.testing.assert_allclose(clock, np.concatenate([np.cos(angles), np.sin(angles)], axis=1), atol=1e-5)
+@pytest.mark.parametrize("signal", [s for s in EVERY if s.grid_keys], ids=lambda signal: signal.name)
+def test_signals_from_a_grid(signal):
+    times = clicks.times(1)
+    values = signal.from_grid(FACTS, times)
+    assert values.shape == (len(times), signal.n_channels) and values.dtype == np.float32
 
 
-def test_signals_say_how_many_channels_they_have():
-    times = tf.constant([0.0, 0.1], tf.float64)
-    for signal in signals.SIGNALS.values():
-        assert signal.from_bpm(tf.constant(120.0), times).shape == [2, signal.n_channels]
-        assert signal.from_grid({"bpm": 120.0, "first_beat_seconds": 0.0}, times.numpy()).shape == (
-            2,
-            signal.n_channels,
-        )
+def test_signals_have_rows_of_their_own_to_draw_from():
+    words = [signals.find(tags.PREFIX + word) for word in tags.all_tags()]
+    rows = [s.draw_row for s in (*signals.SIGNALS.values(), *words) if s.name not in ("tempo", "beat")]
+    assert len(set(rows)) == len(rows) == 52
+    assert 0 not in rows  # the tempo's
 
 
 def test_parse_keeps_the_order():
@@ -72,6 +51,39 @@ def test_parse_keeps_the_order():
     assert signals.parse("") == []
 
 
-def test_parse_lists_the_valid_names():
-    with pytest.raises(UserError, match="--conditioning=tempo,mood: no signal 'mood'; there are tempo, beat"):
-        signals.parse("tempo,mood")
+def test_tags_stand_for_the_chosen_words():
+    names = [signal.name for signal in signals.parse("tempo,tags,tag:harp")]
+    assert names == ["tempo", *(f"tag:{word}" for word in tags.CHOSEN), "tag:harp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("tempo,mood", "no signal 'mood'; there are tempo, beat, note_density, position, tags"),
+        ("tag:moody", "no word 'moody'; there are ambient, "),
+        ("tempo,beat,tempo", "the same signal twice"),
+        ("tags,tag:techno", "the same signal twice"),
+    ],
+)
+def test_parse_lists_the_valid_names(text, named):
+    with pytest.raises(UserError) as error:
+        signals.parse(text)
+    assert str(error.value).startswith(f"--conditioning={text}: {named}")
+
+
+def test_summary_names_all():
+    assert all(name in signals.summary() for name in (*signals.SIGNALS, "tags", *tags.CHOSEN))
+
+
+def test_find_takes_names_and_signals():
+    tempo = signals.find("tempo")
+    assert signals.find(tempo) is tempo
+    assert signals.find("tag:no vocals").word == "no vocals"
+
+
+def test_range_of_a_span_and_of_the_law():
+    span = Span(*(np.array([v], np.float32) for v in (0.0, 0.0, 0.1, 0.3)))
+    check_range([0.1, 0.3], span, (0, 1), "f", "t", "")
+    check_range([1.0], None, (0, 1), "f", "t", "")
+    with pytest.raises(UserError, match="--f=t: 0.31 is outside of .*, 0.1 to 0.3 BPM"):
+        check_range([0.2, 0.31], span, (0, 1), "f", "t", "BPM")

@@ -6,10 +6,12 @@ import pickle
 import numpy as np
 import pytest
 
+from musika_tf.conditioning import signals
 from musika_tf.errors import UserError
 from musika_tf.gan import data
 
 HALF = 3
+TEMPO, BEAT, POSITION = (signals.find(name) for name in ("tempo", "beat", "position"))
 
 
 def ruler(number, n):
@@ -90,7 +92,7 @@ def test_load_pieces_in_order_of_their_names(tmp_path):
     write(tmp_path / "b.wav.npz", ruler(2, 9), conditioning_tempo=np.full([9, 1], 120, np.float32))
     write(tmp_path / "a" / "z.wav.npz", ruler(1, 8), conditioning_tempo=np.full([8, 1], 90, np.float32))
     write(tmp_path / "short.wav.npz", ruler(3, 7))
-    pieces = data.load_pieces(tmp_path, ["tempo"], 8)
+    pieces = data.load_pieces(tmp_path, [TEMPO], 8)
     assert [len(piece) for piece in pieces.latents] == [8, 9]
     assert [set(c.ravel()) for c in pieces.conditioning] == [{90.0}, {120.0}]
     assert pieces.model_id == "abc"
@@ -98,9 +100,50 @@ def test_load_pieces_in_order_of_their_names(tmp_path):
 
 def test_load_pieces_stacks_signals_in_the_order_asked_for(tmp_path):
     one, two = np.full([8, 1], 1, np.float32), np.full([8, 2], 2, np.float32)
-    write(tmp_path / "a.npz", ruler(1, 8), conditioning_one=one, conditioning_two=two)
+    words = np.tile(np.arange(50, dtype=np.float32), (8, 1))
+    write(tmp_path / "a.npz", ruler(1, 8), conditioning_tempo=one, conditioning_beat=two, conditioning_tags=words)
     assert data.load_pieces(tmp_path, [], 8).conditioning[0].shape == (8, 0)
-    np.testing.assert_array_equal(data.load_pieces(tmp_path, ["two", "one"], 8).conditioning[0][0], [2, 2, 1])
+    np.testing.assert_array_equal(data.load_pieces(tmp_path, [BEAT, TEMPO], 8).conditioning[0][0], [2, 2, 1])
+    mixed = [signals.find("tag:slow"), TEMPO, signals.find("tag:techno")]
+    np.testing.assert_array_equal(data.load_pieces(tmp_path, mixed, 8).conditioning[0][0], [2, 1, 3])
+
+
+def with_tempo(path, **arrays):
+    return write(path, ruler(1, 8), conditioning_tempo=np.full([8, 1], 120, np.float32), **arrays)
+
+
+def test_signals_of_several_extractors_are_refused(tmp_path):
+    with_tempo(tmp_path / "a.npz", extractor_tempo="tempocnn")
+    with_tempo(tmp_path / "b.npz", extractor_tempo="tempocnn", extractor_beat="madmom")
+    assert data.load_pieces(tmp_path, [TEMPO], 8).extractors == {"tempo": "tempocnn"}
+    with_tempo(tmp_path / "c.npz", extractor_tempo="librosa")
+    with pytest.raises(UserError, match="c.npz: tempo by librosa among files where it is by tempocnn; run encode.py"):
+        data.load_pieces(tmp_path, [TEMPO], 8)
+    assert data.load_pieces(tmp_path, [], 8).extractors == {}  # nobody asked for it
+
+
+def test_files_that_name_no_extractor_are_the_grid_s(tmp_path):
+    with_tempo(tmp_path / "a.npz")
+    with_tempo(tmp_path / "b.npz", extractor_tempo="grid")
+    assert data.load_pieces(tmp_path, [TEMPO], 8).extractors == {"tempo": "grid"}
+
+
+def test_pieces_of_unclear_tempo_are_left_out(tmp_path, caplog):
+    with_tempo(tmp_path / "a.npz", confidence_tempo=np.float32(0.9))
+    with_tempo(tmp_path / "b.npz", confidence_tempo=np.float32(0.1))
+    with caplog.at_level("WARNING"):
+        assert len(data.load_pieces(tmp_path, [TEMPO], 8).latents) == 1
+    assert "b.npz: left out, its tempo is not clear (confidence 0.10)" in caplog.text
+    assert len(data.load_pieces(tmp_path, [], 8).latents) == 2
+    (tmp_path / "a.npz").unlink()
+    with pytest.raises(UserError, match="1 .npz files, none of 8 latents or more with clear signals"):
+        data.load_pieces(tmp_path, [TEMPO], 8)
+
+
+def test_signal_of_another_length_is_named(tmp_path):
+    write(tmp_path / "a.npz", ruler(1, 8), conditioning_position=np.zeros([7, 1], np.float32))
+    with pytest.raises(UserError, match="a.npz: 7 values of 'position'"):
+        data.load_pieces(tmp_path, [POSITION], 8)
 
 
 def test_latents_of_several_models_are_refused(tmp_path):
@@ -113,7 +156,7 @@ def test_latents_of_several_models_are_refused(tmp_path):
 def test_missing_signal_is_named(tmp_path):
     write(tmp_path / "a.npz", ruler(1, 8))
     with pytest.raises(UserError, match="a.npz: has no signal 'tempo'; encode with --conditioning=tempo,beat"):
-        data.load_pieces(tmp_path, ["tempo", "beat"], 8)
+        data.load_pieces(tmp_path, [TEMPO, BEAT], 8)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import tiny
 
-from musika_tf.conditioning import signals
+from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.errors import UserError
 from musika_tf.gan import data
 from musika_tf.pipeline import collection
@@ -32,10 +32,10 @@ def encode(waveform):
     return SignalPath(tiny.autoencoder()).encode(waveform)
 
 
-def run(audio, tmp_path, model_id="abc", names="", encode=encode):
-    lines = []
+def run(audio, tmp_path, model_id="abc", names="", encode=encode, source="auto"):
+    lines, out_dir, config = [], tmp_path / "latents", tiny.AUTOENCODER
     failures = collection.encode_collection(
-        audio, tmp_path / "latents", encode, model_id, tiny.AUTOENCODER, signals.parse(names), lines.append
+        audio, out_dir, encode, model_id, config, signals.parse(names), lines.append, source
     )
     return failures, lines
 
@@ -53,7 +53,9 @@ def test_what_a_file_holds(audio, tmp_path):
         held = data.read_latents(tmp_path / "latents" / f"{name}.npz")
         assert set(held) == {
             "latents", "n_samples", "sample_rate", "source", "model_id", "conditioning_tempo", "conditioning_beat",
+            "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
         }  # fmt: skip
+        assert (held["extractor_tempo"], held["confidence_tempo"]) == ("grid", 1)
         waveform, _ = soundfile.read(audio / name, dtype="float32")
         assert held["latents"].dtype == np.float32
         np.testing.assert_array_equal(held["latents"], encode(waveform))
@@ -102,12 +104,102 @@ def test_encoding_is_repeatable(audio, tmp_path):
     assert {name: (tmp_path / "again" / "latents" / name).read_bytes() for name in first} == first
 
 
-def test_a_signal_that_is_missing_is_added(audio, tmp_path):
+def refuse(waveform):
+    raise AssertionError("encoded again")
+
+
+def test_a_signal_that_is_missing_is_added_without_encoding_again(audio, tmp_path):
     run(audio, tmp_path)
-    _, lines = run(audio, tmp_path, names="tempo")
-    assert lines[0] == "b.wav: 3 latents"
-    assert "conditioning_tempo" in data.read_latents(tmp_path / "latents" / "b.wav.npz")
-    assert run(audio, tmp_path, names="tempo")[1][0] == "b.wav: done before"
+    before = data.read_latents(tmp_path / "latents" / "b.wav.npz")
+    _, lines = run(audio, tmp_path, names="tempo,position", encode=refuse)
+    assert lines[0] == "b.wav: added tempo, position"
+    after = data.read_latents(tmp_path / "latents" / "b.wav.npz")
+    assert set(after) - set(before) == {
+        f"{what}_{name}" for what in ("conditioning", "extractor", "confidence") for name in ("tempo", "position")
+    }
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+    np.testing.assert_allclose(after["conditioning_position"][:, 0], [1 / 6, 3 / 6, 5 / 6], atol=1e-6)
+    assert run(audio, tmp_path, names="tempo", encode=refuse)[1][0] == "b.wav: done before"
+    assert run(audio, tmp_path, names="beat,tempo", encode=refuse)[1][0] == "b.wav: added beat"
+
+
+@pytest.fixture
+def detectors(monkeypatch):
+    """Detectors that find an onset every tenth of a second, 100 BPM by librosa and 120 by Tempo-CNN."""
+    for name in note_density.DETECTORS:
+        monkeypatch.setitem(note_density.DETECTORS, name, lambda waveform: np.arange(0, len(waveform) / 44_100, 0.1))
+    monkeypatch.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: (100.0, 0.9))
+    monkeypatch.setitem(tempo.ESTIMATORS, "tempocnn", lambda waveform: (120.0, 0.1))
+    monkeypatch.setattr(tempo, "installed", lambda: False)
+    monkeypatch.setattr(madmom_package, "installed", lambda: False)
+    return monkeypatch
+
+
+def test_grid_is_preferred_and_the_audio_heard_where_asked_for(audio, tmp_path, detectors):
+    held = lambda: data.read_latents(tmp_path / "latents" / "b.wav.npz")  # noqa: E731
+    run(audio, tmp_path, names="tempo,note_density")  # no onsets in the grid: read off the audio
+    assert (held()["extractor_tempo"], held()["extractor_note_density"]) == ("grid", "librosa")
+    assert held()["conditioning_tempo"][0, 0] == 120
+    run(audio, tmp_path, names="tempo", source="audio", encode=refuse)
+    assert (held()["extractor_tempo"], held()["conditioning_tempo"][0, 0]) == ("librosa", 100)
+    assert held()["confidence_tempo"] == np.float32(0.9)
+
+
+def test_signal_is_read_again_when_a_better_extractor_is_installed(audio, tmp_path, detectors):
+    run(audio, tmp_path, names="tempo", source="audio")
+    detectors.setattr(tempo, "installed", lambda: True)
+    _, lines = run(audio, tmp_path, names="tempo", source="audio", encode=refuse)
+    assert lines[:2] == [
+        "b.wav: added tempo",
+        "b.wav: tempo is not clear (confidence 0.10); train_gan.py will leave it out",
+    ]
+    assert data.read_latents(tmp_path / "latents" / "b.wav.npz")["extractor_tempo"] == "tempocnn"
+
+
+def test_true_onsets_are_preferred(audio, tmp_path, detectors):
+    facts = {"onsets_seconds": [0.001, 0.033], "seconds": 3 * PER_LATENT / 44_100}
+    (audio / "b.json").write_text(json.dumps(facts))
+    run(audio / "b.wav", tmp_path, names="note_density")
+    held = data.read_latents(tmp_path / "latents" / "b.wav.npz")
+    times = (np.arange(3) + 0.5) * PER_LATENT / 44_100
+    expected = note_density.density([0.001, 0.033], times, facts["seconds"])
+    np.testing.assert_allclose(held["conditioning_note_density"][:, 0], expected, rtol=1e-5)
+    assert held["extractor_note_density"] == "grid"
+
+
+def test_extractor_that_is_not_installed_is_named_with_the_file(audio, tmp_path, detectors):
+    failures, _ = run(audio, tmp_path, names="beat", source="audio")
+    assert len(failures) == 3 and "b.wav: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
+    assert files(tmp_path) == [f"audio/{name}" for name in files(audio)]
+
+
+def test_piece_that_has_no_such_signal_is_named(audio, tmp_path, detectors):
+    detectors.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: tempo.steady_tempo([]))
+    failures, _ = run(audio, tmp_path, names="tempo", source="audio")
+    assert len(failures) == 3 and "b.wav: tempo: no beats to be heard" in failures[0]
+
+
+def test_audio_that_has_changed_is_named(audio, tmp_path):
+    run(audio, tmp_path)
+    soundfile.write(audio / "b.wav", 0.1 * tiny.normal(50, 2), 44_100)
+    failures, _ = run(audio, tmp_path, names="tempo")
+    assert len(failures) == 1 and "b.wav: has changed since it was encoded; remove its .npz" in failures[0]
+
+
+def test_latents_of_the_first_version_count_as_read_off_the_grid(audio, tmp_path):
+    run(audio, tmp_path, names="tempo")
+    path = tmp_path / "latents" / "b.wav.npz"
+    held = data.read_latents(path)
+    np.savez(path, **{name: array for name, array in held.items() if not name.startswith(("extractor", "confid"))})
+    assert run(audio, tmp_path, names="tempo", encode=refuse)[1][0] == "b.wav: done before"
+
+
+@pytest.mark.parametrize("content", ["{", "\xff"])
+def test_damaged_grid_is_named(audio, tmp_path, content):
+    (audio / "b.json").write_text(content)
+    failures, _ = run(audio, tmp_path, names="tempo")
+    assert len(failures) == 1 and "b.json: no JSON" in failures[0] and "--signal_source=audio" in failures[0]
 
 
 def test_latents_of_another_model_are_left_alone(audio, tmp_path):
@@ -133,13 +225,13 @@ def test_file_without_samples_is_named(audio, tmp_path):
     assert len(failures) == 1 and "empty.wav: no samples" in failures[0]
 
 
-@pytest.mark.parametrize("grid", [None, "{", "[]", '{"bpm": 120}', '{"bpm": "fast", "first_beat_seconds": 0}'])
+@pytest.mark.parametrize("grid", [None, "[]", '{"bpm": 120}', '{"bpm": "fast", "first_beat_seconds": 0}'])
 def test_missing_grid_is_named(audio, tmp_path, grid):
     path = audio / "b.json"
     path.unlink()
     if grid is not None:
         path.write_text(grid)
-    failures, _ = run(audio, tmp_path, names="tempo")
+    failures, _ = run(audio, tmp_path, names="tempo", source="grid")
     assert len(failures) == 1 and "b.json" in failures[0] and "first_beat_seconds" in failures[0]
     assert "b.wav.npz" not in files(tmp_path / "latents")
 

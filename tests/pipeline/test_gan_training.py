@@ -14,6 +14,8 @@ from musika_tf.errors import UserError
 from musika_tf.pipeline import gan_training
 from musika_tf.training import loop
 
+METADATA = [{"name": "tempo", "extractor": "grid"}, {"name": "beat"}]  # the first bundles name no extractor
+
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
@@ -26,10 +28,10 @@ def job(tmp_path, monkeypatch):
     return gan_training.Job(tiny.GAN, GanTraining(), str(tmp_path / "latents"), str(folder), save_every=10)
 
 
-def write_latents(folder, model_id):
+def write_latents(folder, model_id, **more):
     folder.mkdir()
     n = tiny.GAN.critic_window
-    signals = {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)}
+    signals = more | {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)}
     np.savez(folder / "a.npz", latents=tiny.normal(n, 2 * tiny.AUTOENCODER.latent_size), model_id=model_id, **signals)
 
 
@@ -84,13 +86,51 @@ def start(tmp_path, monkeypatch):
     folder = tmp_path / "start"
     folder.mkdir()
     (folder / "metadata.json").write_text(json.dumps({"format_version": 1}))
-    networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), {}
+    networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), {"conditioning": METADATA}
     monkeypatch.setattr(bundle, "load_networks", lambda path: networks)
     return str(folder)
 
 
 def test_fine_tuning_with_other_signals(job, start):
     refused(job, "--init_from=.*start: its --conditioning is 'tempo,beat'", init_from=start)
+
+
+def test_fine_tuning_with_signals_of_another_extractor(job, start, tmp_path):
+    heard = tmp_path / "heard"
+    write_latents(heard, tiny.autoencoder().identity(), extractor_tempo="tempocnn", extractor_beat="madmom")
+    refused(
+        job,
+        "--latents_dir=.*heard: tempo by tempocnn, but the model learned it from grid",
+        init_from=start,
+        signals=("tempo", "beat"),
+        latents_dir=str(heard),
+    )
+
+
+def test_mixed_signals_reach_the_trainer_in_their_units(job, tmp_path, monkeypatch):
+    seen = []
+    names = ("note_density", "tag:slow", "position")
+    n = tiny.GAN.critic_window
+    write_latents(
+        tmp_path / "mixed",
+        tiny.autoencoder().identity(),
+        conditioning_note_density=np.linspace(0, 10, n, dtype=np.float32)[:, None],
+        extractor_note_density="madmom",
+        conditioning_tags=np.tile(np.linspace(0, 1, n, dtype=np.float32)[:, None], 50),
+        conditioning_position=np.linspace(0, 1, n, dtype=np.float32)[:, None],
+    )
+    monkeypatch.setattr(loop, "train", lambda trainer, batches, *args: seen.append(next(iter(batches(0)))[1].numpy()))
+    monkeypatch.setattr(
+        bundle, "save", lambda folder, autoencoder, gan, conditioner, *args, **about: seen.append(conditioner)
+    )
+    gan_training.train(dataclasses.replace(job, signals=names, latents_dir=str(tmp_path / "mixed")))
+    batch, conditioner = seen
+    rows = conditioner.metadata()
+    assert [row["name"] for row in rows] == list(names)
+    assert rows[0]["full_scale"] == pytest.approx(9.9) and rows[0]["extractor"] == "madmom"
+    units = batch[0] * conditioner.deviation + conditioner.mean
+    np.testing.assert_allclose(units[:, 0], np.minimum(np.linspace(0, 10, n) / 9.9, 1), atol=1e-5)
+    np.testing.assert_allclose(units[:, 1:], np.linspace(0, 1, n)[:, None] * [1, 1], atol=1e-5)
 
 
 def test_fine_tuning_at_another_size(job, start):

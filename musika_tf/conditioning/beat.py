@@ -1,0 +1,153 @@
+"""A beat clock: where in the bar the music is.
+
+128 latents are no whole number of beats, so a window by itself cannot know where the beat falls; this tells it. On a
+piece that somebody generates, bar 1 begins at time 0 and the clock is arithmetic on absolute time in float64, so it
+never drifts. On a piece that was recorded, MadMom's downbeat tracker (Böck, Krebs & Widmer 2016) finds the beats, and
+the phase runs evenly from each to the next.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from musika_tf.conditioning import madmom_package
+from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.errors import UserError
+
+_FEWEST_BEATS = 8
+_BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
+
+
+def track(waveform):
+    """Beats of a piece and their places in the bar, by MadMom.
+
+    Args:
+      waveform: float32 `[samples, 2]` at 44.1 kHz.
+
+    Returns:
+      float64 `[beats]` seconds, ascending; int64 `[beats]`, 1 for the first beat of a bar .. 4.
+
+    Raises:
+      UserError: MadMom is not installed, or hears no beats.
+    """
+    if not madmom_package.installed():
+        raise UserError(
+            f"beat: needs MadMom's downbeat tracker ({madmom_package.EXTRA}), or audio with its grid beside it"
+        )
+    activations, decode = _madmom()
+    beats = decode(activations(madmom_package.signal(waveform)))
+    if len(beats) < _FEWEST_BEATS:
+        raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
+    return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
+
+
+@functools.cache
+def _madmom():
+    downbeats = madmom_package.load().features.downbeats
+    decode = downbeats.DBNDownBeatTrackingProcessor(
+        beats_per_bar=[Beat.beats_per_bar], fps=madmom_package.FRAMES_PER_SECOND
+    )
+    return downbeats.RNNDownBeatProcessor(), decode
+
+
+def beats_at(times, beat_times, places, beats_per_bar=4):
+    """How many beats after a bar's beginning `times` are, from tracked beats.
+
+    Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there.
+
+    Args:
+      times: float64 `[n]`, seconds.
+      beat_times: `[beats]`, seconds, ascending, at least two.
+      places: int `[beats]`, 1..beats_per_bar; where the tracker skips a place, the clock catches up with it.
+      beats_per_bar: beats in a bar.
+
+    Returns:
+      float64 `[n]`, ascending with time; a whole multiple of `beats_per_bar` is a bar's beginning.
+    """
+    steps = (np.diff(places) - 1) % beats_per_bar + 1
+    numbers = places[0] - 1 + np.concatenate([[0], np.cumsum(steps)])
+    head, tail = slice(0, _BEATS_BEYOND), slice(-_BEATS_BEYOND, None)
+    inside = np.interp(times, beat_times, numbers)
+    before = np.minimum(times - beat_times[0], 0.0) * _rate(beat_times[head], numbers[head])
+    after = np.maximum(times - beat_times[-1], 0.0) * _rate(beat_times[tail], numbers[tail])
+    return inside + before + after
+
+
+def _rate(beat_times, numbers):
+    """Beats per second."""
+    return (numbers[-1] - numbers[0]) / (beat_times[-1] - beat_times[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """The clock of a piece at `bpm` whose bar 1 begins at time 0: times `[n]` -> float32 `[n, 10]`."""
+
+    bpm: float
+
+    @property
+    def text(self):
+        return repr(self.bpm)
+
+    def __call__(self, times):
+        return Beat().clock(np.asarray(times, np.float64) * self.bpm / 60.0).numpy()
+
+
+@dataclasses.dataclass(frozen=True)
+class Beat(Signal):
+    """A clock: cosine and sine of the phase within the bar, and of its harmonics up to the sixteenth notes.
+
+    Bar, half bar, beat, eighth and sixteenth: a network then need not multiply angles to place an off-beat.
+    """
+
+    name = "beat"
+    unit = "cosine and sine of bar phase"
+    legal = (-1.0, 1.0)
+    n_channels = 10
+    grid_keys = ("bpm", "first_beat_seconds")
+    beats_per_bar = 4
+    harmonics = (1, 2, 4, 8, 16)
+    flag = "bpm"
+
+    def extractor(self):
+        if not madmom_package.installed():
+            raise UserError(
+                f"beat: needs MadMom's downbeat tracker ({madmom_package.EXTRA}), or audio with its grid beside it"
+            )
+        return madmom_package.NAME
+
+    def extract(self, waveform, times):
+        beats = beats_at(np.asarray(times), *track(waveform), self.beats_per_bar)
+        return Extracted(self.clock(beats).numpy(), self.extractor())
+
+    def from_grid(self, facts, times):
+        """`times` float64 `[n]` seconds -> float32 `[n, 10]` from a grid with `bpm` and `first_beat_seconds`."""
+        beats = (np.asarray(times, np.float64) - facts["first_beat_seconds"]) * facts["bpm"] / 60.0
+        return self.clock(beats).numpy()
+
+    def from_bpm(self, bpm, times):
+        """The clock of a piece at `bpm` whose first bar starts at time 0: float32 `[n, 10]`."""
+        import tensorflow as tf
+
+        return self.clock(times * tf.cast(bpm, tf.float64) / 60.0)
+
+    def clock(self, beats):
+        """float64 `[n]` beats since a bar's beginning -> float32 tensor `[n, 10]`."""
+        import tensorflow as tf
+
+        bars = tf.convert_to_tensor(beats, tf.float64) / self.beats_per_bar
+        phase = (bars - tf.floor(bars)) * (2.0 * math.pi)  # float64: exact for days
+        angles = phase[:, None] * tf.constant(self.harmonics, tf.float64)[None]
+        return tf.cast(tf.concat([tf.cos(angles), tf.sin(angles)], axis=-1), tf.float32)
+
+    def facts(self):
+        return {"beats_per_bar": self.beats_per_bar, "first_downbeat_seconds": 0.0}
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        from musika_tf.conditioning.tempo import Tempo
+
+        return Clock(Tempo().parse_user(text).bpm)  # the range is that of the tempo, where the model has one
+
+    def draw(self, style_seed, times, span, bpm):
+        return self.from_bpm(bpm, times)

@@ -1,0 +1,140 @@
+"""Curves over time as users write them.
+
+| text | curve |
+|---|---|
+| `0.45` | constant |
+| `0:0.1,30s:0.8,1m:0.2` | linear between the points, held before the first and after the last |
+| `density.csv` | the same points as rows `time,value`; a first row that holds no numbers is a heading |
+
+Times are durations as everywhere (`90`, `30s`, `1m30s`, `1h`), from the beginning of the piece.
+"""
+
+import csv
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf import durations
+from musika_tf.conditioning.signal import column
+from musika_tf.errors import UserError
+
+GRAMMAR = "a number, points such as 0:0.1,30s:0.8,1m:0.2, or a CSV file of time,value rows"
+_ZERO = re.compile(r"0+(\.0*)?[hms]?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Points `times` (seconds, ascending) and `values`, float64 `[points]` each."""
+
+    times: np.ndarray
+    values: np.ndarray
+
+    def __call__(self, times):
+        """The curve at `times` `[n]`, float64 `[n]`: linear between points, held beyond them."""
+        return np.interp(np.asarray(times, np.float64), self.times, self.values)
+
+    @property
+    def text(self):
+        """The curve as text that `parse` reads again, exactly."""
+        if len(self.times) == 1:
+            return repr(float(self.values[0]))
+        points = zip(self.times, self.values, strict=True)
+        return ",".join(f"{_plain(time)}:{float(value)!r}" for time, value in points)
+
+
+def _plain(seconds):
+    """Seconds without an exponent, which durations don't have."""
+    return np.format_float_positional(seconds, trim="-")
+
+
+@dataclasses.dataclass(frozen=True)
+class OneChannel:
+    """A curve as the signal of one channel: times `[n]` -> float32 `[n, 1]`."""
+
+    curve: Curve
+
+    @property
+    def text(self):
+        return self.curve.text
+
+    def __call__(self, times):
+        return column(self.curve(times))
+
+
+def parse(text, flag):
+    """The Curve of a text (see the module's table).
+
+    Args:
+      text: what the user wrote.
+      flag: the flag it came from, for errors.
+
+    Raises:
+      UserError: malformed, times that don't ascend, values that are not finite, or a file that can't be read.
+    """
+    where = f"--{flag}={text}"
+    stripped = text.strip()
+    if _is_number(stripped):
+        return _curve([("0", stripped)], where)
+    if Path(stripped).suffix.lower() == ".csv":
+        return _curve(_rows(stripped, where), where)
+    points = [part.rpartition(":")[::2] for part in stripped.split(",")]
+    if not all(time for time, _ in points):
+        raise UserError(f"{where}: {GRAMMAR}, please")
+    return _curve(points, where)
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(path, where):
+    """(time, value) texts of a CSV file."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{where}: can't be read ({error}); {GRAMMAR}, please") from error
+    if rows and not any(_is_number(cell.strip()) for cell in rows[0]) and not _is_point(rows[0]):
+        rows = rows[1:]
+    if not rows:
+        raise UserError(f"{where}: no rows; give a CSV file of time,value rows")
+    for number, row in enumerate(rows, 1):
+        if len(row) != 2:
+            raise UserError(f"{where}: row {number} has {len(row)} cells; give time,value")
+    return [tuple(row) for row in rows]
+
+
+def _is_point(row):
+    return len(row) == 2 and _is_number(row[1].strip())
+
+
+def _curve(points, where):
+    times = [_seconds(time.strip(), where) for time, _ in points]
+    values = [_value(value.strip(), where) for _, value in points]
+    for (before, _), earlier, (after, _), later in zip(points, times, points[1:], times[1:], strict=False):
+        if later <= earlier:
+            raise UserError(f"{where}: times must ascend, but {after.strip()} follows {before.strip()}")
+    return Curve(np.array(times), np.array(values))
+
+
+def _seconds(text, where):
+    if _ZERO.fullmatch(text.lower()):
+        return 0.0
+    try:
+        return float(durations.parse(text))
+    except UserError:
+        raise UserError(f"{where}: {text!r} is no time; write 90, 30s, 1m30s or 1h") from None
+
+
+def _value(text, where):
+    value = float(text) if _is_number(text) else math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{where}: {text!r} is no number; {GRAMMAR}, please")
+    return value

@@ -1,0 +1,126 @@
+"""Which extractor reads each signal of a file, and the arrays that an .npz holds of it.
+
+A rendered track has a `.json` beside it with what it knows of itself: its grid, its onsets. Where that has what a
+signal needs it is preferred to any detector, because it is the truth; `--signal_source` says otherwise.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf.conditioning.signal import GRID, SAMPLE_RATE, Extracted, Signal
+from musika_tf.errors import UserError
+
+SOURCES = ("auto", "grid", "audio")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """How one stored signal of one file is made: by `extractor`, from `facts` if that is the grid."""
+
+    signal: Signal
+    extractor: str
+    facts: dict | None
+
+    @property
+    def name(self):
+        return self.signal.stored_name
+
+    def is_in(self, arrays):
+        """Whether an `.npz`, as a dict of arrays, holds the signal by this very extractor."""
+        by = str(arrays.get(f"extractor_{self.name}", self.signal.first_extractor))
+        return f"conditioning_{self.name}" in arrays and by == self.extractor
+
+    def arrays(self, waveform, times):
+        """What an `.npz` holds of the signal.
+
+        Args:
+          waveform: float32 `[samples, 2]` at 44.1 kHz.
+          times: float64 `[n]`, seconds of the latents' centres.
+
+        Returns:
+          Dict of `conditioning_<name>` float32 `[n, k]`, `extractor_<name>` text, `confidence_<name>` float32.
+        """
+        if self.facts is None:
+            extracted = self.signal.extract(waveform, times)
+        else:
+            extracted = Extracted(self.signal.from_grid(self.facts, times), GRID)
+        return {
+            f"conditioning_{self.name}": extracted.stored,
+            f"extractor_{self.name}": np.str_(extracted.extractor),
+            f"confidence_{self.name}": np.float32(extracted.confidence),
+        }
+
+
+def choose(signals, audio_path, source="auto"):
+    """A Choice for each array that the signals of one file need.
+
+    Args:
+      signals: list of Signal.
+      audio_path: the audio file; `<name>.json` beside it is what the corpus knows of it.
+      source: one of SOURCES: the grid where there is one, the grid only, or the audio only.
+
+    Raises:
+      UserError: a grid that is missing or damaged, or an extractor that is not installed.
+    """
+    facts = read_facts(audio_path) if source != "audio" else {}
+    choices = {}
+    for signal in signals:
+        known = bool(signal.grid_keys) and _holds(facts, signal)
+        if source == "grid" and signal.grid_keys and not known:
+            path = Path(audio_path).with_suffix(".json")
+            raise UserError(
+                f"{path}: {signal.name} is read from here, a JSON object with {' and '.join(signal.grid_keys)}; "
+                "tools/render_corpus.py writes such files; --signal_source=audio reads the audio itself"
+            )
+        if signal.stored_name not in choices:
+            extractor = GRID if known else _installed_extractor(signal, audio_path)
+            choices[signal.stored_name] = Choice(signal, extractor, facts if known else None)
+    return list(choices.values())
+
+
+def _installed_extractor(signal, audio_path):
+    try:
+        return signal.extractor()
+    except UserError as error:
+        raise UserError(f"{audio_path}: {error}") from error
+
+
+def read_facts(audio_path):
+    """The dict in the `.json` beside an audio file, empty where there is none; UserError names a damaged one."""
+    path = Path(audio_path).with_suffix(".json")
+    if not path.is_file():
+        return {}
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: no JSON ({error}); remove it, or use --signal_source=audio") from error
+    return facts if isinstance(facts, dict) else {}
+
+
+def _holds(facts, signal):
+    """Whether the facts have numbers, or lists of them, for all that the signal's grid needs."""
+    return all(_is_numeric(facts.get(key)) for key in signal.grid_keys)
+
+
+def _is_numeric(value):
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and np.isfinite(v) for v in values)
+
+
+def report_doubt(choice, arrays, source, report):
+    """Reports a signal whose extractor is unsure of a piece; training leaves the piece out."""
+    confidence = float(arrays[f"confidence_{choice.name}"])
+    if confidence < choice.signal.least_confidence:
+        report(f"{source}: {choice.name} is not clear (confidence {confidence:.2f}); train_gan.py will leave it out")
+
+
+def at_signal_rate(waveform, sample_rate):
+    """A waveform `[samples, 2]` at the rate that extractors want."""
+    if sample_rate == SAMPLE_RATE:
+        return waveform
+    from musika_tf.audio import files
+
+    return files.resample(waveform, sample_rate, SAMPLE_RATE)

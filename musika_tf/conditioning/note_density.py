@@ -1,0 +1,174 @@
+"""Note density: how many notes begin per second.
+
+Onsets come from MadMom's convolutional detector (Schlüter & Böck 2014), or from what a rendered track knows of itself.
+A Gaussian around each onset, summed and sampled at the latents' centres, is the density in onsets per second; that is
+stored. In a model's unit it is a share of the 99th percentile of the training set, which the model keeps: 0.45 means
+the same whatever music it learned from. The densest hundredth is cut at 1, so that one outlier does not stretch it.
+"""
+
+import dataclasses
+import functools
+import logging
+import math
+
+import numpy as np
+
+from musika_tf.conditioning import curves, madmom_package
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
+
+logger = logging.getLogger(__name__)
+
+# Deviation of the Gaussian. Wide enough that it covers some notes of slow music too (2 sqrt(pi) s = 3.5 s, about a
+# bar) and so says how dense they are and not where each of them is, which is the generator's to decide; narrow against
+# the 11.9 s that the generator sees at once.
+BANDWIDTH_SECONDS = 1.0
+FULL_SCALE_PERCENTILE = 99
+
+_ONE_ONSET_SECONDS = 0.03  # strokes of a spread chord, a flam: MIREX's onset detection counts one, and so do ears
+_THRESHOLD = 0.54  # of MadMom's activation, its authors' choice
+_SMOOTH_SECONDS = 0.05
+_REACH = 6.0  # deviations beyond which a Gaussian counts nothing
+_CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
+_DRAWN_BOUND = 1.0
+
+
+def onsets(waveform, detector):
+    """Onsets of a piece.
+
+    Args:
+      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      detector: a name of DETECTORS.
+
+    Returns:
+      float64 `[onsets]`, seconds, ascending.
+    """
+    return np.asarray(DETECTORS[detector](waveform), np.float64)
+
+
+def _by_madmom(waveform):
+    detectors = madmom_package.load().features.onsets
+    frame = 1.0 / madmom_package.FRAMES_PER_SECOND
+    pick = detectors.OnsetPeakPickingProcessor(
+        threshold=_THRESHOLD,
+        smooth=_SMOOTH_SECONDS,
+        pre_max=frame,
+        post_max=frame,
+        fps=madmom_package.FRAMES_PER_SECOND,
+    )
+    return pick(_madmom_network()(madmom_package.signal(waveform)))
+
+
+def _by_librosa(waveform):
+    import librosa
+
+    return librosa.onset.onset_detect(y=np.asarray(waveform).mean(axis=1), sr=SAMPLE_RATE, units="time")
+
+
+DETECTORS = {madmom_package.NAME: _by_madmom, "librosa": _by_librosa}
+
+
+@functools.cache
+def _madmom_network():
+    return madmom_package.load().features.onsets.CNNOnsetProcessor()
+
+
+def as_heard(strokes):
+    """Onsets in seconds, ascending, of strokes in seconds; those within 30 ms of an onset belong to it."""
+    heard = []
+    for stroke in np.sort(np.asarray(strokes, np.float64)):
+        if not heard or stroke - heard[-1] > _ONE_ONSET_SECONDS:
+            heard.append(stroke)
+    return np.array(heard)
+
+
+def density(onset_times, times, seconds, bandwidth=BANDWIDTH_SECONDS):
+    """Onsets per second around `times`, by a Gaussian kernel.
+
+    Where the kernel reaches beyond the piece, what lies inside counts alone, or every song would begin and end sparse.
+
+    Args:
+      onset_times: `[onsets]`, seconds.
+      times: `[n]`, seconds within the piece.
+      seconds: length of the piece.
+      bandwidth: deviation of the Gaussian, seconds.
+
+    Returns:
+      float64 `[n]`.
+    """
+    onset_times, times = np.sort(np.asarray(onset_times, np.float64)), np.asarray(times, np.float64)
+    sums = np.zeros(len(times))
+    for start in range(0, len(times), _CHUNK):
+        part = times[start : start + _CHUNK]
+        reach = _REACH * bandwidth
+        near = onset_times[np.searchsorted(onset_times, part.min() - reach) :]
+        near = near[: np.searchsorted(near, part.max() + reach)]
+        sums[start : start + _CHUNK] = np.exp(-0.5 * ((part[:, None] - near) / bandwidth) ** 2).sum(axis=1)
+    inside = _normal_cdf((seconds - times) / bandwidth) - _normal_cdf(-times / bandwidth)
+    return sums / (bandwidth * math.sqrt(2.0 * math.pi)) / inside
+
+
+def _normal_cdf(x):
+    return 0.5 * (1.0 + np.array([math.erf(value) for value in x / math.sqrt(2.0)]))
+
+
+@dataclasses.dataclass(frozen=True)
+class NoteDensity(Signal):
+    """Share of `full_scale` onsets per second, 0..1. full_scale: the 99th percentile of the training set."""
+
+    full_scale: float | None = None
+
+    name = "note_density"
+    unit = "share of the densest music"
+    legal = (0.0, 1.0)
+    grid_keys = ("onsets_seconds", "seconds")
+    draw_row = 1
+
+    def extractor(self):
+        if madmom_package.installed():
+            return madmom_package.NAME
+        _warn_of_librosa()
+        return "librosa"
+
+    def extract(self, waveform, times):
+        detector = self.extractor()
+        values = density(onsets(waveform, detector), times, len(waveform) / SAMPLE_RATE)
+        return Extracted(column(values), detector)
+
+    def from_grid(self, facts, times):
+        return column(density(as_heard(facts["onsets_seconds"]), times, float(facts["seconds"])))
+
+    def fitted(self, pieces, latents_per_second):
+        full_scale = float(np.percentile(np.concatenate(pieces), FULL_SCALE_PERCENTILE))
+        return dataclasses.replace(self, full_scale=max(full_scale, 1e-3))  # not 0, in music without any onset
+
+    def restored(self, row):
+        return dataclasses.replace(self, full_scale=row.get("full_scale"))
+
+    def to_units(self, stored):
+        return np.clip(np.asarray(stored) / np.float32(self.full_scale or 1.0), 0.0, 1.0).astype(np.float32)
+
+    def facts(self):
+        scale = {} if self.full_scale is None else {"full_scale": self.full_scale, "full_scale_unit": "onsets/s"}
+        return {**scale, "bandwidth_seconds": BANDWIDTH_SECONDS}
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        curve = curves.parse(text, self.flag)
+        check_range(curve.values, span, self.legal, self.flag, text, "")
+        return curves.OneChannel(curve)
+
+    def draw(self, style_seed, times, span, bpm):
+        import tensorflow as tf
+
+        from musika_tf.randomness import Stream, truncated_normal_rows
+
+        # One density for all of the piece, where most of the training lies.
+        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, _DRAWN_BOUND)[0, 0]
+        value = tf.clip_by_value(span.mean[0] + span.deviation[0] * offset, span.lowest[0], span.highest[0])
+        return tf.fill([tf.shape(times)[0], 1], value)
+
+
+@functools.cache
+def _warn_of_librosa():
+    logger.warning(
+        "note_density: MadMom is not installed (%s); librosa's simpler onset detector stands in", madmom_package.EXTRA
+    )

@@ -1,0 +1,144 @@
+r"""Where in the song: 0 at its first sample, 1 at its last.
+
+A generated piece is rarely as long as the songs that the model learned from. Stretching all of it would give an
+hour's piece an introduction of ten minutes, so a plan keeps the beginning and the ending at their own speed and
+stretches the body between them. A piece without end stays in the body, going back and forth through it:
+
+    1.00 |                          /
+    0.85 |                 _____----               /\      /\
+         |        _____----                       /  \    /  \    /
+    0.15 |    ----                               /    \  /    \  /
+    0.00 |   /                                 /       \/      \/
+         +---|-----------------|----           +---|------------------->
+        intro  body, stretched   ending       intro  body, back and forth
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf import durations
+from musika_tf.conditioning import curves
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
+from musika_tf.errors import UserError
+
+INTRO, ENDING = 0.15, 0.85  # the body lies between them: about the share that both have in rendered and in real songs
+MIDDLE = 0.5
+_DRAWN_SPREAD = 0.1
+_DEFAULT_SONG_SECONDS = 180.0
+_GRAMMAR = "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number from 0 to 1, a curve or a CSV file"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Positions of a piece over time.
+
+    intro_seconds, ending_seconds: how long both last; body_seconds: how long a song takes from INTRO to ENDING;
+    total_seconds: length of the piece, None for one without end.
+    """
+
+    intro_seconds: float
+    ending_seconds: float
+    body_seconds: float
+    total_seconds: float | None
+    text: str
+
+    def __call__(self, times):
+        times = np.asarray(times, np.float64)
+        # Before the piece nothing has begun; the line has latents there all the same.
+        in_body = times - self.intro_seconds
+        intro = INTRO * np.clip(times / self.intro_seconds, 0.0, 1.0) if self.intro_seconds else INTRO
+        if self.total_seconds is None:
+            body = _back_and_forth(np.maximum(in_body, 0.0) / self.body_seconds)
+            return column(np.where(in_body < 0, intro, INTRO + (ENDING - INTRO) * body))
+        ending_starts = self.total_seconds - self.ending_seconds
+        points = {0.0: 0.0, self.intro_seconds: INTRO, ending_starts: ENDING, self.total_seconds: 1.0}
+        return column(np.interp(times, list(points), list(points.values())))
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """The body without beginning or end, back and forth from its middle on."""
+
+    body_seconds: float
+    text = "body"
+
+    def __call__(self, times):
+        # A quarter of the way there and back is the middle.
+        return column(INTRO + (ENDING - INTRO) * _back_and_forth(np.asarray(times) / self.body_seconds + 0.5))
+
+
+def _back_and_forth(phase):
+    """0 at even whole numbers, 1 at odd ones, linear between."""
+    return 1.0 - np.abs(np.mod(phase, 2.0) - 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Position(Signal):
+    """Relative place in the song, 0..1. typical_seconds: median length of the songs that training saw."""
+
+    typical_seconds: float | None = None
+
+    name = "position"
+    unit = "share of the song"
+    legal = (0.0, 1.0)
+    draw_row = 2
+
+    def extractor(self):
+        return "length"
+
+    def extract(self, waveform, times):
+        seconds = len(waveform) / SAMPLE_RATE
+        return Extracted(column(np.clip(np.asarray(times) / seconds, 0.0, 1.0)), self.extractor())
+
+    def fitted(self, pieces, latents_per_second):
+        seconds = float(np.median([len(piece) for piece in pieces]) / latents_per_second)
+        return dataclasses.replace(self, typical_seconds=seconds)
+
+    def restored(self, row):
+        return dataclasses.replace(self, typical_seconds=row.get("typical_seconds"))
+
+    def facts(self):
+        return {} if self.typical_seconds is None else {"typical_seconds": round(self.typical_seconds, 3)}
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        kind, _, rest = text.strip().partition(":")
+        song = self.typical_seconds or _DEFAULT_SONG_SECONDS
+        body_seconds = (ENDING - INTRO) * song
+        if text.strip() == "body":
+            return Body(body_seconds)
+        if kind == "plan":
+            intro, ending = self._parts(text, rest, song, total_seconds)
+            return Plan(intro, ending, body_seconds, total_seconds, text.strip())
+        try:
+            curve = curves.parse(text, self.flag)
+        except UserError as error:
+            raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
+        check_range(curve.values, span, self.legal, self.flag, text, "")
+        return curves.OneChannel(curve)
+
+    def _parts(self, text, rest, song, total_seconds):
+        """Seconds of beginning and ending: those asked for, or a song's own, shortened where the piece is shorter."""
+        if rest:
+            parts = rest.split(",")
+            if len(parts) != 2:
+                raise UserError(f"--{self.flag}={text}: two durations, as plan:20s,30s, please")
+            intro, ending = (float(durations.parse(part, self.flag)) for part in parts)
+            if total_seconds is not None and intro + ending >= total_seconds:
+                raise UserError(
+                    f"--{self.flag}={text}: beginning and ending leave nothing of "
+                    f"{durations.spoken(total_seconds)}; shorter ones, please"
+                )
+            return intro, ending
+        shrink = 1.0 if total_seconds is None else min(1.0, total_seconds / song)
+        return INTRO * song * shrink, (1.0 - ENDING) * song * shrink
+
+    def draw(self, style_seed, times, span, bpm):
+        import tensorflow as tf
+
+        from musika_tf.randomness import Stream, truncated_normal_rows
+
+        # Held: beginning and ending belong to pieces whose length somebody knows.
+        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
+        held = tf.clip_by_value(MIDDLE + _DRAWN_SPREAD * offset, span.lowest[0], span.highest[0])
+        return tf.fill([tf.shape(times)[0], 1], held)

@@ -1,0 +1,165 @@
+"""What every conditioning signal can do, whatever it measures.
+
+| word | meaning |
+|---|---|
+| unit | what users and the bundle's metadata count in; what `from_user` and `draw` return |
+| stored | what encode.py writes into an .npz, from which `to_units` makes units |
+| extractor | the name of what read the signal off a piece: "madmom", "librosa", "grid" ...; never mixed |
+| facts | the dict in the `.json` beside a rendered track, which knows the truth |
+| span | what training saw of a signal: mean, deviation, lowest and highest per channel |
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf.errors import UserError
+
+SAMPLE_RATE = 44_100  # of the waveforms that extractors get
+GRID = "grid"  # the extractor of what a corpus itself knows
+
+
+def centres(n_latents, latents_per_second, first=0):
+    """Seconds of the centres of `n_latents` latents from latent `first` on, float64 `[n]`."""
+    return (np.arange(first, first + n_latents, dtype=np.int64) + 0.5) / latents_per_second
+
+
+def column(values):
+    """`[n]` as the signal of one channel: float32 `[n, 1]`."""
+    return np.asarray(values, np.float32)[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Extracted:
+    """A signal read off a piece: `stored` float32 `[n, k]`, by which `extractor`, how sure of itself (0..1)."""
+
+    stored: np.ndarray
+    extractor: str
+    confidence: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """What training saw of a signal, `[channels]` each, in its unit."""
+
+    mean: object
+    deviation: object
+    lowest: object
+    highest: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Signal:
+    """One signal of a model. Its fields are what training fixed; a signal without them is as encode.py knows it."""
+
+    # Plain class attributes, no fields:
+    name = ""
+    unit = ""
+    legal = (-np.inf, np.inf)  # values that mean anything, in the unit
+    n_channels = 1
+    grid_keys = ()  # what the facts must hold for `from_grid`
+    least_confidence = 0.0  # pieces below are no use for training
+    first_extractor = GRID  # of files whose encode.py read grids alone and did not say so
+    draw_row = 0  # of Stream.CONDITIONING, one per signal: part of every piece's identity, never change it
+
+    @property
+    def flag(self):
+        """The flag of generate.py that steers it."""
+        return self.name
+
+    @property
+    def stored_name(self):
+        """What it is called in an `.npz`: `conditioning_<this>`, `extractor_<this>`, `confidence_<this>`."""
+        return self.name
+
+    def extractor(self):
+        """Name of what `extract` would use on this machine; UserError names the extra where there is nothing."""
+        raise NotImplementedError
+
+    def extract(self, waveform, times):
+        """Reads the signal off a piece.
+
+        Args:
+          waveform: float32 `[samples, 2]` at 44.1 kHz.
+          times: float64 `[n]`, seconds of the latents' centres.
+
+        Returns:
+          Extracted.
+
+        Raises:
+          UserError: the piece has no such signal (no beat, too short).
+        """
+        raise NotImplementedError
+
+    def from_audio(self, waveform, times):
+        """The signal of a piece as encode.py stores it, float32 `[n, n_channels]`; arguments as `extract`."""
+        return self.pick(self.extract(waveform, times).stored)
+
+    def from_grid(self, facts, times):
+        """The same from what a corpus knows of its own track: float32 `[n, n_channels]`."""
+        raise NotImplementedError
+
+    def pick(self, stored):
+        """This signal's channels of the stored array `[n, k]`: `[n, n_channels]`."""
+        return stored
+
+    def fitted(self, pieces, latents_per_second):
+        """The signal with what it learns from the stored channels of the training pieces, a list of `[n, c]`."""
+        return self
+
+    def restored(self, row):
+        """The signal as the row of a bundle's metadata describes it."""
+        return self
+
+    def to_units(self, stored):
+        """Stored channels `[n, c]` in the unit of the metadata."""
+        return stored
+
+    def facts(self):
+        """What the metadata says beyond name, unit, channels, range and extractor; JSON values."""
+        return {}
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        """What a user asked for, as a function of time.
+
+        Args:
+          text: the value of the signal's flag.
+          span: Span of the model; None allows every legal value.
+          total_seconds: length of the piece, None for one without end.
+
+        Returns:
+          Function of times float64 `[n]` to float32 `[n, n_channels]` in the unit, with an attribute `text` that
+          asks for the same again.
+
+        Raises:
+          UserError: malformed, or out of the trained range.
+        """
+        raise NotImplementedError
+
+    def from_user(self, text, times, span=None, total_seconds=None):
+        """What a user asked for at `times`, float32 `[n, n_channels]`; arguments as `parse_user`."""
+        return self.parse_user(text, span, total_seconds)(times)
+
+    def draw(self, style_seed, times, span, bpm):
+        """The signal of a piece that nobody steers, a pure function of `style_seed` and time, in TensorFlow.
+
+        Args:
+          style_seed: int64 scalar.
+          times: float64 tensor `[n]`, seconds.
+          span: Span.
+          bpm: float32 scalar, the tempo of the piece.
+
+        Returns:
+          float32 tensor `[n, n_channels]` in the unit.
+        """
+        raise NotImplementedError
+
+
+def check_range(values, span, legal, flag, text, unit):
+    """Refuses `values` outside of what training saw (or, without a span, of what is legal); UserError."""
+    low, high = (float(np.min(span.lowest)), float(np.max(span.highest))) if span else legal
+    slack = 1e-6 * max(abs(low), abs(high), 1e-3) if np.isfinite([low, high]).all() else 0.0  # stored as float32
+    wrong = [value for value in np.ravel(values) if not low - slack <= value <= high + slack]
+    if wrong:
+        which = "the range that this model was trained on" if span else "what there is"
+        raise UserError(f"--{flag}={text}: {wrong[0]:g} is outside of {which}, {low:.4g} to {high:.4g} {unit}".rstrip())

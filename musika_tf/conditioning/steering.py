@@ -1,0 +1,168 @@
+"""What a user asks of a model -> its conditioning channels at any latent of the line.
+
+    steering = steer({"tempo": "132", "note_density": "0:0.1,30s:0.8"}, metadata, style_seed=7, total_seconds=237)
+    conditioning = steering(positions)      # int64 [n] -> float32 [n, k], for the bundle's `generate`
+
+Pure in the positions, so streams, excerpts, workers and loops all see the same curve. What nobody asked for is what
+the bundle would draw by itself.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf.conditioning import conditioner, signals, tags
+from musika_tf.conditioning.signal import Signal, Span
+from musika_tf.errors import UserError
+
+# What `settings` may hold, and which signals each steers; of the tags each word is a signal.
+_STEERED = {"tempo": ("tempo", "beat"), "note_density": ("note_density",), "position": ("position",)}
+SETTINGS = (*_STEERED, tags.GROUP)
+
+
+@dataclasses.dataclass(frozen=True)
+class Steering:
+    """The conditioning of a piece; call it with positions.
+
+    Attributes:
+      texts: dict of setting -> canonical text that asks for the same again (a CSV's points in it): for comments.
+      bpm: the piece's tempo where the model has a tempo or a beat clock, asked for or drawn; otherwise None.
+    """
+
+    texts: dict
+    bpm: float | None
+    latents_per_second: float
+    functions: tuple = dataclasses.field(repr=False)
+
+    def __call__(self, positions):
+        """int64 `[n]`, latents of the line -> float32 `[n, k]` in the units of the metadata."""
+        times = (np.asarray(positions, np.int64) + 0.5) / self.latents_per_second  # float64: exact for days
+        return np.concatenate([np.asarray(function(times), np.float32) for function in self.functions], axis=1)
+
+    def comment(self):
+        """The settings as `name=text` between spaces, without spaces inside: for a comment tag."""
+        return " ".join(f"{name}={text.replace(' ', '_')}" for name, text in self.texts.items())
+
+
+def steer(settings, metadata, style_seed, total_seconds=None):
+    """The Steering of a piece.
+
+    Args:
+      settings: dict of `SETTINGS` name -> what the user wrote; None or "" leaves that to the style. `tempo` also
+        sets the beat clock's tempo, whose bar 1 begins at time 0.
+      metadata: of the bundle.
+      style_seed: draws what is not steered.
+      total_seconds: length of the piece, for a position that is planned; None where it has no end.
+
+    Returns:
+      Steering, or None where nothing is steered: the bundle then draws the signals by itself.
+
+    Raises:
+      UserError: a setting is malformed, out of the trained range, or the model does not know the signal.
+    """
+    settings = {name: str(text) for name, text in settings.items() if text not in (None, "")}
+    unknown = set(settings) - set(SETTINGS)
+    if unknown:
+        raise ValueError(f"no settings {sorted(unknown)}; there are {SETTINGS}")
+    if not settings:
+        return None
+    channels = _channels(metadata)
+    asked, texts = {}, {}
+    for setting, text in settings.items():
+        follow = _follow_tags if setting == tags.GROUP else _follow
+        functions = follow(setting, text, channels, metadata, total_seconds)
+        asked |= functions
+        texts[setting] = _text(setting, functions)
+    bpm = _bpm(asked, channels, style_seed)
+    functions = tuple(
+        asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
+    )
+    return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
+
+
+def drawn_bpm(metadata, style_seed):
+    """The tempo of a piece that nobody steers, or None for a model that knows neither tempo nor beat."""
+    return _bpm({}, _channels(metadata), style_seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """What the bundle would draw of a signal: times float64 `[n]` -> float32 `[n, channels]`."""
+
+    signal: Signal
+    style_seed: int
+    span: Span
+    bpm: float | None
+
+    def __call__(self, times):
+        import tensorflow as tf
+
+        bpm = tf.constant(self.bpm or 0.0, tf.float32)
+        return self.signal.draw(self.style_seed, tf.constant(times, tf.float64), self.span, bpm).numpy()
+
+
+def _channels(metadata):
+    """(Signal, Span) by name, in the order of the channels."""
+    return {row["name"]: (signals.find(row["name"]).restored(row), _span(row)) for row in metadata["conditioning"]}
+
+
+def _span(row):
+    """The Span of a row of the metadata. Rows of several channels, and all of the first bundles', have but a range."""
+    low, high = row["range"]
+    mean, deviation = row.get("mean", (low + high) / 2), row.get("deviation", (high - low) / 4)
+    return Span(*(np.full(row["channels"], value, np.float32) for value in (mean, deviation, low, high)))
+
+
+def _follow(setting, text, channels, metadata, total_seconds):
+    """Function of time by name of each signal that one setting steers."""
+    names = [name for name in _STEERED[setting] if name in channels]
+    if not names:
+        raise _untrained(signals.find(setting).flag, text, channels, metadata)
+    # The clock's own range is -1..1; of its tempo the model says nothing, or its signal tempo does.
+    return {
+        name: channels[name][0].parse_user(text, None if name == "beat" else channels[name][1], total_seconds)
+        for name in names
+    }
+
+
+def _follow_tags(setting, text, channels, metadata, total_seconds):
+    """The same for words; those that are not named stay as drawn."""
+    functions = {}
+    for word, value in tags.parse_words(text).items():
+        name = tags.PREFIX + word
+        if name not in channels:
+            raise _untrained(setting, text, channels, metadata)
+        signal, span = channels[name]
+        functions[name] = signal.parse_user(value, span, total_seconds)
+    return functions
+
+
+def _text(setting, functions):
+    if setting != tags.GROUP:
+        return next(iter(functions.values())).text
+    return ",".join(f"{name.removeprefix(tags.PREFIX)}={function.text}" for name, function in functions.items())
+
+
+def _untrained(flag, text, channels, metadata):
+    """The error for a setting that the model has no channel for."""
+    flags = dict.fromkeys(_flag_of(signal) for signal, _ in channels.values())
+    instead = f"it follows {', '.join(flags)}" if flags else "it follows nothing"
+    name = metadata.get("name", "this one")
+    return UserError(f"--{flag}={text}: the model {name} was not trained for that; {instead}")
+
+
+def _flag_of(signal):
+    return f"--{signal.flag}" + (f"={signal.word}" if isinstance(signal, tags.Tag) else "")
+
+
+def _bpm(asked, channels, style_seed):
+    """The tempo of the piece, or None for a model that knows neither tempo nor beat."""
+    for name in ("tempo", "beat"):
+        if name in asked:
+            return asked[name].bpm
+    if "tempo" in channels:
+        span = channels["tempo"][1]
+        return float(conditioner.tempo_of(style_seed, span.lowest[0], span.highest[0]))
+    if "beat" in channels:
+        return float(conditioner.tempo_of(style_seed, *map(np.float32, conditioner.USUAL_TEMPO)))
+    return None

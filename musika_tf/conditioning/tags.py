@@ -1,0 +1,124 @@
+"""What it sounds like: MusiCNN's activation for a word, "techno" or "slow", learned from the audio alone.
+
+`--conditioning=tags` stands for the words in CHOSEN; `tag:harpsichord` names any of MusiCNN's fifty. An .npz holds
+all fifty, so that another choice needs no other encoding. Each word is a signal of its own, with its own trained range.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from musika_tf.conditioning import curves
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.errors import UserError
+
+GROUP = "tags"
+PREFIX = "tag:"
+# Genre, instrument and pace: words whose activation moves within the rendered corpora, too ("loud" and "soft" do not).
+CHOSEN = ("techno", "ambient", "piano", "classical", "drums", "fast", "slow")
+_HOP_SECONDS = 1.0
+_FIRST_DRAW_ROW = 3  # one row of the stream for each of the fifty
+_DRAWN_SHARE = 0.5  # of the deviation: words hang together, so drawing them far apart would contradict itself
+
+
+def all_tags():
+    """The fifty words."""
+    from musika_tf.evaluation.embeddings import TAGS
+
+    return TAGS
+
+
+@functools.cache
+def _network():
+    from musika_tf.evaluation.embeddings import MusiCNN
+
+    return MusiCNN.load()
+
+
+def activations(waveform, times):
+    """Activations of all fifty words at `times`.
+
+    Each is heard over three seconds, hop one second, and interpolated between their middles; held beyond the first
+    and the last of these.
+
+    Args:
+      waveform: float32 `[samples, 2]` at 44.1 kHz, three seconds or more.
+      times: float64 `[n]`, seconds.
+
+    Returns:
+      float32 `[n, 50]`, 0..1.
+
+    Raises:
+      UserError: less than three seconds, or MusiCNN's weights are not installed.
+    """
+    from musika_tf.evaluation import embeddings
+
+    network = _network()
+    try:
+        heard = network(waveform, SAMPLE_RATE, _HOP_SECONDS).tags
+    except ValueError as error:
+        raise UserError(f"tags: {error}; leave the piece out, or tags out of --conditioning") from error
+    frame_seconds = embeddings.HOP_LENGTH / embeddings.SAMPLE_RATE
+    hop = round(_HOP_SECONDS / frame_seconds) * frame_seconds
+    middles = np.arange(len(heard)) * hop + (embeddings.PATCH_FRAMES - 1) / 2 * frame_seconds
+    return np.stack([np.interp(times, middles, heard[:, i]) for i in range(heard.shape[1])], axis=1).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tag(Signal):
+    """MusiCNN's activation for one word, 0..1."""
+
+    word: str = "techno"
+
+    unit = "activation"
+    legal = (0.0, 1.0)
+    flag = GROUP
+    stored_name = GROUP
+
+    @property
+    def name(self):
+        return PREFIX + self.word
+
+    @property
+    def draw_row(self):
+        return _FIRST_DRAW_ROW + all_tags().index(self.word)
+
+    def extractor(self):
+        _network()  # or what to install
+        return "musicnn"
+
+    def extract(self, waveform, times):
+        return Extracted(activations(waveform, times), self.extractor())
+
+    def pick(self, stored):
+        index = all_tags().index(self.word)
+        return stored[:, index : index + 1]
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        curve = curves.parse(text, self.flag)
+        check_range(curve.values, span, self.legal, self.flag, f"{self.word}={text}", "")
+        return curves.OneChannel(curve)
+
+    def draw(self, style_seed, times, span, bpm):
+        import tensorflow as tf
+
+        from musika_tf.randomness import Stream, truncated_normal_rows
+
+        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
+        value = span.mean[0] + _DRAWN_SHARE * span.deviation[0] * offset
+        return tf.fill([tf.shape(times)[0], 1], tf.clip_by_value(value, span.lowest[0], span.highest[0]))
+
+
+def parse_words(text, flag=GROUP):
+    """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form."""
+    words = {}
+    for part in text.split(","):
+        word, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (word and equals and value):
+            raise UserError(f"--{flag}={text}: words with values, such as techno=0.9,ambient=0.1, please")
+        word = word.replace("_", " ")  # as comment tags write it
+        if word in words:
+            raise UserError(f"--{flag}={text}: {word!r} is there twice")
+        words[word] = value
+    return words

@@ -1,0 +1,169 @@
+"""Tempo in beats per minute, one number for a whole piece.
+
+Tempo-CNN (Schreiber & Müller 2018) hears twelve seconds at once and spreads its opinion over the 256 tempi of
+30..285 BPM. The mean of these distributions over the piece has its peak, interpolated between the classes, at the
+tempo; the share of the mean that lies around the peak is the confidence.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import io
+import logging
+import warnings
+
+import numpy as np
+
+from musika_tf.conditioning import curves
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+EXTRA = "extra tempo, for Python below 3.12: pip install -e '.[tempo]'"
+MODEL = "fcn"
+# Below, the piece's parts disagree: it has no one tempo. Rendered techno has 0.8 to 1; rendered piano, which breathes
+# and changes its tempo from excerpt to excerpt, 0.3 to 0.6. It says nothing of what is no music: noise can have 0.8.
+LEAST_CONFIDENCE = 0.4
+_SLOWEST = 30  # BPM of class 0
+_AROUND = 0.04  # what counts as the same tempo, a share of it: MIREX's tolerance
+_RATE = 11_025  # of the audio that Tempo-CNN hears
+_STEADY = 0.1  # intervals further from the median are missed or doubled beats
+
+
+def estimate(waveform, estimator):
+    """The tempo of a piece.
+
+    Args:
+      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      estimator: a name of ESTIMATORS.
+
+    Returns:
+      (BPM, confidence 0..1).
+
+    Raises:
+      UserError: librosa finds no beats.
+    """
+    return ESTIMATORS[estimator](waveform)
+
+
+def installed():
+    """Whether Tempo-CNN can be imported; nothing is imported to find out."""
+    return importlib.util.find_spec("tempocnn") is not None
+
+
+def _by_tempocnn(waveform):
+    import soundfile
+    import soxr
+    from tempocnn.feature import read_features
+
+    mono = soxr.resample(np.asarray(waveform).mean(axis=1), SAMPLE_RATE, _RATE)
+    file = io.BytesIO()  # its reader wants a file
+    soundfile.write(file, mono, _RATE, format="WAV", subtype="FLOAT")
+    file.seek(0)
+    classifier = _classifier()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras 3 on how the stored model names its input
+        distributions = classifier.model(classifier.normalize(read_features(file)), training=False)
+    return peak(np.mean(distributions, axis=0, dtype=np.float64))
+
+
+@functools.cache
+def _classifier():
+    from tempocnn.classifier import TempoClassifier
+
+    return TempoClassifier(MODEL)
+
+
+def peak(distribution):
+    """(BPM, confidence) of a distribution `[256]` over 30..285 BPM: a parabola through the highest three classes."""
+    best = int(np.clip(np.argmax(distribution), 1, len(distribution) - 2))
+    before, at, after = distribution[best - 1 : best + 2]
+    bend = before - 2.0 * at + after
+    shift = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    bpm = _SLOWEST + best + shift
+    classes = _SLOWEST + np.arange(len(distribution))
+    return bpm, float(distribution[np.abs(classes - bpm) <= _AROUND * bpm].sum())
+
+
+def _by_librosa(waveform):
+    import librosa
+
+    mono = np.asarray(waveform).mean(axis=1)
+    _, beats = librosa.beat.beat_track(y=mono, sr=SAMPLE_RATE, hop_length=256, units="time")
+    return steady_tempo(beats)
+
+
+def steady_tempo(beats):
+    """(BPM, confidence) of beats in seconds: the mean interval of those near the median one, and their share."""
+    intervals = np.diff(np.asarray(beats, np.float64))
+    if len(intervals) < 4:
+        raise UserError("tempo: no beats to be heard; leave the piece out, or tempo out of --conditioning")
+    median = np.median(intervals)
+    steady = np.abs(intervals / median - 1.0) < _STEADY
+    return 60.0 / float(intervals[steady].mean()), float(steady.mean())
+
+
+ESTIMATORS = {"tempocnn": _by_tempocnn, "librosa": _by_librosa}
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantTempo:
+    """A tempo that somebody asked for: times `[n]` -> float32 `[n, 1]`."""
+
+    bpm: float
+
+    @property
+    def text(self):
+        return repr(self.bpm)
+
+    def __call__(self, times):
+        return np.full([len(times), 1], self.bpm, np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tempo(Signal):
+    """Beats per minute, constant within a piece."""
+
+    name = "tempo"
+    unit = "BPM"
+    legal = (_SLOWEST, 285)
+    grid_keys = ("bpm", "first_beat_seconds")  # rendered piano has a bpm too, but no grid: it breathes
+    least_confidence = LEAST_CONFIDENCE
+    flag = "bpm"
+
+    def extractor(self):
+        if installed():
+            return "tempocnn"
+        _warn_of_librosa()
+        return "librosa"
+
+    def extract(self, waveform, times):
+        estimator = self.extractor()
+        bpm, confidence = estimate(waveform, estimator)
+        return Extracted(np.full([len(times), 1], bpm, np.float32), estimator, confidence)
+
+    def from_grid(self, facts, times):
+        """`times` float64 `[n]` seconds -> float32 `[n, 1]` from a corpus' own grid (a dict with `bpm`)."""
+        return np.full([len(times), 1], facts["bpm"], np.float32)
+
+    def from_bpm(self, bpm, times):
+        """The signal of a piece at `bpm` (scalar tensor): float32 `[n, 1]`."""
+        import tensorflow as tf
+
+        return tf.cast(tf.fill([tf.shape(times)[0], 1], bpm), tf.float32)
+
+    def parse_user(self, text, span=None, total_seconds=None):
+        curve = curves.parse(text, self.flag)
+        if len(curve.values) > 1:
+            raise UserError(f"--{self.flag}={text}: one number, please; a piece has one tempo")
+        check_range(curve.values, span, self.legal, self.flag, text, self.unit)
+        return ConstantTempo(float(curve.values[0]))
+
+    def draw(self, style_seed, times, span, bpm):
+        return self.from_bpm(bpm, times)
+
+
+@functools.cache
+def _warn_of_librosa():
+    logger.warning("tempo: Tempo-CNN is not installed (%s); librosa's beat tracker stands in", EXTRA)

@@ -1,0 +1,172 @@
+"""Measures the extractors of conditioning signals on tracks that know the truth.
+
+    python -m musika_tf.evaluation.signals --audio_dir=corpora/techno-wav --tracks=20 --json=signals.json
+
+reads every track below --audio_dir that tools/render_corpus.py wrote (its onsets, or its grid, lie in the `.json`
+beside it) by every extractor that is installed, and prints a table.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from musika_tf import cli
+from musika_tf.conditioning import beat, extraction, madmom_package, note_density, tempo
+from musika_tf.conditioning.signal import SAMPLE_RATE, centres
+from musika_tf.errors import UserError
+
+FLAGS = flags.FLAGS
+BEAT_TOLERANCE_SECONDS = 0.035
+TEMPO_TOLERANCE_BPM = 2.0
+_OCTAVES = (1 / 3, 1 / 2, 2 / 3, 3 / 2, 2, 3)  # what tempo estimators mistake one tempo for
+_OCTAVE_TOLERANCE = 0.04
+_LATENTS_PER_SECOND = 44_100 / 4096
+
+
+def measure_track(waveform, facts):
+    """What the installed extractors make of one track.
+
+    Args:
+      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      facts: what the track knows of itself.
+
+    Returns:
+      Dict of (signal, extractor) -> dict of figures.
+    """
+    rows = {}
+    if "onsets_seconds" in facts:
+        times = centres(int(len(waveform) / SAMPLE_RATE * _LATENTS_PER_SECOND), _LATENTS_PER_SECOND)
+        true = note_density.NoteDensity().from_grid(facts, times)[:, 0]
+        for detector in _installed(note_density.DETECTORS):
+            found = note_density.onsets(waveform, detector)
+            measured = note_density.density(found, times, facts["seconds"])
+            rows["note_density", detector] = density_figures(measured, true)
+    if "first_beat_seconds" in facts:
+        for estimator in _installed(tempo.ESTIMATORS):
+            bpm, confidence = tempo.estimate(waveform, estimator)
+            rows["tempo", estimator] = {**tempo_figures(bpm, facts["bpm"]), "confidence": confidence}
+        if madmom_package.installed():
+            rows["beat", madmom_package.NAME] = beat_figures(*beat.track(waveform), facts)
+    return rows
+
+
+def _installed(extractors):
+    present = {"librosa": True, madmom_package.NAME: madmom_package.installed(), "tempocnn": tempo.installed()}
+    return [name for name in extractors if present[name]]
+
+
+def density_figures(measured, true):
+    """Pearson correlation of two density curves `[n]`, and the ratio of their means."""
+    return {"correlation": float(np.corrcoef(measured, true)[0, 1]), "ratio": float(np.mean(measured) / np.mean(true))}
+
+
+def tempo_figures(bpm, true):
+    """Error in BPM, and whether it is one of taking another metrical level for the beat."""
+    octave = any(abs(bpm / true / ratio - 1) < _OCTAVE_TOLERANCE for ratio in _OCTAVES)
+    return {"error": abs(bpm - true), "octave": octave}
+
+
+def beat_figures(beats, places, grid):
+    """Detected beats against a grid.
+
+    Args:
+      beats: float64 `[beats]`, seconds.
+      places: `[beats]`, 1..4.
+      grid: dict with `bpm`, `first_beat_seconds`, `n_bars`, `beats_per_bar`.
+
+    Returns:
+      Dict of `precision` (share of detected beats within 35 ms of a beat of the grid), `recall` (share of the grid's
+      beats that have a detected one within 35 ms), `deviation` (median of the absolute distances, seconds) and
+      `downbeats` (share of the beats within 35 ms whose place in the bar is right).
+    """
+    period = 60.0 / grid["bpm"]
+    numbers = (beats - grid["first_beat_seconds"]) / period
+    nearest = np.round(numbers).astype(np.int64)
+    distances = np.abs(numbers - nearest) * period
+    hits = distances <= BEAT_TOLERANCE_SECONDS
+    n_beats = grid["n_bars"] * grid["beats_per_bar"]
+    found = np.unique(nearest[hits & (nearest >= 0) & (nearest < n_beats)])
+    right = nearest[hits] % grid["beats_per_bar"] + 1 == places[hits]
+    return {
+        "precision": float(hits.mean()),
+        "recall": len(found) / n_beats,
+        "deviation": float(np.median(distances)),
+        "downbeats": float(right.mean()) if len(right) else 0.0,
+    }
+
+
+def summary(tracks):
+    """A list of dicts of `measure_track` -> lines of a Markdown table."""
+    lines = ["| signal | extractor | tracks | |", "|---|---|---|---|"]
+    for key in sorted({key for rows in tracks for key in rows}):
+        rows = [rows[key] for rows in tracks if key in rows]
+        column = {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
+        lines.append(f"| {key[0]} | {key[1]} | {len(rows)} | {_SENTENCES[key[0]](column)} |")
+    return lines
+
+
+def _density_sentence(column):
+    r = column["correlation"]
+    return (
+        f"correlation with the true density {np.median(r):.3f} (lowest {r.min():.3f}; at least 0.9 on "
+        f"{np.mean(r >= 0.9):.0%}), {np.mean(column['ratio']):.2f} of the true onsets"
+    )
+
+
+def _tempo_sentence(column):
+    error, octave = column["error"], column["octave"].astype(bool)
+    near = np.mean(error <= TEMPO_TOLERANCE_BPM)
+    return f"within 2 BPM {near:.0%}, median error {np.median(error):.2f} BPM, octave errors {octave.mean():.0%}"
+
+
+def _beat_sentence(column):
+    return (
+        f"within 35 ms {np.mean(column['precision']):.0%} of the detected and {np.mean(column['recall']):.0%} of the "
+        f"true beats (median track {np.median(column['precision']):.0%}), median distance "
+        f"{1000 * np.median(column['deviation']):.0f} ms, place in the bar right {np.mean(column['downbeats']):.0%}"
+    )
+
+
+_SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat": _beat_sentence}
+
+
+def main(_):
+    audio_dir = cli.require("audio_dir")
+    if FLAGS.json and not Path(FLAGS.json).absolute().parent.is_dir():
+        raise UserError(f"--json={FLAGS.json}: no such folder to write to")
+    from musika_tf.audio import files
+
+    paths = [path for path in files.find_audio(audio_dir) if extraction.read_facts(path)]
+    if not paths:
+        raise UserError(
+            f"--audio_dir={audio_dir}: no track with a .json beside it; tools/render_corpus.py renders some"
+        )
+    cli.start_tensorflow()
+    tracks, names = [], []
+    for path in paths[: FLAGS.tracks or None]:
+        tracks.append(measure_track(files.read(path), extraction.read_facts(path)))
+        names.append(str(path.relative_to(audio_dir)))
+        print(f"{names[-1]}: {_one_line(tracks[-1])}", flush=True)
+    print("\n".join(summary(tracks)))
+    if FLAGS.json:
+        result = [
+            {"track": name, **{"/".join(key): row for key, row in rows.items()}}
+            for name, rows in zip(names, tracks, strict=True)
+        ]
+        Path(FLAGS.json).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _one_line(rows):
+    return "; ".join(
+        f"{'/'.join(key)} " + ", ".join(f"{name} {value:.3g}" for name, value in row.items())
+        for key, row in rows.items()
+    )
+
+
+if __name__ == "__main__":
+    # Here, because the package's other program has a --json of its own.
+    flags.DEFINE_integer("tracks", 0, "how many tracks, in order of their names; 0: all", lower_bound=0)
+    flags.DEFINE_string("json", None, "file to write all figures to")
+    cli.run(main)

