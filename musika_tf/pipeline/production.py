@@ -141,7 +141,11 @@ def run(request, prepare: Callable[[int], None]):
         if out != STREAM:
             check_output(out)
     loaded, _ = bundle.load(request.model)
-    for seed, piece in _closed(loaded, metadata, pieces).items():
+    pieces = _closed(loaded, metadata, pieces)
+    for seed, piece in pieces.items():
+        if outs[seed] != STREAM:
+            check_output(outs[seed], piece.comment(metadata))
+    for seed, piece in pieces.items():
         if outs[seed] == STREAM:
             stream(loaded, metadata, piece)
         else:

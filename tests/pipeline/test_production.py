@@ -2,6 +2,7 @@
 
 import functools
 import html.parser
+import json
 import os
 import shlex
 import threading
@@ -114,6 +115,17 @@ def test_a_loop_says_its_bars(folder, tmp_path, capsys):
     bars = 8 * piece.steering.bpm / 240
     assert bars == pytest.approx(round(bars))
     assert f"seed 7: a loop of {bars:.0f} bars at {piece.steering.bpm:.2f} BPM" in capsys.readouterr().err
+
+
+def test_a_plan_that_wav_cannot_hold_is_refused_before_rendering(folder, tmp_path, monkeypatch):
+    plan = [{"time": i / 10, "style": i} for i in range(200)]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    options = {"style_file": str(tmp_path / "plan.json"), "n_workers": 2}
+    monkeypatch.setattr("musika_tf.pipeline.parts.write", None)
+    with pytest.raises(UserError, match="a.wav: a comment of .* bytes, as a long plan of styles makes it"):
+        run(folder, out=str(tmp_path / "a.wav"), **options)
+    run(folder, out=str(tmp_path / "a.flac"), **{**options, "n_workers": 1})
+    assert len(comment_of(tmp_path / "a.flac").style.keyframes) == 200
 
 
 def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
