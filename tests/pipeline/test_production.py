@@ -251,7 +251,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_previews_have_a_page_to_pick_from(folder, tmp_path, capsys):
-    options = {"style_seed": 3, "truncation": 1.5}
+    options = {"style_seed": 3, "truncation": 1.5, "start": Fraction(5, 2)}
     run(folder, n_pieces=2, previews=True, out=str(tmp_path / "page"), **options)
     page = Page((tmp_path / "page" / "index.html").read_text())
     names = [f"tiny-{seed}.{suffix}" for seed in (7, 8) for suffix in ("flac", "png")]
@@ -259,9 +259,9 @@ def test_previews_have_a_page_to_pick_from(folder, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path / "page")) == sorted([*names, "index.html"])
     assert shlex.split(page.codes[1]) == [
         "python", "generate.py", "--seed=8", "--length=3m57s", "--style_seed=3", "--truncation=1.5",
-        "--out=tiny-8.wav",
+        "--start=2.5", "--out=tiny-8.wav",
     ]  # fmt: skip
-    assert comment_of(tmp_path / "page" / "tiny-8.flac") == Piece(8, StylePlan.constant(3), 0, RATE, 1.5)
+    assert comment_of(tmp_path / "page" / "tiny-8.flac") == Piece(8, StylePlan.constant(3), 5 * RATE // 2, RATE, 1.5)
     assert (tmp_path / "page" / "tiny-8.png").read_bytes()[:4] == b"\x89PNG"
     assert f"{tmp_path / 'page' / 'index.html'}: open it in a browser" in capsys.readouterr().out
 
