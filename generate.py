@@ -37,7 +37,7 @@ def request():
         shipped=str(SHIPPED),
         bundle_dir=FLAGS.bundle_dir,
         seed=production.random_seed() if FLAGS.seed is None else FLAGS.seed,
-        seconds=None if length == "inf" else durations.parse(length),
+        seconds=None if length.lower() == "inf" else durations.parse(length),
         start=durations.parse_time(FLAGS.start, "--start"),
         out=FLAGS.out,
         style_seed=FLAGS.style_seed,

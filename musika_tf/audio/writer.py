@@ -17,16 +17,18 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
+_MAX_WAV_COMMENT = 2045  # bytes; libsndfile writes longer ones and reads nothing of them
 
 
-def check_output(path):
+def check_output(path, comment=""):
     """Finds out, before any work is done, whether an AudioWriter can write a file.
 
     Args:
       path: the file to be written.
+      comment: text for its comment tag.
 
     Raises:
-      UserError: the extension isn't one of FORMATS, or the folder doesn't exist.
+      UserError: the extension isn't one of FORMATS, the folder doesn't exist, or the format can't hold the comment.
     """
     path = pathlib.Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -35,6 +37,12 @@ def check_output(path):
         raise UserError(f"{path}: is a folder; give the name of a file in it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
+    n_bytes = len(comment.encode())
+    if path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_COMMENT:
+        raise UserError(
+            f"{path}: a comment of {n_bytes} bytes, as a long plan of styles makes it, and a WAV file holds "
+            f"{_MAX_WAV_COMMENT}; write a .flac or .ogg"
+        )
 
 
 class AudioWriter:
@@ -62,7 +70,7 @@ class AudioWriter:
     """
 
     def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None):
-        check_output(path)
+        check_output(path, comment)
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
         self._path = pathlib.Path(path)

@@ -107,7 +107,8 @@ class Request:
         """The flags that make other music than the defaults do, but for seed and length."""
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
         named += [("style_file", self.style_file), ("truncation", None if self.truncation == 2.0 else self.truncation)]
-        named += [("style_over", None if self.style_over is None else f"{float(self.style_over):g}")]
+        named += [("start", float(self.start) if self.start else None)]
+        named += [("style_over", None if self.style_over is None else float(self.style_over))]
         return [f"--{name}={value}" for name, value in named if value is not None]
 
 
@@ -141,7 +142,11 @@ def run(request, prepare: Callable[[int], None]):
         if out != STREAM:
             check_output(out)
     loaded, _ = bundle.load(request.model)
-    for seed, piece in _closed(loaded, metadata, pieces).items():
+    pieces = _closed(loaded, metadata, pieces)
+    for seed, piece in pieces.items():
+        if outs[seed] != STREAM:
+            check_output(outs[seed], piece.comment(metadata))
+    for seed, piece in pieces.items():
         if outs[seed] == STREAM:
             stream(loaded, metadata, piece)
         else:

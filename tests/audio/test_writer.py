@@ -126,6 +126,16 @@ def test_the_limit_of_wav_is_4_gb():
     assert 2**32 - 2**17 < writer._MAX_WAV_SAMPLES * 4 < 2**32 - 2**15
 
 
+def test_a_comment_that_wav_cannot_hold_is_refused(tmp_path):
+    longest, longer = "x" * 2045, "x" * 2046
+    assert writer.read_comment(write(tmp_path / "x.wav", noise(5000), comment=longest)) == longest
+    with pytest.raises(UserError, match="y.wav: a comment of 2046 bytes.* holds 2045; write a .flac"):
+        writer.check_output(tmp_path / "y.wav", longer)
+    for extension in ("flac", "ogg"):
+        path = write(tmp_path / f"x.{extension}", noise(5000), comment=longer * 30)
+        assert writer.read_comment(path) == longer * 30
+
+
 FULL_DISK = """
 import resource, signal, sys
 import numpy as np
