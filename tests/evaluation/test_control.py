@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
+from musika_tf.errors import UserError
 from musika_tf.evaluation.control import figures, picture, report
 
 
@@ -33,7 +34,7 @@ def density(values):
     part = {"extractor": "madmom", "seconds": 60, "seeds": 1, "pieces": rows, "settings": settings}
     times = np.arange(100.0)
     curve = {
-        "extractor": "madmom", "seconds": 7200.0, "lowest": 0.2, "highest": 0.6, "period": 600, "correlation": 0.8765,
+        "extractor": "madmom", "seconds": 7200.0, "lowest": 0.2, "highest": 0.6, "period": 600, "correlation": 0.8764,
         "correlation_unsmoothed": 0.5, "smoothing_seconds": 30.0, "points": np.stack([times] * 3, axis=1).tolist(),
     }  # fmt: skip
     return {
@@ -57,7 +58,7 @@ def test_density_table():
     text = report.text(density([(0.15, 0.2), (0.3, 0.25)]))
     assert "| 0.15 | 1 | 0.200 | 0.200-0.200 |" in text
     assert "Rank correlation 1.000; the means rise with each step." in text
-    assert "120 minutes" in text and "correlation 0.876 " in text.replace("0.877", "0.876")
+    assert "120 minutes" in text and "correlation 0.876 (both as means of 30 s; 0.500 without)" in text
     assert "do NOT rise" in report.text(density([(0.15, 0.3), (0.3, 0.25)]))
 
 
@@ -70,6 +71,8 @@ def test_picture_of_several_models(tmp_path):
     assert both.shape[1] == pytest.approx(3 * one.shape[1], abs=3)
     assert both.shape[0] == pytest.approx(2 * one.shape[0], abs=3)  # below, the curve
     assert one[..., :3].std() > 0.05
+    with pytest.raises(UserError, match="nothing to draw; measure with --pieces"):
+        picture.draw(tmp_path / "none.png", [{"model": "techno"}])
 
 
 def run(*arguments):

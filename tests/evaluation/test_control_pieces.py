@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from musika_tf.conditioning import beat, madmom_package, note_density, signals, tempo
+from musika_tf.conditioning import beat, curves, madmom_package, note_density, signals, tempo
 from musika_tf.conditioning.note_density import NoteDensity
 from musika_tf.errors import UserError
 from musika_tf.evaluation import structure
@@ -208,3 +208,28 @@ def test_measured_density(stand_ins):
     assert [s["mean"] for s in part["settings"]] == pytest.approx([0.35, 0.55], abs=0.01)
     assert part["all"] == {"spearman": pytest.approx(0.8944, abs=0.01), "rises": True}
     assert (part["extractor"], part["seconds"], part["seeds"]) == ("madmom", 10, 2)
+
+
+def test_measured_curve_is_that_which_was_asked_for(monkeypatch):
+    asked, lines = [], []
+
+    def stream(loaded, metadata, seed, settings, seconds):
+        asked.append((seed, settings["note_density"], seconds))
+        for start in range(0, seconds, 60):
+            yield np.full([60 * RATE, 2], start, np.float32)
+
+    def onsets(waveform):  # a part starts at most four seconds before the minute that it ends in
+        begin = waveform[-1, 0] + 60 - len(waveform) / RATE
+        dense = curves.parse(asked[0][1], "")(begin + np.arange(0, len(waveform) / RATE, 0.01))
+        return np.flatnonzero(np.diff(np.floor(np.cumsum(10 * dense) * 0.01))) / 100
+
+    monkeypatch.setattr(pieces, "waveforms", stream)
+    monkeypatch.setitem(note_density.DETECTORS, "madmom", onsets)
+    model = metadata(row("note_density", full_scale=10.0))
+    model["conditioning"][0]["range"] = [0.0, 1.0]
+    measured = Measurement(None, model, lines.append).curve(600, 200)
+    assert (asked[0][0], asked[0][2], len(asked)) == (1, 600, 1)
+    assert (measured["lowest"], measured["highest"], measured["period"]) == (0.25, 0.75, 200)
+    assert measured["correlation"] > 0.99 and measured["extractor"] == "madmom"
+    assert np.ptp(np.array(measured["points"])[:, 2]) > 0.4
+    assert lines[-1].startswith("curve: heard 598 of 600 s")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from musika_tf.errors import UserError
+
 _PANEL_INCHES = 4.2
 _SPREAD = 0.012  # of the settings' range: pieces of one setting side by side, so that they can be told apart
 _TITLES = {"tempo": "tempo, BPM", "note_density": "note density"}
@@ -15,6 +17,9 @@ def draw(path, results):
     Args:
       path: file to write, .png.
       results: list of dicts as --json holds them.
+
+    Raises:
+      UserError: there are neither pieces nor a curve in them.
     """
     import matplotlib
 
@@ -24,7 +29,7 @@ def draw(path, results):
     scatters = [(result, name) for result in results for name in _TITLES if name in result]
     curves = [result for result in results if "curve" in result]
     if not scatters and not curves:
-        return
+        raise UserError(f"--picture={path}: nothing to draw; measure with --pieces above 0, or --curve")
     n_columns, n_rows = max(len(scatters), 1), bool(scatters) + len(curves)
     size = (_PANEL_INCHES * max(n_columns, 2 if curves else 1), _PANEL_INCHES * n_rows)
     figure = pyplot.figure(figsize=size, layout="constrained")
@@ -54,7 +59,8 @@ def _scatter(axes, result, name):
         if len(near):
             style = {"color": "black", "markersize": 16, "markeredgewidth": 2, "zorder": 3}
             axes.plot(value, np.median(near), "_", **style, label="median" if value == ends[0] else None)
-    axes.set_title(f"{result['model']}: {_TITLES[name]}")
+    alone = name == "tempo" and not result["clock"]
+    axes.set_title(f"{result['model']}: {_TITLES[name]}{', without a clock' if alone else ''}")
     axes.set_xlabel("requested")
     axes.set_ylabel("measured")
     axes.legend()
