@@ -113,8 +113,8 @@ def model(tmp_path_factory):
         (["--model={}", "--signal=note_density"], "--signal=note_density: the model tiny follows tempo"),
         (["--model={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
         (["--model={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
-        (["--model={}", "--settings=fast"], "--settings=fast: numbers between commas"),
-        (["--model={}", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
+        (["--model=tests", "--settings=fast"], "--settings=fast: numbers between commas"),
+        (["--model=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(flags, message, model):

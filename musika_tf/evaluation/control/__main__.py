@@ -45,7 +45,7 @@ DEFAULTS = {"tempo": (115.0, 125.0, 135.0, 145.0, 155.0), "note_density": (0.15,
 
 
 def main(_):
-    _check_targets()
+    _check_flags()
     results = _earlier() if FLAGS.results else [_measure()]
     print("\n\n".join(map(report.text, results)))
     if FLAGS.picture:
@@ -54,7 +54,7 @@ def main(_):
         picture.draw(FLAGS.picture, results)
 
 
-def _check_targets():
+def _check_flags():
     if bool(FLAGS.model) == bool(FLAGS.results):
         raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
     for flag in ("json", "picture"):
@@ -64,6 +64,9 @@ def _check_targets():
         raise UserError(f"--picture={FLAGS.picture}: a name that ends in .png, please")
     if FLAGS.results and FLAGS.json:
         raise UserError("--json: nothing new is measured with --results; leave one of them out")
+    if FLAGS.model and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
+        raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
+    _numbers()
 
 
 def _earlier():
@@ -120,21 +123,29 @@ def _names(metadata):
         raise UserError(
             f"--settings={','.join(FLAGS.settings)}: of which signal? Give --signal={' or '.join(names)} too"
         )
-    if not FLAGS.pieces and not FLAGS.curve and not (FLAGS.grid_pieces and "tempo" in names):
-        raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
+    if not FLAGS.pieces and not FLAGS.curve and "tempo" not in names:
+        raise UserError("--pieces=0: nothing is left to measure; --grid_pieces is of the tempo; give a number above 0")
     return names
+
+
+def _numbers():
+    """--settings as numbers, ascending; None where nobody gave any."""
+    if FLAGS.settings is None:
+        return None
+    try:
+        values = sorted({float(text) for text in FLAGS.settings})
+    except ValueError:
+        values = []
+    if not values or not all(map(math.isfinite, values)):
+        raise UserError(f"--settings={','.join(FLAGS.settings)}: numbers between commas, please")
+    return values
 
 
 def _settings(name, metadata):
     """The values to ask for, ascending; UserError for one that the model did not see."""
     from musika_tf.conditioning.steering import steer
 
-    try:
-        values = sorted({float(text) for text in FLAGS.settings}) if FLAGS.settings else DEFAULTS[name]
-    except ValueError:
-        values = ()
-    if not values or not all(map(math.isfinite, values)):
-        raise UserError(f"--settings={','.join(FLAGS.settings)}: numbers between commas, please")
+    values = _numbers() or DEFAULTS[name]
     for value in values:
         try:
             steer({name: str(value)}, metadata, 1)
