@@ -1,8 +1,10 @@
 """Waveforms -> audio files, as a stream: nothing but the block in hand is kept in memory."""
 
 import contextlib
+import logging
 import os
 import pathlib
+import struct
 
 import numpy as np
 import soundfile
@@ -10,12 +12,15 @@ import soundfile
 from musika_tf.audio import files
 from musika_tf.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 # Container and sample format by extension, in libsndfile's words.
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 # libsndfile's Vorbis encoder keeps all of one write on the stack, so that long ones crash it, and short ones change its
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
+_MAX_WAV_COMMENT = 90_000  # bytes; of more, libsndfile writes nothing
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
 
 
@@ -70,6 +75,9 @@ class AudioWriter:
         self._sample_rate = sample_rate
         self._comment = comment
         self._container, self._encoding = FORMATS[self._path.suffix.lower()]
+        if self._container == "WAV" and len(comment.encode()) > _MAX_WAV_COMMENT:
+            logger.warning("%s: its comment tag is too long for WAV and left out; .flac and .ogg can hold it", path)
+            self._comment = ""
         if self._container == "WAV" and (n_samples or 0) > _MAX_WAV_SAMPLES:
             self._container = "RF64"
 
@@ -148,4 +156,29 @@ def read_comment(path):
       files.AudioFileError: the file can't be read as audio.
     """
     with files.opened(path) as file:
-        return file.comment
+        return file.comment if file.format not in ("WAV", "WAVEX", "RF64") else _wav_comment(path)
+
+
+def _wav_comment(path):
+    """The same of a WAV or RF64 file, of which libsndfile reads no more than 2 kB: the chunk ICMT of its list INFO."""
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data":  # ours lies before it, and it may say that it never ends
+                return ""
+            if name != b"LIST":
+                file.seek(size + size % 2, os.SEEK_CUR)
+            elif file.read(4) == b"INFO":
+                return _info(file.read(size - 4)).get(b"ICMT", "")
+    return ""
+
+
+def _info(data):
+    """Texts by name of the chunks in a list."""
+    texts, start = {}, 0
+    while start + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, start)
+        texts[name] = data[start + 8 : start + 8 + size].partition(b"\0")[0].decode(errors="replace")
+        start += 8 + size + size % 2
+    return texts

@@ -17,7 +17,7 @@ from musika_tf.errors import UserError
 from musika_tf.pipeline import generation, preview_page, production
 from musika_tf.pipeline.piece import Piece
 from musika_tf.pipeline.piece import read_comment as read_piece
-from musika_tf.pipeline.production import Request
+from musika_tf.pipeline.request import Request, piece_of, random_seed
 from musika_tf.pipeline.styles import StylePlan
 
 RATE = 44_100
@@ -88,7 +88,7 @@ def test_contradictions_are_named(options, message):
     ],
 )
 def test_pieces(options, piece):
-    assert production.piece_of(request(**options), 7, {"sample_rate": RATE}) == piece
+    assert piece_of(request(**options), 7, {"sample_rate": RATE, "conditioning": []}) == piece
 
 
 def test_several_pieces_have_consecutive_seeds(folder, tmp_path, capsys, monkeypatch):
@@ -111,9 +111,9 @@ def test_a_loop_says_its_bars(folder, tmp_path, capsys):
     run(folder, seconds=Fraction(8), loop=True, out=str(tmp_path / "loop.wav"))
     piece = comment_of(tmp_path / "loop.wav")
     assert piece.n_samples == piece.loop_samples == 8 * RATE
-    bars = 8 * piece.steering.bpm / 240
-    assert bars == pytest.approx(round(bars))
-    assert f"seed 7: a loop of {bars:.0f} bars at {piece.steering.bpm:.2f} BPM" in capsys.readouterr().err
+    bpm = float(piece.settings["tempo"])
+    assert 8 * bpm / 240 == pytest.approx(round(8 * bpm / 240))
+    assert f"seed 7: a loop of {8 * bpm / 240:.0f} bars at {bpm:.2f} BPM" in capsys.readouterr().err
 
 
 def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
@@ -269,6 +269,6 @@ def test_previews_need_a_folder(tmp_path):
 
 
 def test_random_seeds_differ_and_are_short():
-    seeds = {production.random_seed() for _ in range(50)}
+    seeds = {random_seed() for _ in range(50)}
     assert len(seeds) > 45  # a birthday in a million is rare
     assert all(0 <= seed < 10**6 for seed in seeds)
