@@ -138,7 +138,8 @@ class Position(Signal):
                 )
             return intro, ending, total_seconds
         shrink = 1.0 if total_seconds is None else min(1.0, total_seconds / song)
-        return INTRO * song * shrink, (1.0 - ENDING) * song * shrink, total_seconds
+        parts = (round(share * song * shrink, 6) for share in (INTRO, 1.0 - ENDING))  # short to write down
+        return *parts, total_seconds
 
     def draw(self, style_seed, times, span, bpm):
         import tensorflow as tf

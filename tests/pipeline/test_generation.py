@@ -23,7 +23,8 @@ METADATA = {
     "sample_rate": RATE,
     "samples_per_latent": PER_LATENT,
     "window": tiny.GAN.window,
-    "conditioning": tiny.conditioner().metadata(),
+    # As if it had been trained at any tempo, so that loops of any length hold whole bars.
+    "conditioning": [{**row, "range": [30.0, 300.0]} for row in tiny.conditioner().metadata()],
 }
 STEADY = StylePlan.constant(2)
 MORPH = StylePlan(((0.5, ((2, 1.0),)), (7.0, ((5, 1.0), (6, 1.0)))))
