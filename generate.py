@@ -55,7 +55,7 @@ def request():
         shipped=str(SHIPPED),
         bundle_dir=FLAGS.bundle_dir,
         seed=random_seed() if FLAGS.seed is None else FLAGS.seed,
-        seconds=None if FLAGS.bars or length == "inf" else durations.parse(length),
+        seconds=None if FLAGS.bars or length.lower() == "inf" else durations.parse(length),
         start=durations.parse_time(FLAGS.start, "--start"),
         out=FLAGS.out,
         style_seed=FLAGS.style_seed,

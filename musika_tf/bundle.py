@@ -1,7 +1,8 @@
 """The bundle: one SavedModel directory that encodes, decodes and generates, with its metadata.
 
 Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that.
-The functions and their arguments are those of `Bundle`'s methods.
+The functions and their arguments are those of `Bundle`'s methods; `render` takes the fields of `line.Course`, with the
+range before `truncation`, and `generate` is a call of it.
 """
 
 import json

@@ -43,6 +43,28 @@ def test_parse_names_the_flag_and_what_would_work(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("1h2m3s", 3723),
+        ("1:02:03", 3723),
+        ("0:30", 30),
+        ("90:00.5", Fraction("5400.5")),
+        ("12", 12),
+    ],
+)
+def test_parse_time(text, seconds):
+    assert durations.parse_time(text, "--start") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1:2:3:4", ":30", "1:", "inf", "1e3"])
+def test_parse_time_names_where_it_stands(text):
+    with pytest.raises(UserError, match="^--start: .* is no time; write 1h2m3s, 1:02:03 or 90 .seconds.$"):
+        durations.parse_time(text, "--start")
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [(237, "3m57s"), (23.2, "23s"), (3600, "1h"), (3661, "1h1m1s"), (59.6, "1m"), (0.2, "0s"), (7200.4, "2h")],
 )

@@ -1,7 +1,6 @@
 """Waveforms -> audio files, as a stream: nothing but the block in hand is kept in memory."""
 
 import contextlib
-import logging
 import os
 import pathlib
 import struct
@@ -12,26 +11,25 @@ import soundfile
 from musika_tf.audio import files
 from musika_tf.errors import UserError
 
-logger = logging.getLogger(__name__)
-
 # Container and sample format by extension, in libsndfile's words.
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 # libsndfile's Vorbis encoder keeps all of one write on the stack, so that long ones crash it, and short ones change its
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
-_MAX_WAV_COMMENT = 90_000  # bytes; of more, libsndfile writes nothing
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
+_MAX_WAV_COMMENT = 60_000  # bytes; libsndfile writes nothing of those that are much longer
 
 
-def check_output(path):
+def check_output(path, comment=""):
     """Finds out, before any work is done, whether an AudioWriter can write a file.
 
     Args:
       path: the file to be written.
+      comment: text for its comment tag.
 
     Raises:
-      UserError: the extension isn't one of FORMATS, or the folder doesn't exist.
+      UserError: the extension isn't one of FORMATS, the folder doesn't exist, or the format can't hold the comment.
     """
     path = pathlib.Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -40,6 +38,12 @@ def check_output(path):
         raise UserError(f"{path}: is a folder; give the name of a file in it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
+    n_bytes = len(comment.encode())
+    if path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_COMMENT:
+        raise UserError(
+            f"{path}: a comment of {n_bytes} bytes, as a long curve or plan of styles makes it, and a WAV file holds "
+            f"{_MAX_WAV_COMMENT}; write a .flac or .ogg"
+        )
 
 
 class AudioWriter:
@@ -67,7 +71,7 @@ class AudioWriter:
     """
 
     def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None):
-        check_output(path)
+        check_output(path, comment)
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
         self._path = pathlib.Path(path)
@@ -75,9 +79,6 @@ class AudioWriter:
         self._sample_rate = sample_rate
         self._comment = comment
         self._container, self._encoding = FORMATS[self._path.suffix.lower()]
-        if self._container == "WAV" and len(comment.encode()) > _MAX_WAV_COMMENT:
-            logger.warning("%s: its comment tag is too long for WAV and left out; .flac and .ogg can hold it", path)
-            self._comment = ""
         if self._container == "WAV" and (n_samples or 0) > _MAX_WAV_SAMPLES:
             self._container = "RF64"
 

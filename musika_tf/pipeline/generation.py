@@ -3,7 +3,10 @@
 Whatever renders a piece cuts it at the same places, so that its samples do not depend on who does: a file, a stream,
 or several processes. The first parts are short, so that a stream begins early::
 
-    latents   | 16 | .. 128 | 128 | 256 |   512   |    .. a multiple of 1024   |      1024      | ...
+    latents   | 16 | about 128 |    .. 1024    |      1024      |      1024      | ...
+
+Each is about eight times as long as the one before: who plays one part gets the next in time wherever music is made
+eight times faster than it plays.
 """
 
 import functools
@@ -49,10 +52,8 @@ def cuts(metadata, start_sample):
     per_latent, window = metadata["samples_per_latent"], metadata["window"]
     latent = start_sample // per_latent + _FIRST_LATENTS
     yield latent * per_latent
-    latent = (latent // window + 1) * window
-    for n_windows in (0, 1, 2, 4):
-        latent += n_windows * window
-        yield latent * per_latent
+    latent = ((latent + window // 2) // window + 1) * window
+    yield latent * per_latent
     part = PART_WINDOWS * window
     for i in itertools.count(latent // part + 1):
         yield i * part * per_latent

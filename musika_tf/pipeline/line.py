@@ -104,7 +104,7 @@ class Line:
 
         Curves that cover every window that the range and one latent on either side of it touch make it equal to
         the same range of a longer rendering. Of a loop whose length is a multiple of the anchors' spacing, sample n
-        equals sample n + length exactly; other loops share the coordinates, but not the noise.
+        equals sample n + length; other loops share the coordinates, but not the noise.
 
         Args:
           course: Course.

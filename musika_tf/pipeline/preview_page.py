@@ -95,7 +95,7 @@ def document(name, length, sections):
         _SECTION.format(seed=seed, audio=html.escape(audio), picture=html.escape(picture), command=html.escape(command))
         for seed, audio, picture, command in sections
     ]
-    summary = f"{len(texts)} beginnings of {length}. A seed's command makes the whole piece, which begins the same."
+    summary = f"Previews of {length} each, {len(texts)} so far. A seed's command makes the whole piece from there on."
     return _DOCUMENT.format(title=f"{html.escape(name)}: previews", summary=summary, sections="\n".join(texts))
 
 

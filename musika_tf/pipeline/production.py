@@ -37,9 +37,9 @@ def run(request, prepare: Callable[[int], None]):
         print(f"{folder / preview_page.PAGE}: open it in a browser")
         return
     outs = {seed: _name(request, seed, metadata) for seed in pieces}
-    for out in outs.values():
-        if out != STREAM:
-            check_output(out)
+    for seed, piece in pieces.items():
+        if outs[seed] != STREAM:
+            check_output(outs[seed], piece.comment(metadata))
     loaded, _ = bundle.load(request.model)
     _announce(request, metadata, pieces)
     for seed, piece in pieces.items():

@@ -113,8 +113,8 @@ class Request:
 
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
         named += [("style_file", self.style_file), ("truncation", None if self.truncation == 2.0 else self.truncation)]
-        named += [("style_over", None if self.style_over is None else f"{float(self.style_over):g}")]
-        named += [("start", curves.plain(float(self.start)) if self.start else None)]
+        times = {"start": self.start or None, "style_over": self.style_over}
+        named += [(name, time and curves.plain(float(time))) for name, time in times.items()]
         named += [(flag, self.settings.get(setting) or None) for setting, flag in SETTINGS.items()]
         return [f"--{name}={value}" for name, value in named if value is not None] + ["--click"] * self.click
 

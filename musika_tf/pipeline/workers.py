@@ -47,8 +47,9 @@ class Crew:
                 reader, writer = context.Pipe(duplex=False)
                 order = str(bundle_dir), str(folder.path), folder.dtype, folder.piece.comment(folder.metadata)
                 arguments = writer, self.prepare, threads, order, missing[i::n_workers]
-                processes[reader] = context.Process(target=_work, args=arguments, daemon=True)
-                processes[reader].start()
+                process = context.Process(target=_work, args=arguments, daemon=True)
+                process.start()
+                processes[reader] = process
                 writer.close()  # the worker has the other one: its end of the pipe closes with it
             self._follow(processes, folder, progress)
         finally:

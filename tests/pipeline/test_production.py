@@ -2,6 +2,7 @@
 
 import functools
 import html.parser
+import json
 import os
 import shlex
 import threading
@@ -114,6 +115,18 @@ def test_a_loop_says_its_bars(folder, tmp_path, capsys):
     bpm = float(piece.settings["tempo"])
     assert 8 * bpm / 240 == pytest.approx(round(8 * bpm / 240))
     assert f"seed 7: a loop of {8 * bpm / 240:.0f} bars at {bpm:.2f} BPM" in capsys.readouterr().err
+
+
+def test_a_plan_that_wav_cannot_hold_is_refused_before_rendering(folder, tmp_path, monkeypatch):
+    plan = [{"time": i / 10, "style": i} for i in range(200)]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    options = {"style_file": str(tmp_path / "plan.json"), "n_workers": 2}
+    monkeypatch.setattr("musika_tf.pipeline.parts.write", None)
+    monkeypatch.setattr("musika_tf.audio.writer._MAX_WAV_COMMENT", 2000)
+    with pytest.raises(UserError, match="a.wav: a comment of .* bytes, as a long curve or plan of styles makes it"):
+        run(folder, out=str(tmp_path / "a.wav"), **options)
+    run(folder, out=str(tmp_path / "a.flac"), **{**options, "n_workers": 1})
+    assert len(comment_of(tmp_path / "a.flac").style.keyframes) == 200
 
 
 def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
@@ -239,7 +252,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_previews_have_a_page_to_pick_from(folder, tmp_path, capsys):
-    options = {"style_seed": 3, "truncation": 1.5}
+    options = {"style_seed": 3, "truncation": 1.5, "start": Fraction(5, 2)}
     run(folder, n_pieces=2, previews=True, out=str(tmp_path / "page"), **options)
     page = Page((tmp_path / "page" / "index.html").read_text())
     names = [f"tiny-{seed}.{suffix}" for seed in (7, 8) for suffix in ("flac", "png")]
@@ -247,9 +260,9 @@ def test_previews_have_a_page_to_pick_from(folder, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path / "page")) == sorted([*names, "index.html"])
     assert shlex.split(page.codes[1]) == [
         "python", "generate.py", "--seed=8", "--length=3m57s", "--style_seed=3", "--truncation=1.5",
-        "--out=tiny-8.wav",
+        "--start=2.5", "--out=tiny-8.wav",
     ]  # fmt: skip
-    assert comment_of(tmp_path / "page" / "tiny-8.flac") == Piece(8, StylePlan.constant(3), 0, RATE, 1.5)
+    assert comment_of(tmp_path / "page" / "tiny-8.flac") == Piece(8, StylePlan.constant(3), 5 * RATE // 2, RATE, 1.5)
     assert (tmp_path / "page" / "tiny-8.png").read_bytes()[:4] == b"\x89PNG"
     assert f"{tmp_path / 'page' / 'index.html'}: open it in a browser" in capsys.readouterr().out
 

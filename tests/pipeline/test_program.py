@@ -56,6 +56,16 @@ def test_a_signal_leaves_nothing_half_written(folder, tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+def test_the_same_command_twice_gives_the_same_bytes(folder, tmp_path):
+    files = []
+    for _ in range(2):
+        run = command(folder, "--length=20s", "--loop", "--style_to=9", "--out=song.flac")
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "20s of music (seed 7)" in done.stdout and "bars at" in done.stderr
+        files.append((tmp_path / "song.flac").read_bytes())
+    assert files[0] == files[1] and len(files[0]) > 100_000
+
+
 @pytest.mark.slow
 def test_after_sigkill_the_same_command_makes_the_same_bytes(folder, tmp_path):
     run = command(folder, "--length=11m", "--out=song.wav")
