@@ -18,7 +18,7 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
-_MAX_WAV_COMMENT = 60_000  # bytes; libsndfile writes nothing of those that are much longer
+_MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
 
 
 def check_output(path, comment=""):

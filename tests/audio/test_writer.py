@@ -127,9 +127,9 @@ def test_the_limit_of_wav_is_4_gb():
 
 
 def test_a_comment_that_wav_cannot_hold_is_refused(tmp_path):
-    longest, longer = "x" * 60_000, "x" * 60_001
+    longest, longer = "x" * 50_000, "x" * 50_001
     assert writer.read_comment(write(tmp_path / "x.wav", noise(5000), comment=longest)) == longest
-    with pytest.raises(UserError, match="y.wav: a comment of 60001 bytes.* holds 60000; write a .flac"):
+    with pytest.raises(UserError, match="y.wav: a comment of 50001 bytes.* holds 50000; write a .flac"):
         writer.check_output(tmp_path / "y.wav", longer)
     for extension in ("flac", "ogg"):
         path = write(tmp_path / f"x.{extension}", noise(5000), comment=longer)
@@ -137,7 +137,7 @@ def test_a_comment_that_wav_cannot_hold_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("n_samples", [5000, 2**31])
-@pytest.mark.parametrize("length", [1, 2, 2045, 2046, 50_001])
+@pytest.mark.parametrize("length", [1, 2, 2045, 2046, 49_999])
 def test_comments_of_any_length_are_read_from_wav_and_rf64(tmp_path, length, n_samples):
     comment = ("ü" + "0:0.1," * 10_000)[: length - 1] + "."
     path = write(tmp_path / "x.wav", noise(5000), comment=comment, n_samples=n_samples)
