@@ -29,9 +29,11 @@ flags.DEFINE_bool("loop", False, "make a seamless loop of exactly --length, or -
 flags.DEFINE_integer("num_pieces", 1, "pieces of consecutive seeds; --out: a folder, or a name with {seed}", 1)
 flags.DEFINE_integer("preview", None, "short previews of so many seeds and a page to pick from; --out: a folder", 1)
 flags.DEFINE_integer("workers", 1, "processes that render the parts of a long piece", 1)
-flags.DEFINE_string("bpm", None, "tempo, such as 132; default: the one that the style draws. Its model follows a tempo")
+flags.DEFINE_string("bpm", None, "beats per minute, such as 132; default: what the style draws")
 flags.DEFINE_string(
-    "note_density", None, "notes, such as 0.45, points in time (0:0.1,30s:0.8,1m:0.2) or a CSV file of time,value rows"
+    "note_density",
+    None,
+    "how many notes: 0.45, or points in time, 0:0.1,30s:0.8,1m:0.2, or a CSV file of time,value rows; default: by style",
 )
 flags.DEFINE_string(
     "position",
@@ -39,7 +41,9 @@ flags.DEFINE_string(
     "where in the song: plan (beginning, body, ending), plan:20s,30s (how long both ends are), body, or as "
     "--note_density; default: plan for a piece that begins at 0 and ends, otherwise body; a loop stays in one place",
 )
-flags.DEFINE_string("tags", None, 'what it sounds like: "techno=0.9,ambient=0.1"; each word may have points in time')
+flags.DEFINE_string(
+    "tags", None, 'what it sounds like: "techno=0.9,ambient=0.1"; each may have points in time; default: by style'
+)
 flags.DEFINE_integer("bars", None, "length in bars of four beats, in place of --length, for models with a beat", 1)
 flags.DEFINE_bool("click", False, "add a metronome, for models with a beat")
 
