@@ -16,7 +16,7 @@ from musika_tf.pipeline.line import limit
 _BEATS_PER_BAR = SIGNALS["beat"].beats_per_bar
 _SECONDS = 0.05  # of a burst, shorter than any beat
 _DECAY_SECONDS = 0.012
-_BEAT, _ACCENT = (1500.0, 0.4), (2250.0, 0.6)  # Hz and peak: above what a mix holds there
+_BEAT, _ACCENT = (1500.0, 0.5), (2250.0, 0.7)  # Hz and peak: above what a mix holds there
 _KNEE = 0.8  # the limiter leaves samples below this as they are
 
 
