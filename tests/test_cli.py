@@ -58,6 +58,10 @@ CASES = {
     "style file": (["generate.py", "--style_file=none.json"], ["--style_file=none.json", "No such file"]),
     "style_over": (["generate.py", "--style_over=5m"], ["--style_over", "--style_to"]),
     "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
+    "bpm": (["generate.py", "--bpm=60"], ["--bpm=60: 60 is outside of the range", "BPM"]),
+    "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno-mini", "it follows --bpm"]),
+    "bars and length": (["generate.py", "--bars=4", "--length=inf"], ["--bars=4", "leave out --length"]),
+    "no whole bars": (["generate.py", "--loop", "--length=30", "--bpm=127"], ["--loop: 30s at 127 BPM", "--bars=16"]),
     "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
 }
 

@@ -69,6 +69,19 @@ def conditioner():
     return fitted
 
 
+EVERY_SIGNAL = ("tempo", "beat", "note_density", "position", "tag:techno")
+
+
+def steerable():
+    """A Conditioner of every kind of signal, fourteen channels: 110 .. 150 BPM, densities and positions from 0 to 1,
+    techno from 0.1 to 0.6, songs of a minute."""
+    fitted = Conditioner(EVERY_SIGNAL, AUTOENCODER.latents_per_second)
+    n = round(60 * AUTOENCODER.latents_per_second)
+    lines = [np.linspace(low, high, n)[:, None] for low, high in ((110, 150), (0, 1), (0, 1), (0.1, 0.6))]
+    fitted.fit([np.concatenate([lines[0], normal(n, 10), *lines[1:]], axis=1).astype(np.float32)])
+    return fitted
+
+
 def bundle():
     """The Bundle of the tiny networks with conditioning, always the same object: its functions are traced once."""
     autoencoder(), gan(n_conditioning=11)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import struct
 
 import numpy as np
 import soundfile
@@ -17,7 +18,7 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
-_MAX_WAV_COMMENT = 2045  # bytes; libsndfile writes longer ones and reads nothing of them
+_MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
 
 
 def check_output(path, comment=""):
@@ -40,7 +41,7 @@ def check_output(path, comment=""):
     n_bytes = len(comment.encode())
     if path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_COMMENT:
         raise UserError(
-            f"{path}: a comment of {n_bytes} bytes, as a long plan of styles makes it, and a WAV file holds "
+            f"{path}: a comment of {n_bytes} bytes, as a long curve or plan of styles makes it, and a WAV file holds "
             f"{_MAX_WAV_COMMENT}; write a .flac or .ogg"
         )
 
@@ -156,4 +157,29 @@ def read_comment(path):
       files.AudioFileError: the file can't be read as audio.
     """
     with files.opened(path) as file:
-        return file.comment
+        return file.comment if file.format not in ("WAV", "WAVEX", "RF64") else _wav_comment(path)
+
+
+def _wav_comment(path):
+    """The same of a WAV or RF64 file, of which libsndfile reads no more than 2 kB: the chunk ICMT of its list INFO."""
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data":  # ours lies before it, and it may say that it never ends
+                return ""
+            if name != b"LIST":
+                file.seek(size + size % 2, os.SEEK_CUR)
+            elif file.read(4) == b"INFO":
+                return _info(file.read(size - 4)).get(b"ICMT", "")
+    return ""
+
+
+def _info(data):
+    """Texts by name of the chunks in a list."""
+    texts, start = {}, 0
+    while start + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, start)
+        texts[name] = data[start + 8 : start + 8 + size].partition(b"\0")[0].decode(errors="replace")
+        start += 8 + size + size % 2
+    return texts

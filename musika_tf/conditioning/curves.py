@@ -42,11 +42,11 @@ class Curve:
         if len(self.times) == 1:
             return repr(float(self.values[0]))
         points = zip(self.times, self.values, strict=True)
-        return ",".join(f"{_plain(time)}:{float(value)!r}" for time, value in points)
+        return ",".join(f"{plain(time)}:{float(value)!r}" for time, value in points)
 
 
-def _plain(seconds):
-    """Seconds without an exponent, which durations don't have."""
+def plain(seconds):
+    """Seconds as text that `durations.parse` reads again, exactly: without an exponent."""
     return np.format_float_positional(seconds, trim="-")
 
 

@@ -27,6 +27,7 @@ MIDDLE = 0.5
 _DRAWN_SPREAD = 0.1
 _DEFAULT_SONG_SECONDS = 180.0
 _GRAMMAR = "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number from 0 to 1, a curve or a CSV file"
+_PARTS = "two durations, as plan:20s,30s, or three with the length of all of it, as plan:20s,30s,4m"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,12 @@ class Plan:
     ending_seconds: float
     body_seconds: float
     total_seconds: float | None
-    text: str
+
+    @property
+    def text(self):
+        """The plan with all of its durations, so that an excerpt of the piece can ask for the whole's."""
+        durations_of = (self.intro_seconds, self.ending_seconds, self.total_seconds)
+        return "plan:" + ",".join(curves.plain(seconds) for seconds in durations_of if seconds is not None)
 
     def __call__(self, times):
         times = np.asarray(times, np.float64)
@@ -108,8 +114,8 @@ class Position(Signal):
         if text.strip() == "body":
             return Body(body_seconds)
         if kind == "plan":
-            intro, ending = self._parts(text, rest, song, total_seconds)
-            return Plan(intro, ending, body_seconds, total_seconds, text.strip())
+            intro, ending, total_seconds = self._parts(text, rest, song, total_seconds)
+            return Plan(intro, ending, body_seconds, total_seconds)
         try:
             curve = curves.parse(text, self.flag)
         except UserError as error:
@@ -118,20 +124,22 @@ class Position(Signal):
         return curves.OneChannel(curve)
 
     def _parts(self, text, rest, song, total_seconds):
-        """Seconds of beginning and ending: those asked for, or a song's own, shortened where the piece is shorter."""
+        """Seconds of beginning, ending and piece: those asked for, or a song's own, shortened for a shorter piece."""
         if rest:
             parts = rest.split(",")
-            if len(parts) != 2:
-                raise UserError(f"--{self.flag}={text}: two durations, as plan:20s,30s, please")
-            intro, ending = (float(durations.parse(part, self.flag)) for part in parts)
+            if len(parts) not in (2, 3):
+                raise UserError(f"--{self.flag}={text}: {_PARTS}, please")
+            intro, ending, *total = (float(durations.parse(part, self.flag)) for part in parts)
+            total_seconds = total[0] if total else total_seconds
             if total_seconds is not None and intro + ending >= total_seconds:
                 raise UserError(
                     f"--{self.flag}={text}: beginning and ending leave nothing of "
                     f"{durations.spoken(total_seconds)}; shorter ones, please"
                 )
-            return intro, ending
+            return intro, ending, total_seconds
         shrink = 1.0 if total_seconds is None else min(1.0, total_seconds / song)
-        return INTRO * song * shrink, (1.0 - ENDING) * song * shrink
+        parts = (round(share * song * shrink, 6) for share in (INTRO, 1.0 - ENDING))  # short to write down
+        return *parts, total_seconds
 
     def draw(self, style_seed, times, span, bpm):
         import tensorflow as tf

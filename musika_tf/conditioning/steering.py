@@ -2,9 +2,10 @@
 
     steering = steer({"tempo": "132", "note_density": "0:0.1,30s:0.8"}, metadata, style_seed=7, total_seconds=237)
     conditioning = steering(positions)      # int64 [n] -> float32 [n, k], for the bundle's `generate`
+    conditioning = steering.at(times)       # the same at any seconds, for pieces that loop
 
-Pure in the positions, so streams, excerpts, workers and loops all see the same curve. What nobody asked for is what
-the bundle would draw by itself.
+Pure in time, so streams, excerpts, workers and loops all see the same curve. What nobody asked for is what the bundle
+would draw by itself.
 """
 
 import dataclasses
@@ -15,17 +16,18 @@ from musika_tf.conditioning import conditioner, signals, tags
 from musika_tf.conditioning.signal import Signal, Span
 from musika_tf.errors import UserError
 
-# What `settings` may hold, and which signals each steers; of the tags each word is a signal.
+# Which signals each setting steers; of the tags each word is a signal.
 _STEERED = {"tempo": ("tempo", "beat"), "note_density": ("note_density",), "position": ("position",)}
-SETTINGS = (*_STEERED, tags.GROUP)
+# What `settings` may hold, and the flag of generate.py for each, which is also its name in comment tags.
+SETTINGS = {name: signals.find(name).flag for name in _STEERED} | {tags.GROUP: tags.GROUP}
 
 
 @dataclasses.dataclass(frozen=True)
 class Steering:
-    """The conditioning of a piece; call it with positions.
+    """The conditioning of a piece; call it with positions, or `at` times.
 
     Attributes:
-      texts: dict of setting -> canonical text that asks for the same again (a CSV's points in it): for comments.
+      texts: dict of setting -> canonical text that asks for the same again (a CSV's points in it).
       bpm: the piece's tempo where the model has a tempo or a beat clock, asked for or drawn; otherwise None.
     """
 
@@ -36,12 +38,11 @@ class Steering:
 
     def __call__(self, positions):
         """int64 `[n]`, latents of the line -> float32 `[n, k]` in the units of the metadata."""
-        times = (np.asarray(positions, np.int64) + 0.5) / self.latents_per_second  # float64: exact for days
-        return np.concatenate([np.asarray(function(times), np.float32) for function in self.functions], axis=1)
+        return self.at((np.asarray(positions, np.int64) + 0.5) / self.latents_per_second)  # float64: exact for days
 
-    def comment(self):
-        """The settings as `name=text` between spaces, without spaces inside: for a comment tag."""
-        return " ".join(f"{name}={text.replace(' ', '_')}" for name, text in self.texts.items())
+    def at(self, times):
+        """float64 `[n]`, seconds since the piece's beginning -> float32 `[n, k]` in the units of the metadata."""
+        return np.concatenate([np.asarray(function(times), np.float32) for function in self.functions], axis=1)
 
 
 def steer(settings, metadata, style_seed, total_seconds=None):
@@ -52,7 +53,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
         sets the beat clock's tempo, whose bar 1 begins at time 0.
       metadata: of the bundle.
       style_seed: draws what is not steered.
-      total_seconds: length of the piece, for a position that is planned; None where it has no end.
+      total_seconds: where the piece ends, for a position that is planned; None where it has no end.
 
     Returns:
       Steering, or None where nothing is steered: the bundle then draws the signals by itself.
@@ -63,7 +64,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
     settings = {name: str(text) for name, text in settings.items() if text not in (None, "")}
     unknown = set(settings) - set(SETTINGS)
     if unknown:
-        raise ValueError(f"no settings {sorted(unknown)}; there are {SETTINGS}")
+        raise ValueError(f"no settings {sorted(unknown)}; there are {', '.join(SETTINGS)}")
     if not settings:
         return None
     channels = _channels(metadata)

@@ -111,13 +111,19 @@ class Tag(Signal):
 
 
 def parse_words(text, flag=GROUP):
-    """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form."""
-    words = {}
+    """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form.
+
+    A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: what has a colon and no word goes on with it.
+    """
+    words, word = {}, ""
     for part in text.split(","):
+        if words and ":" in part and "=" not in part:
+            words[word] += f",{part.strip()}"
+            continue
         word, equals, value = (piece.strip() for piece in part.partition("="))
         if not (word and equals and value):
             raise UserError(f"--{flag}={text}: words with values, such as techno=0.9,ambient=0.1, please")
-        word = word.replace("_", " ")  # as comment tags write it
+        word = word.replace("_", " ")  # so that no shell needs quotes
         if word in words:
             raise UserError(f"--{flag}={text}: {word!r} is there twice")
         words[word] = value

@@ -154,7 +154,10 @@ class Tempo(Signal):
         return tf.cast(tf.fill([tf.shape(times)[0], 1], bpm), tf.float32)
 
     def parse_user(self, text, span=None, total_seconds=None):
-        curve = curves.parse(text, self.flag)
+        try:
+            curve = curves.parse(text, self.flag)
+        except UserError as error:
+            raise UserError(str(error).replace(curves.GRAMMAR, "a number of beats per minute, such as 132")) from None
         if len(curve.values) > 1:
             raise UserError(f"--{self.flag}={text}: one number, please; a piece has one tempo")
         check_range(curve.values, span, self.legal, self.flag, text, self.unit)

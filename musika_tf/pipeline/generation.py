@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio.writer import AudioWriter
-from musika_tf.pipeline import loops
+from musika_tf.pipeline import click, loops
 
 _FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
 PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
@@ -71,10 +71,20 @@ class Renderer:
     def __init__(self, loaded, metadata, piece):
         self.loaded, self.metadata, self.piece = loaded, metadata, piece
         self.per_latent, self.window = metadata["samples_per_latent"], metadata["window"]
+        self.steering = piece.steering(metadata)
+        self.click_bpm = piece.bpm(metadata) if piece.click else None
         self.fade_samples = loops.fade_samples(metadata, piece.loop_samples) if piece.loop_samples else 0
 
     def range(self, start, end):
         """Samples `start` .. `end - 1` of the piece: float32 `[end - start, 2]`."""
+        music = self._music(start, end)
+        if self.click_bpm is None:
+            return music
+        rate = self.metadata["sample_rate"]
+        return click.mixed(music, click.clicks(start, end, self.click_bpm, rate, self.piece.loop_samples))
+
+    def _music(self, start, end):
+        """The range without a metronome."""
         if not self.fade_samples:
             return self._line(start, end)
         length, parts = self.piece.loop_samples, []
@@ -117,7 +127,7 @@ class Renderer:
             _int64(first),
             tf.constant(count, tf.int32),
             tf.constant(piece.truncation, tf.float32),
-            tf.constant(self._conditioning(positions, times)),
+            tf.constant(self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32)),
             _int64(curve_start),
         )
         return waveform.numpy()
@@ -128,14 +138,6 @@ class Renderer:
         times = (positions + 0.5) * self.per_latent / rate
         period = self.piece.loop_samples / rate or None
         return (np.mod(times, period) if period else times), period
-
-    def _conditioning(self, positions, times):
-        """float32 `[n, k]`, or nothing where the style draws all of it."""
-        if self.piece.steering is None:
-            return np.zeros([0, 0], np.float32)
-        count = tf.constant(len(positions), tf.int32)
-        drawn = self.loaded.signals(_int64(self.piece.style.seeds[0]), _int64(positions[0]), count)
-        return self.piece.steering.rows(drawn.numpy(), times, self.metadata["conditioning"])
 
 
 def _int64(value):

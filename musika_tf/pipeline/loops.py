@@ -17,26 +17,26 @@ import dataclasses
 import numpy as np
 
 from musika_tf.errors import UserError
-from musika_tf.pipeline import steering
+from musika_tf.pipeline import bars
 from musika_tf.pipeline.line import limit
 
 LEAST_SECONDS = 1.0
 _FADE_SECONDS = 1.0
 
 
-def closed(loaded, metadata, piece):
+def closed(metadata, piece):
     """The Piece as it can loop: of a model with a clock, at a tempo that makes the loop whole bars.
 
     Args:
-      loaded: a loaded bundle.
-      metadata: its metadata.
+      metadata: the bundle's.
       piece: Piece; one that doesn't loop is returned as it is.
 
     Returns:
       A Piece.
 
     Raises:
-      UserError: the loop is too short, its plan of styles is longer, or no tempo makes it whole bars.
+      UserError: the loop is too short, its plan of styles is longer, or it is no whole bars at the tempo that is asked
+        for, or at any.
     """
     if not piece.loop_samples:
         return piece
@@ -45,12 +45,13 @@ def closed(loaded, metadata, piece):
         raise UserError(f"--loop: {seconds:g}s is too short to loop; {LEAST_SECONDS:g}s is the least")
     if piece.style.keyframes[-1][0] >= seconds:
         raise UserError(f"--loop: a keyframe of style at {piece.style.keyframes[-1][0]:g}s, in a loop of {seconds:g}s")
-    if not steering.has_beat(metadata):
+    if not bars.has_clock(metadata):
         return piece
-    wish = piece.steering.bpm if piece.steering else steering.drawn_bpm(loaded, metadata, piece.style.seeds[0])
-    _, bpm = steering.whole_bars(seconds, wish, steering.tempo_span(metadata["conditioning"]))
-    changed = dataclasses.replace(piece.steering, bpm=bpm) if piece.steering else steering.Steering(bpm)
-    return dataclasses.replace(piece, steering=changed)
+    if piece.settings.get("tempo"):
+        bars.check_whole(piece.loop_samples, metadata["sample_rate"], piece.bpm(metadata), metadata)
+        return piece
+    _, bpm = bars.nearest_tempo(seconds, piece.bpm(metadata), bars.tempo_span(metadata))
+    return dataclasses.replace(piece, settings={**piece.settings, "tempo": repr(bpm)})
 
 
 def is_exact(metadata, loop_samples):

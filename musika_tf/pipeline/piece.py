@@ -2,12 +2,14 @@
 
 import dataclasses
 import re
+import urllib.parse
 
+from musika_tf.conditioning import steering
 from musika_tf.errors import UserError
-from musika_tf.pipeline.steering import Steering
 from musika_tf.pipeline.styles import StylePlan
 
 MOST_SAMPLES = 2**53  # beyond it a float64 of seconds or samples is no longer exact
+_READABLE = ":,=+/"  # what a comment tag holds as it is, besides letters and digits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Piece:
       n_samples: its length, None for one that never ends.
       truncation: bound of the normal distribution that anchors and styles are drawn from.
       loop_samples: the piece repeats after so many samples; 0: never.
-      steering: Steering, or None where the style draws all signals.
+      settings: what `conditioning.steering.steer` is asked for; the style draws the signals that nothing names.
+      click: whether a metronome is heard.
 
     Raises:
       UserError: the range reaches beyond 2^53 samples.
@@ -33,7 +36,8 @@ class Piece:
     n_samples: int | None = None
     truncation: float = 2.0
     loop_samples: int = 0
-    steering: Steering | None = None
+    settings: dict = dataclasses.field(default_factory=dict)
+    click: bool = False
 
     def __post_init__(self):
         if max(abs(self.start_sample), self.start_sample + (self.n_samples or 0)) > MOST_SAMPLES:
@@ -44,18 +48,37 @@ class Piece:
         """One beyond the last sample, None for a piece that never ends."""
         return None if self.n_samples is None else self.start_sample + self.n_samples
 
+    def steering(self, metadata):
+        """The Steering of its signals, or None where the style draws all of them; UserError as `steer`."""
+        end = self.loop_samples or self.end_sample
+        total_seconds = None if end is None else end / metadata["sample_rate"]
+        return steering.steer(self.settings, metadata, self.style.seeds[0], total_seconds)
+
+    def bpm(self, metadata):
+        """Its tempo, asked for or drawn; None for a model that knows neither tempo nor beat."""
+        asked = self.steering(metadata)
+        return asked.bpm if asked else steering.drawn_bpm(metadata, self.style.seeds[0])
+
     def comment(self, metadata):
         """The comment tag: model, seeds, range and all the rest, as `name=value` with spaces between them."""
         values = [
-            f"musika_tf model={metadata['name']} id={metadata['autoencoder_id']} steps={metadata.get('steps', 0)}",
+            f"musika_tf model={_escaped(metadata['name'])} id={metadata['autoencoder_id']}",
+            f"steps={metadata.get('steps', 0)}",
             f"seed={self.seed} style={self.style.text()} truncation={self.truncation!r}",
             f"start_sample={self.start_sample} n_samples={'inf' if self.n_samples is None else self.n_samples}",
         ]
         if self.loop_samples:
             values.append(f"loop_samples={self.loop_samples}")
-        if self.steering:
-            values.append(self.steering.text())
+        asked = ((flag, self.settings.get(setting)) for setting, flag in steering.SETTINGS.items())
+        values += [f"{flag}={_escaped(text)}" for flag, text in asked if text]
+        if self.click:
+            values.append("click=1")
         return " ".join(values)
+
+
+def _escaped(text):
+    """Any text as one word of a comment tag; `urllib.parse.unquote` reads it."""
+    return urllib.parse.quote(text, safe=_READABLE)
 
 
 def read_comment(comment):
@@ -71,7 +94,12 @@ def read_comment(comment):
             n_samples=None if values["n_samples"] == "inf" else int(values["n_samples"]),
             truncation=float(values["truncation"]),
             loop_samples=int(values.get("loop_samples", 0)),
-            steering=Steering.from_values(values),
+            settings={
+                setting: urllib.parse.unquote(values[flag])
+                for setting, flag in steering.SETTINGS.items()
+                if flag in values
+            },
+            click=values.get("click") == "1",
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"comment {comment!r}: not of a file that generate.py wrote") from error

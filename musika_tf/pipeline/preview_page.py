@@ -13,7 +13,7 @@ from musika_tf.progress import Progress
 from musika_tf.training import preview
 
 PAGE = "index.html"
-_FULL_LENGTH = "3m57s"
+FULL_SECONDS = 237  # of the piece that a command makes
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -68,13 +68,14 @@ def write(folder, loaded, metadata, pieces, options):
     """
     folder, sections = Path(folder), []
     rate = metadata["sample_rate"]
+    length = durations.spoken(FULL_SECONDS)
     total, done = sum(piece.n_samples for piece in pieces.values()), 0
     with contextlib.closing(Progress(rate, total)) as progress:
         for seed, piece in pieces.items():
             audio, picture = (f"{metadata['name']}-{seed}{suffix}" for suffix in (".flac", ".png"))
             generation.write(folder / audio, loaded, metadata, piece)
             preview.picture(folder / picture, [files.read(folder / audio)], rate)
-            command = ["python", "generate.py", f"--seed={seed}", f"--length={_FULL_LENGTH}", *options]
+            command = ["python", "generate.py", f"--seed={seed}", f"--length={length}", *options]
             sections.append((seed, audio, picture, shlex.join([*command, f"--out={metadata['name']}-{seed}.wav"])))
             seconds = durations.spoken(piece.n_samples / rate)
             _replace(folder / PAGE, document(metadata["name"], seconds, sections))

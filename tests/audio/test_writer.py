@@ -127,13 +127,23 @@ def test_the_limit_of_wav_is_4_gb():
 
 
 def test_a_comment_that_wav_cannot_hold_is_refused(tmp_path):
-    longest, longer = "x" * 2045, "x" * 2046
+    longest, longer = "x" * 50_000, "x" * 50_001
     assert writer.read_comment(write(tmp_path / "x.wav", noise(5000), comment=longest)) == longest
-    with pytest.raises(UserError, match="y.wav: a comment of 2046 bytes.* holds 2045; write a .flac"):
+    with pytest.raises(UserError, match="y.wav: a comment of 50001 bytes.* holds 50000; write a .flac"):
         writer.check_output(tmp_path / "y.wav", longer)
     for extension in ("flac", "ogg"):
-        path = write(tmp_path / f"x.{extension}", noise(5000), comment=longer * 30)
-        assert writer.read_comment(path) == longer * 30
+        path = write(tmp_path / f"x.{extension}", noise(5000), comment=longer)
+        assert writer.read_comment(path) == longer
+
+
+@pytest.mark.parametrize("n_samples", [5000, 2**31])
+@pytest.mark.parametrize("length", [1, 2, 2045, 2046, 49_999])
+def test_comments_of_any_length_are_read_from_wav_and_rf64(tmp_path, length, n_samples):
+    comment = ("ü" + "0:0.1," * 10_000)[: length - 1] + "."
+    path = write(tmp_path / "x.wav", noise(5000), comment=comment, n_samples=n_samples)
+    assert soundfile.info(path).format == ("WAV" if n_samples == 5000 else "RF64")
+    assert writer.read_comment(path) == comment
+    assert len(files.read(path)) == 5000
 
 
 FULL_DISK = """

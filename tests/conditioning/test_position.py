@@ -55,6 +55,12 @@ def test_plan_with_its_own_beginning_and_ending():
     assert at("plan:20s,1m", None, 10, 20) == pytest.approx([INTRO / 2, INTRO], abs=1e-6)
 
 
+def test_an_excerpt_can_ask_for_the_plan_of_the_whole():
+    assert SONG.parse_user("plan", None, 300.0).text == "plan:30,30,300"
+    assert at("plan:30,30,300", 90.0, 15, 270, 285) == pytest.approx([INTRO / 2, ENDING, (1 + ENDING) / 2], abs=1e-6)
+    assert SONG.parse_user("plan:0.1s,1m").text == "plan:0.1,60"
+
+
 def test_body_begins_in_the_middle_and_stays_there():
     assert at("body", None, 0, 70, 140, 280) == pytest.approx([0.5, ENDING, 0.5, 0.5], abs=1e-6)
     assert at("body", 60.0, 0) == [0.5]
@@ -83,6 +89,8 @@ def test_text_asks_for_the_same_again(text):
         ("planned", "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number"),
         ("plan:20s", "two durations"),
         ("plan:20s,soon", "soon"),
+        ("plan:1,2,3,4", "two durations, as plan:20s,30s, or three"),
+        ("plan:20s,30s,50s", "leave nothing of 50s"),
         ("plan:2m,2m", "leave nothing of 3m20s"),
         ("1.5", "1.5 is outside of what there is, 0 to 1"),
     ],

@@ -95,6 +95,19 @@ def test_any_range_equals_that_of_the_whole():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(asked))(POSITIONS), whole)  # as workers get it
 
 
+def test_a_tag_may_have_a_curve(tmp_path):
+    (tmp_path / "d.csv").write_text("0,0.1\n30,0.5\n")
+    asked = steer(tags=f"techno={tmp_path / 'd.csv'},slow=0:0.2,10s:0.3")
+    assert asked.texts == {"tags": "techno=0:0.1,30:0.5,slow=0:0.2,10:0.3"}
+    times = np.array([0.0, 5.0, 15.0, 99.0])
+    np.testing.assert_allclose(
+        asked.at(times)[:, 13:],
+        np.stack([np.interp(times, [0, 30], [0.1, 0.5]), np.interp(times, [0, 10], [0.2, 0.3])], 1),
+        atol=1e-6,
+    )
+    np.testing.assert_array_equal(steer(**asked.texts).at(times), asked.at(times))
+
+
 def test_drawn_tempo_is_known_and_its_clock_kept():
     asked = steer(note_density="0.5")
     assert asked.bpm == steering.drawn_bpm(METADATA, 5) == float(CONDITIONER.draw_bpm(5))
@@ -111,10 +124,11 @@ def test_position_is_planned_for_the_length_of_the_piece():
     assert 0.15 <= steer(None, position="plan")(np.array([38_000]))[0, 12] <= 0.85
 
 
-def test_comment_asks_for_the_same_again(tmp_path):
+def test_texts_ask_for_the_same_again(tmp_path):
     (tmp_path / "d.csv").write_text("0,0.1\n30,0.8\n")
     asked = steer(tempo=" 132", note_density=str(tmp_path / "d.csv"), tags="techno=0.3")
-    assert asked.comment() == "tempo=132.0 note_density=0:0.1,30:0.8 tags=techno=0.3"
+    assert steering.SETTINGS == {"tempo": "bpm", "note_density": "note_density", "position": "position", "tags": "tags"}
+    assert asked.texts == {"tempo": "132.0", "note_density": "0:0.1,30:0.8", "tags": "techno=0.3"}
     again = steering.steer(asked.texts, METADATA, 5)
     np.testing.assert_array_equal(again(POSITIONS), asked(POSITIONS))
 

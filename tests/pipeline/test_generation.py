@@ -10,7 +10,6 @@ import tiny
 from musika_tf.audio.writer import read_comment
 from musika_tf.pipeline import generation, loops, piece
 from musika_tf.pipeline.piece import Piece
-from musika_tf.pipeline.steering import Steering
 from musika_tf.pipeline.styles import StylePlan
 
 RATE = 44_100
@@ -24,7 +23,8 @@ METADATA = {
     "sample_rate": RATE,
     "samples_per_latent": PER_LATENT,
     "window": tiny.GAN.window,
-    "conditioning": tiny.conditioner().metadata(),
+    # As if it had been trained at any tempo, so that loops of any length hold whole bars.
+    "conditioning": [{**row, "range": [30.0, 300.0]} for row in tiny.conditioner().metadata()],
 }
 STEADY = StylePlan.constant(2)
 MORPH = StylePlan(((0.5, ((2, 1.0),)), (7.0, ((5, 1.0), (6, 1.0)))))
@@ -33,6 +33,11 @@ MORPH = StylePlan(((0.5, ((2, 1.0),)), (7.0, ((5, 1.0), (6, 1.0)))))
 @pytest.fixture(scope="module")
 def model():
     return tiny.bundle()
+
+
+def at(bpm):
+    """Settings of a tempo."""
+    return {"tempo": repr(bpm)}
 
 
 def render(model, *args, **options):
@@ -48,7 +53,7 @@ def whole(model):
 @pytest.fixture(scope="module")
 def moving(model):
     """A piece that changes its style, steered to a tempo."""
-    return render(model, 1, MORPH, 0, PART + 12_345, steering=Steering(117.5))
+    return render(model, 1, MORPH, 0, PART + 12_345, settings=at(117.5))
 
 
 def test_length_is_exact_across_parts(whole):
@@ -75,7 +80,7 @@ def test_range_equals_the_same_range_of_the_whole(model, whole, start, n):
 
 @pytest.mark.parametrize(("start", "n"), RANGES)
 def test_range_of_a_moving_piece_equals_the_same_range_of_the_whole(model, moving, start, n):
-    waveform = render(model, 1, MORPH, start, n, steering=Steering(117.5))
+    waveform = render(model, 1, MORPH, start, n, settings=at(117.5))
     np.testing.assert_allclose(waveform, moving[start : start + n], atol=1e-5)
 
 
@@ -87,7 +92,7 @@ def test_range_may_begin_before_0(model, whole):
 def test_parts_of_any_size_are_the_whole(model, moving, monkeypatch):
     monkeypatch.setattr(generation, "PART_WINDOWS", 1)
     monkeypatch.setattr(generation, "_FIRST_LATENTS", 3)
-    np.testing.assert_allclose(render(model, 1, MORPH, 0, len(moving), steering=Steering(117.5)), moving, atol=1e-5)
+    np.testing.assert_allclose(render(model, 1, MORPH, 0, len(moving), settings=at(117.5)), moving, atol=1e-5)
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 100), (777, WINDOW), (WINDOW, PART + 20), (PART, PART + 500)])
@@ -137,20 +142,20 @@ def test_other_seeds_differ_along_the_whole_length(model, whole):
 
 def test_style_moves_from_one_to_the_other(model):
     plan = StylePlan(((1.6, ((2, 1.0),)), (4.0, ((5, 1.0),))))
-    steering = Steering(117.5)
+    settings = at(117.5)
 
-    def at(start, style):
-        return render(model, 1, style, start, 9000, steering=steering)
+    def part(start, style):
+        return render(model, 1, style, start, 9000, settings=settings)
 
     # Until the first keyframe and from the last one on it is one style alone, as far as whole windows go.
     for start, style in [(0, 2), (int(4.8 * RATE), 5)]:
-        np.testing.assert_allclose(at(start, plan), at(start, StylePlan.constant(style)), atol=1e-5)
-    between = at(int(2.8 * RATE), plan)
+        np.testing.assert_allclose(part(start, plan), part(start, StylePlan.constant(style)), atol=1e-5)
+    between = part(int(2.8 * RATE), plan)
     for style in (2, 5):
-        assert np.abs(between - at(int(2.8 * RATE), StylePlan.constant(style))).max() > 1e-3
+        assert np.abs(between - part(int(2.8 * RATE), StylePlan.constant(style))).max() > 1e-3
     blend = StylePlan(((0.0, ((2, 1.0), (5, 1.0))),))
-    difference = np.abs(between - at(int(2.8 * RATE), blend)).max()
-    assert difference < np.abs(between - at(int(2.8 * RATE), StylePlan.constant(2))).max()
+    difference = np.abs(between - part(int(2.8 * RATE), blend)).max()
+    assert difference < np.abs(between - part(int(2.8 * RATE), StylePlan.constant(2))).max()
 
 
 def test_a_plan_of_one_style_is_that_style(model, whole):
@@ -160,8 +165,8 @@ def test_a_plan_of_one_style_is_that_style(model, whole):
 
 def test_steering_to_the_drawn_tempo_changes_nothing(model, whole):
     bpm = float(tiny.conditioner().draw_bpm(2))
-    np.testing.assert_allclose(render(model, 1, STEADY, 0, 9000, steering=Steering(bpm)), whole[:9000], atol=1e-5)
-    faster = render(model, 1, STEADY, 0, 9000, steering=Steering(bpm + 9))
+    np.testing.assert_allclose(render(model, 1, STEADY, 0, 9000, settings=at(bpm)), whole[:9000], atol=1e-5)
+    faster = render(model, 1, STEADY, 0, 9000, settings=at(bpm + 9))
     assert np.abs(faster - whole[:9000]).max() > 1e-3
 
 
@@ -174,7 +179,7 @@ EXACT_LOOP = 3 * WINDOW  # one anchor
 @pytest.mark.parametrize("style", [STEADY, StylePlan.morph(2, 5, 1.0, loop=True)])
 def test_a_loop_of_whole_anchors_repeats(model, style):
     assert loops.is_exact(METADATA, EXACT_LOOP)
-    options = {"loop_samples": EXACT_LOOP, "steering": Steering(240 / (EXACT_LOOP / RATE))}
+    options = {"loop_samples": EXACT_LOOP, "settings": at(240 / (EXACT_LOOP / RATE))}
     twice = render(model, 1, style, 0, 2 * EXACT_LOOP + 100, **options)
     # But for the rounding of matrix products, whose shapes differ from cut to cut.
     np.testing.assert_allclose(twice[EXACT_LOOP:], twice[: EXACT_LOOP + 100], atol=5e-6)
@@ -183,7 +188,7 @@ def test_a_loop_of_whole_anchors_repeats(model, style):
 
 
 def test_a_loop_of_any_length_repeats(model):
-    options = {"loop_samples": SHORT_LOOP, "steering": Steering(240 / (SHORT_LOOP / RATE))}
+    options = {"loop_samples": SHORT_LOOP, "settings": at(240 / (SHORT_LOOP / RATE))}
     assert loops.fade_samples(METADATA, SHORT_LOOP) == SHORT_LOOP // 4
     one = render(model, 1, STEADY, 0, SHORT_LOOP, **options)
     twice = render(model, 1, STEADY, 0, 2 * SHORT_LOOP, **options)
@@ -199,7 +204,7 @@ def test_the_end_of_a_loop_goes_on_into_its_start(model, length):
     """Across the seam the waveform moves as it does elsewhere: step and bend are among the ordinary ones."""
     steps, bends = [], []
     for seed in range(6):
-        one = render(model, seed, STEADY, 0, length, loop_samples=length, steering=Steering(240 / (length / RATE)))
+        one = render(model, seed, STEADY, 0, length, loop_samples=length, settings=at(240 / (length / RATE)))
         around = np.concatenate([one[-3:], one[:3]])
         step, bend = (np.abs(np.diff(one, order, axis=0)) for order in (1, 2))
         steps.append(np.abs(np.diff(around, axis=0))[2].max() / np.quantile(step, 0.99))
@@ -209,9 +214,9 @@ def test_the_end_of_a_loop_goes_on_into_its_start(model, length):
 
 
 def test_before_its_fade_a_loop_of_usual_spacing_is_the_endless_piece(model):
-    length, steering = 9 * WINDOW, Steering(120.0)  # three anchors, 384 latents apart as ever
-    loop = render(model, 1, STEADY, 2 * WINDOW, 4 * WINDOW, loop_samples=length, steering=steering)
-    endless = render(model, 1, STEADY, 2 * WINDOW, 4 * WINDOW, steering=steering)
+    length, settings = 9 * WINDOW, at(120.0)  # three anchors, 384 latents apart as ever
+    loop = render(model, 1, STEADY, 2 * WINDOW, 4 * WINDOW, loop_samples=length, settings=settings)
+    endless = render(model, 1, STEADY, 2 * WINDOW, 4 * WINDOW, settings=settings)
     np.testing.assert_allclose(loop, endless, atol=1e-4)
 
 
@@ -223,7 +228,7 @@ def test_before_its_fade_a_loop_of_usual_spacing_is_the_endless_piece(model):
     "song",
     [
         Piece(-(2**62), StylePlan.constant(9), 1001, 4321, 0.123456789),
-        Piece(3, MORPH, 1001, 4321, loop_samples=SHORT_LOOP, steering=Steering(120.1)),
+        Piece(3, MORPH, 1001, 4321, loop_samples=SHORT_LOOP, settings=at(120.1)),
     ],
 )
 def test_file_is_made_again_from_its_comment(model, tmp_path, extension, song):

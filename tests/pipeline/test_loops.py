@@ -1,15 +1,15 @@
 """Loops: whole bars, what is too short, and a fade that is heard by nobody."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 import tiny
 
 from musika_tf.errors import UserError
-from musika_tf.pipeline import loops, steering
+from musika_tf.pipeline import bars, loops
 from musika_tf.pipeline.piece import Piece
-from musika_tf.pipeline.steering import Steering
 from musika_tf.pipeline.styles import StylePlan
 
 RATE = 44_100
@@ -29,21 +29,48 @@ def loop(seconds, **options):
 
 @pytest.mark.parametrize("seconds", [2.0, 7.77, 30.0, 237.0])
 def test_a_loop_of_a_model_with_a_clock_holds_whole_bars(seconds):
-    model = tiny.bundle()
-    closed = loops.closed(model, METADATA, loop(seconds))
-    bars = closed.loop_samples / RATE * closed.steering.bpm / 240
-    assert bars == pytest.approx(round(bars), abs=1e-9) and bars > 0.5
-    assert 110 <= closed.steering.bpm <= 150
-    assert dataclasses.replace(closed, steering=None) == loop(seconds)
+    closed = loops.closed(METADATA, loop(seconds))
+    bpm = closed.bpm(METADATA)
+    n_bars = closed.loop_samples / RATE * bpm / 240
+    assert n_bars == pytest.approx(round(n_bars), abs=1e-9) and n_bars > 0.5
+    assert 110 <= bpm <= 150
+    assert dataclasses.replace(closed, settings={}) == loop(seconds)
     drawn = float(tiny.conditioner().draw_bpm(2))
-    assert steering.drawn_bpm(model, METADATA, 2) == drawn
+    assert loop(seconds).bpm(METADATA) == drawn
     # No other whole number of bars is nearer to what the style drew.
-    assert abs(closed.steering.bpm - drawn) <= 120 / seconds + 1e-9
+    assert abs(bpm - drawn) <= 120 / seconds + 1e-9
 
 
-def test_a_tempo_by_hand_is_the_wish():
-    closed = loops.closed(tiny.bundle(), METADATA, loop(60, steering=Steering(141.0)))
-    assert closed.steering == Steering(140.0)  # 35 bars
+def test_a_tempo_by_hand_stays_where_it_gives_whole_bars():
+    whole = loop(60, settings={"tempo": "140"})  # 35 bars
+    assert loops.closed(METADATA, whole) == whole
+    rounded = Piece(1, StylePlan.constant(2), 0, 320_727, loop_samples=320_727, settings={"tempo": "132"})
+    assert loops.closed(METADATA, rounded) == rounded  # 4 bars are 320,727.27 samples
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bpm", "named"),
+    [
+        (30, "127", ["28.346457", "30.23622", "120", "128", "16"]),
+        (30, "149", ["28.993289", "30.604027", "144", "19"]),  # 152 BPM would be beyond the trained range
+        (1.5, "112", ["2.142857", "1"]),
+        (7.273, "132", ["7.272727", "9.090909", "131.9951736", "4"]),
+    ],
+)
+def test_a_tempo_by_hand_without_whole_bars_names_what_would_work(seconds, bpm, named):
+    with pytest.raises(UserError) as error:
+        loops.closed(METADATA, loop(seconds, settings={"tempo": bpm}))
+    text = str(error.value)
+    assert text.startswith(f"--loop: {seconds:g}s at {bpm} BPM are ") and "\n" not in text
+    offers = dict.fromkeys(re.findall(r"--(\w+)=([\d.]+)", text))
+    assert [value for _, value in offers] == named
+    for flag, value in offers:
+        if flag == "bars":
+            assert abs(int(value) - seconds * float(bpm) / 240) <= 0.5 or value == "1"
+        else:
+            length = float(value) if flag == "length" else seconds
+            again = loop(length, settings={"tempo": value if flag == "bpm" else bpm})
+            assert loops.closed(METADATA, again) == again
 
 
 @pytest.mark.parametrize(
@@ -52,30 +79,30 @@ def test_a_tempo_by_hand_is_the_wish():
      (60, 300, (37, 148.0)), (60, 1, (28, 112.0)), (60, None, (31, 124.0)), (2, 150, (1, 120.0))],
 )  # fmt: skip
 def test_whole_bars_by_hand(seconds, wish, expected):
-    assert steering.whole_bars(seconds, wish, (110.0, 150.0)) == expected
+    assert bars.nearest_tempo(seconds, wish, (110.0, 150.0)) == expected
 
 
 @pytest.mark.parametrize(
-    ("seconds", "named"), [(1.2, "1.2s hold no .* do: 1.600s"), (2.5, "2.5s hold no .* do: 2.182s or 3.200s")]
+    ("seconds", "named"), [(1.2, "1.2s hold no .* do: 1.600s"), (2.5, "2.5s hold no .* do: 2.181s or 3.200s")]
 )
 def test_a_length_without_whole_bars_names_the_nearest_ones(seconds, named):
     with pytest.raises(UserError, match=f"^--loop: {named}$"):
-        loops.closed(tiny.bundle(), METADATA, loop(seconds))
-    for length in (1.6, 240 / 110, 3.2):
-        steering.whole_bars(length, 130, (110.0, 150.0))
+        loops.closed(METADATA, loop(seconds))
+    for length in (1.6, 2.181, 3.2):
+        bars.nearest_tempo(length, 130, (110.0, 150.0))
 
 
 def test_a_model_without_a_clock_loops_at_any_length():
-    assert loops.closed(None, PLAIN, loop(1.234)) == loop(1.234)
-    assert loops.closed(None, METADATA, Piece(1, StylePlan.constant(2))) == Piece(1, StylePlan.constant(2))
+    assert loops.closed(PLAIN, loop(1.234)) == loop(1.234)
+    assert loops.closed(METADATA, Piece(1, StylePlan.constant(2))) == Piece(1, StylePlan.constant(2))
 
 
 def test_what_is_too_short_or_has_too_long_a_plan_is_refused():
     with pytest.raises(UserError, match="^--loop: 0.9s is too short to loop; 1s is the least$"):
-        loops.closed(None, PLAIN, loop(0.9))
+        loops.closed(PLAIN, loop(0.9))
     late = dataclasses.replace(loop(5), style=StylePlan.morph(1, 2, 5.0))
     with pytest.raises(UserError, match="^--loop: a keyframe of style at 5s, in a loop of 5s"):
-        loops.closed(None, PLAIN, late)
+        loops.closed(PLAIN, late)
 
 
 def test_fade_is_a_second_or_a_quarter_or_nothing():

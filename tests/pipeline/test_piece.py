@@ -4,7 +4,6 @@ import pytest
 
 from musika_tf.errors import UserError
 from musika_tf.pipeline.piece import Piece, read_comment
-from musika_tf.pipeline.steering import Steering
 from musika_tf.pipeline.styles import StylePlan
 
 METADATA = {"name": "tiny", "autoencoder_id": "0123456789ab", "steps": 12}
@@ -16,13 +15,39 @@ METADATA = {"name": "tiny", "autoencoder_id": "0123456789ab", "steps": 12}
         Piece(7, StylePlan.constant(7)),
         Piece(-(2**63), StylePlan.constant(2**63 - 1), -5, 2**40, 0.123456789),
         Piece(1, StylePlan.morph(2, 3, 0.1 + 0.2), 5, 6, 3.9, 44_100),
-        Piece(1, StylePlan(((1.0, ((2, 0.1), (-3, 7.0))),)), steering=Steering(133.3333)),
+        Piece(1, StylePlan(((1.0, ((2, 0.1), (-3, 7.0))),)), settings={"tempo": "133.3333"}),
+        Piece(
+            1,
+            StylePlan.constant(1),
+            settings={
+                "tempo": "1",
+                "note_density": "0:0.1,30:0.8",
+                "position": "plan: 20s,\t30s",
+                "tags": "no vocals=0",
+            },
+            click=True,
+        ),
+        Piece(1, StylePlan.constant(1), settings={"position": "a=b seed=9 %20 \n\0 \x1b ü ★ 'x' \"y\" loop_samples=3"}),
     ],
 )
 def test_comment_is_inverted(piece):
     comment = piece.comment(METADATA)
     assert comment.startswith("musika_tf model=tiny id=0123456789ab steps=12 seed=")
+    assert comment.isascii() and comment.isprintable()
     assert read_comment(comment) == piece
+
+
+def test_comment_says_what_was_asked_for_as_it_is_written():
+    settings = {"tags": "techno=0.9,no vocals=0:0.1,30:0.2", "tempo": "132.0", "position": "plan:27,27,237"}
+    comment = Piece(1, StylePlan.constant(1), 0, 9, settings=settings, click=True).comment(METADATA)
+    assert comment.endswith(
+        " n_samples=9 bpm=132.0 position=plan:27,27,237 tags=techno=0.9,no%20vocals=0:0.1,30:0.2 click=1"
+    )
+
+
+def test_a_models_name_cannot_pass_for_a_value():
+    comment = Piece(1, StylePlan.constant(1)).comment({**METADATA, "name": "x click=1 bpm=100"})
+    assert read_comment(comment) == Piece(1, StylePlan.constant(1))
 
 
 def test_comments_of_the_first_files_are_read():
@@ -40,7 +65,6 @@ def test_comments_of_the_first_files_are_read():
         "seed=x style_seed=1 truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style=[1] truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style={} truncation=2.0 start_sample=0 n_samples=9",
-        "seed=1 style=1 truncation=2.0 start_sample=0 n_samples=9 bpm=fast",
     ],
 )
 def test_comment_of_another_file_is_refused(comment):

@@ -18,7 +18,7 @@ from musika_tf.errors import UserError
 from musika_tf.pipeline import generation, preview_page, production
 from musika_tf.pipeline.piece import Piece
 from musika_tf.pipeline.piece import read_comment as read_piece
-from musika_tf.pipeline.production import Request
+from musika_tf.pipeline.request import Request, piece_of, random_seed
 from musika_tf.pipeline.styles import StylePlan
 
 RATE = 44_100
@@ -89,7 +89,7 @@ def test_contradictions_are_named(options, message):
     ],
 )
 def test_pieces(options, piece):
-    assert production.piece_of(request(**options), 7, {"sample_rate": RATE}) == piece
+    assert piece_of(request(**options), 7, {"sample_rate": RATE, "conditioning": []}) == piece
 
 
 def test_several_pieces_have_consecutive_seeds(folder, tmp_path, capsys, monkeypatch):
@@ -112,9 +112,9 @@ def test_a_loop_says_its_bars(folder, tmp_path, capsys):
     run(folder, seconds=Fraction(8), loop=True, out=str(tmp_path / "loop.wav"))
     piece = comment_of(tmp_path / "loop.wav")
     assert piece.n_samples == piece.loop_samples == 8 * RATE
-    bars = 8 * piece.steering.bpm / 240
-    assert bars == pytest.approx(round(bars))
-    assert f"seed 7: a loop of {bars:.0f} bars at {piece.steering.bpm:.2f} BPM" in capsys.readouterr().err
+    bpm = float(piece.settings["tempo"])
+    assert 8 * bpm / 240 == pytest.approx(round(8 * bpm / 240))
+    assert f"seed 7: a loop of {8 * bpm / 240:.0f} bars at {bpm:.2f} BPM" in capsys.readouterr().err
 
 
 def test_a_plan_that_wav_cannot_hold_is_refused_before_rendering(folder, tmp_path, monkeypatch):
@@ -122,7 +122,8 @@ def test_a_plan_that_wav_cannot_hold_is_refused_before_rendering(folder, tmp_pat
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     options = {"style_file": str(tmp_path / "plan.json"), "n_workers": 2}
     monkeypatch.setattr("musika_tf.pipeline.parts.write", None)
-    with pytest.raises(UserError, match="a.wav: a comment of .* bytes, as a long plan of styles makes it"):
+    monkeypatch.setattr("musika_tf.audio.writer._MAX_WAV_COMMENT", 2000)
+    with pytest.raises(UserError, match="a.wav: a comment of .* bytes, as a long curve or plan of styles makes it"):
         run(folder, out=str(tmp_path / "a.wav"), **options)
     run(folder, out=str(tmp_path / "a.flac"), **{**options, "n_workers": 1})
     assert len(comment_of(tmp_path / "a.flac").style.keyframes) == 200
@@ -281,6 +282,6 @@ def test_previews_need_a_folder(tmp_path):
 
 
 def test_random_seeds_differ_and_are_short():
-    seeds = {production.random_seed() for _ in range(50)}
+    seeds = {random_seed() for _ in range(50)}
     assert len(seeds) > 45  # a birthday in a million is rare
     assert all(0 <= seed < 10**6 for seed in seeds)

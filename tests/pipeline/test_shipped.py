@@ -19,7 +19,7 @@ def model():
 
 
 def render(model, seed, start, n_samples, **options):
-    piece = loops.closed(*model, Piece(seed, StylePlan.constant(seed), start, n_samples, **options))
+    piece = loops.closed(model[1], Piece(seed, StylePlan.constant(seed), start, n_samples, **options))
     return np.concatenate(list(generation.waveforms(*model, piece)))
 
 

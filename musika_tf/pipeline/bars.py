@@ -1,0 +1,95 @@
+"""Whole bars: how long they are, and at which tempo a length holds them.
+
+Bar 1 of a piece begins at time 0, and every bar has the beats of the clock that the model follows.
+"""
+
+import math
+from fractions import Fraction
+
+from musika_tf.conditioning.conditioner import USUAL_TEMPO
+from musika_tf.conditioning.signals import SIGNALS
+from musika_tf.errors import UserError
+
+_BAR = 60 * SIGNALS["beat"].beats_per_bar  # a bar's seconds times BPM
+_FIRST_GUESS = 125.0  # BPM of a model with a clock that nobody gave a tempo
+
+
+def has_clock(metadata):
+    """Whether the model follows a beat clock."""
+    return any(row["name"] == "beat" for row in metadata["conditioning"])
+
+
+def tempo_span(metadata):
+    """(lowest, highest) BPM that training saw; a model without a tempo takes what a clock can be drawn at."""
+    for row in metadata["conditioning"]:
+        if row["name"] == "tempo":
+            return tuple(row["range"])
+    return USUAL_TEMPO
+
+
+def seconds_of(bars, bpm):
+    """Seconds that bars take at a tempo, an exact Fraction of the float `bpm`."""
+    return bars * _BAR / Fraction(bpm)
+
+
+def bars_in(seconds, bpm):
+    """Bars that a length holds at a tempo, an exact Fraction."""
+    return Fraction(seconds) * Fraction(bpm) / _BAR
+
+
+def nearest_tempo(seconds, bpm, span, where="--loop"):
+    """The tempo nearest to a wish at which a length holds a whole number of bars.
+
+    Args:
+      seconds: the length.
+      bpm: the wish, or None.
+      span: lowest and highest tempo, in BPM.
+      where: flag for the error.
+
+    Returns:
+      (bars, BPM).
+
+    Raises:
+      UserError: no tempo in the span does.
+    """
+    low, high = span
+    wish = _FIRST_GUESS if bpm is None else bpm
+    most, least = int(seconds * high / _BAR), int(-(-seconds * low // _BAR))
+    candidates = [(n, _BAR * n / seconds) for n in range(max(least, 1), most + 1)]
+    if candidates:
+        return min(candidates, key=lambda candidate: abs(candidate[1] - wish))
+    # Rounded inwards, or they would not do themselves.
+    lengths = [math.floor(1000 * _BAR * most / low) / 1000] * (most > 0)
+    lengths.append(math.ceil(1000 * _BAR * (most + 1) / high) / 1000)
+    raise UserError(
+        f"{where}: {float(seconds):g}s hold no whole number of bars at {low:g}-{high:g} BPM; "
+        f"the nearest that do: {' or '.join(f'{length:.3f}s' for length in lengths)}"
+    )
+
+
+def check_whole(n_samples, rate, bpm, metadata, where="--loop"):
+    """Refuses a length that holds no whole number of bars at a tempo that somebody asked for.
+
+    Args:
+      n_samples: the length.
+      rate: sample rate in Hz.
+      bpm: the tempo.
+      metadata: the bundle's.
+      where: flag for the error.
+
+    Raises:
+      UserError: it is more than a sample off; names the lengths and the tempos around it that are not.
+    """
+    bars = bars_in(Fraction(n_samples, rate), bpm)
+    below, above = math.floor(bars), math.ceil(bars)
+    if any(n > 0 and abs(seconds_of(n, bpm) * rate - n_samples) <= 1 for n in (below, above)):
+        return
+    seconds, (low, high) = n_samples / rate, tempo_span(metadata)
+    around = [n for n in (below, above) if n > 0]
+    lengths = [f"--length={float(seconds_of(n, bpm)):.6f}".rstrip("0").rstrip(".") for n in around]
+    tempos = [_BAR * n / seconds for n in around if low <= _BAR * n / seconds <= high]
+    instead = [*lengths, *(f"--bpm={tempo:.10g}" for tempo in tempos), f"--bars={round(bars) or 1}"]
+    raise UserError(
+        f"{where}: {round(seconds, 3):g}s at {bpm:g} BPM are {float(bars):.6g} bars; take {', '.join(instead[:-1])}, "
+        f"or {instead[-1]} in place of --length"
+    )
