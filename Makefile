@@ -9,7 +9,7 @@
 VENV = .venv
 LATEST = .venv-latest
 PYTHON =
-ARGS = -m 'not slow'
+ARGS = -m 'not slow' -n 2 --dist loadfile
 comma := ,
 
 # Names may be shims of pyenv that fail because their version isn't selected, so the installations follow.

@@ -20,7 +20,8 @@ from musika_tf.errors import UserError
 FLAGS = flags.FLAGS
 BEAT_TOLERANCE_SECONDS = 0.035
 TEMPO_TOLERANCE_BPM = 2.0
-_OCTAVES = (1 / 3, 1 / 2, 2 / 3, 3 / 2, 2, 3)  # what tempo estimators mistake one tempo for
+# What tempo estimators mistake one tempo for: another metrical level.
+OCTAVES = {"1/3": 1 / 3, "1/2": 1 / 2, "2/3": 2 / 3, "3/2": 3 / 2, "2": 2.0, "3": 3.0}
 _OCTAVE_TOLERANCE = 0.04
 _LATENTS_PER_SECOND = 44_100 / 4096
 
@@ -64,8 +65,12 @@ def density_figures(measured, true):
 
 def tempo_figures(bpm, true):
     """Error in BPM, and whether it is one of taking another metrical level for the beat."""
-    octave = any(abs(bpm / true / ratio - 1) < _OCTAVE_TOLERANCE for ratio in _OCTAVES)
-    return {"error": abs(bpm - true), "octave": octave}
+    return {"error": abs(bpm - true), "octave": octave(bpm, true) is not None}
+
+
+def octave(bpm, true):
+    """Name of the multiple of the true tempo (of OCTAVES) that `bpm` is within 4 % of, or None."""
+    return next((name for name, ratio in OCTAVES.items() if abs(bpm / true / ratio - 1) < _OCTAVE_TOLERANCE), None)
 
 
 def beat_figures(beats, places, grid):

@@ -47,7 +47,13 @@ def test_an_endless_stream_into_a_reader_that_goes(folder, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_half_written(folder, tmp_path, number):
     flags = ("--length=9m59s", "--out=song.wav")
-    process = subprocess.Popen(command(folder, *flags), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(folder, *flags),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     deadline = time.monotonic() + 300
     while not os.listdir(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.05)

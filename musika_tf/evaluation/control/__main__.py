@@ -1,0 +1,180 @@
+"""Measures whether a model does what it is told.
+
+    python -m musika_tf.evaluation.control --model=models/techno-mini --json=techno.json
+    python -m musika_tf.evaluation.control --model=models/piano-mini --curve --json=piano.json
+    python -m musika_tf.evaluation.control --results=techno.json,piano.json --picture=control.png
+
+The first two generate pieces, seeds 1, 2, ..., at each of --settings, hear them with the extractors that read the
+training data, and print tables. Of a model that follows the tempo, a few long pieces more are held against the beats of
+the grid that was asked for. --curve lets one piece of hours follow a slow sine of note density. The third prints the
+tables of earlier runs again and draws one picture of all. --pieces=0 or --grid_pieces=0 leaves that part out.
+"""
+
+import functools
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from musika_tf import cli
+from musika_tf.errors import UserError
+from musika_tf.evaluation.control import pieces, report
+from musika_tf.evaluation.control.measurement import Measurement
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", None, "bundle to measure")
+flags.DEFINE_list("results", None, "files of earlier --json, to print and draw instead of measuring")
+flags.DEFINE_enum(
+    "signal", None, ("tempo", "note_density"), "what to measure; default: all of it that the model follows"
+)
+flags.DEFINE_list("settings", None, "BPM or densities to ask for; default: 115,125,... BPM or 0.15,0.30,... 0.75")
+flags.DEFINE_integer("pieces", 20, "how many pieces at each setting, from seed 1 on", lower_bound=0)
+flags.DEFINE_integer("seconds", 60, "length of each", lower_bound=24)
+flags.DEFINE_integer("grid_pieces", 3, "how many pieces at each tempo to track the beats of", lower_bound=0)
+flags.DEFINE_integer("grid_seconds", 300, "length of each", lower_bound=24)
+flags.DEFINE_bool("curve", False, "also follow a sine of note density with one long piece, seed 1")
+flags.DEFINE_integer("curve_seconds", 7200, "length of that piece", lower_bound=120)
+flags.DEFINE_integer("curve_period", 600, "seconds from one wave of density to the next", lower_bound=120)
+flags.DEFINE_string("json", None, "file to write all figures to")
+flags.DEFINE_string("picture", None, "file to draw requested against measured in: .png")
+
+DEFAULTS = {"tempo": (115.0, 125.0, 135.0, 145.0, 155.0), "note_density": (0.15, 0.3, 0.45, 0.6, 0.75)}
+
+
+def main(_):
+    _check_flags()
+    results = _earlier() if FLAGS.results else [_measure()]
+    print("\n\n".join(map(report.text, results)))
+    if FLAGS.picture:
+        from musika_tf.evaluation.control import picture  # slow: only where one is drawn
+
+        picture.draw(FLAGS.picture, results)
+
+
+def _check_flags():
+    if bool(FLAGS.model) == bool(FLAGS.results):
+        raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
+    for flag in ("json", "picture"):
+        if FLAGS[flag].value and not Path(FLAGS[flag].value).absolute().parent.is_dir():
+            raise UserError(f"--{flag}={FLAGS[flag].value}: no such folder to write to")
+    if FLAGS.picture and Path(FLAGS.picture).suffix != ".png":
+        raise UserError(f"--picture={FLAGS.picture}: a name that ends in .png, please")
+    if FLAGS.results and FLAGS.json:
+        raise UserError("--json: nothing new is measured with --results; leave one of them out")
+    if FLAGS.model and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
+        raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
+    _numbers()
+
+
+def _earlier():
+    results = []
+    for path in FLAGS.results:
+        try:
+            results.append(json.loads(Path(path).read_text()))
+            report.text(results[-1])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"--results={path}: not a file that --json of this program wrote ({error!r})") from error
+    return results
+
+
+def _measure():
+    """Measures --model: a dict of plain values, written to --json after each of its parts."""
+    cli.start_tensorflow()
+    metadata = _of_model("read_metadata")
+    names = _names(metadata)
+    wanted = {name: _settings(name, metadata) for name in names}
+    if missing := pieces.missing_extras(metadata, names, "tempo" in names and FLAGS.grid_pieces):
+        raise UserError(f"--signal={','.join(names)}: needs {' and '.join(missing)}")
+    if "note_density" in names:
+        pieces.density_signal(metadata)
+    measurement = Measurement(*_of_model("load"), _tell)
+    result = measurement.about()
+    for name, part in _parts(measurement, wanted).items():
+        result[name] = part()
+        if FLAGS.json:
+            Path(FLAGS.json).write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    return result
+
+
+def _of_model(function):
+    from musika_tf import bundle
+
+    try:
+        return getattr(bundle, function)(FLAGS.model)
+    except UserError as error:
+        raise UserError(str(error).replace("--bundle_dir", "--model", 1)) from error
+
+
+def _names(metadata):
+    """The signals to measure."""
+    if metadata["sample_rate"] != 44_100:
+        raise UserError(f"--model={FLAGS.model}: makes {metadata['sample_rate']} Hz, and the extractors hear 44100 Hz")
+    known = pieces.follows(metadata)
+    names = [FLAGS.signal] if FLAGS.signal else known
+    does = f"the model {metadata['name']} follows {', '.join(known) or 'neither tempo nor note density'}"
+    if not names or not set(names) <= set(known):
+        raise UserError(f"--{'signal' if FLAGS.signal else 'model'}={FLAGS.signal or FLAGS.model}: {does}")
+    if FLAGS.curve and "note_density" not in names:
+        raise UserError(f"--curve: is of note_density, but {does}, and --signal={FLAGS.signal or names[0]} is measured")
+    if FLAGS.settings and len(names) > 1:
+        raise UserError(
+            f"--settings={','.join(FLAGS.settings)}: of which signal? Give --signal={' or '.join(names)} too"
+        )
+    if not FLAGS.pieces and not FLAGS.curve and "tempo" not in names:
+        raise UserError("--pieces=0: nothing is left to measure; --grid_pieces is of the tempo; give a number above 0")
+    return names
+
+
+def _numbers():
+    """--settings as numbers, ascending; None where nobody gave any."""
+    if FLAGS.settings is None:
+        return None
+    try:
+        values = sorted({float(text) for text in FLAGS.settings})
+    except ValueError:
+        values = []
+    if not values or not all(map(math.isfinite, values)):
+        raise UserError(f"--settings={','.join(FLAGS.settings)}: numbers between commas, please")
+    return values
+
+
+def _settings(name, metadata):
+    """The values to ask for, ascending; UserError for one that the model did not see."""
+    from musika_tf.conditioning.steering import steer
+
+    values = _numbers() or DEFAULTS[name]
+    for value in values:
+        try:
+            steer({name: str(value)}, metadata, 1)
+        except UserError as error:
+            raise UserError(f"--settings={value:g}: {str(error).partition(': ')[2]}") from error
+    return values
+
+
+def _parts(measurement, wanted):
+    """What is to be measured: name -> function without arguments to its figures."""
+    parts = {}
+    for name, values in wanted.items():
+        if FLAGS.pieces:
+            measure = getattr(measurement, name)
+            parts[name] = functools.partial(measure, values, FLAGS.pieces, FLAGS.seconds)
+        if name == "tempo" and FLAGS.grid_pieces:
+            parts["beats"] = functools.partial(measurement.beats, values, FLAGS.grid_pieces, FLAGS.grid_seconds)
+    if FLAGS.curve:
+        parts["curve"] = functools.partial(measurement.curve, FLAGS.curve_seconds, FLAGS.curve_period)
+    return parts
+
+
+_STARTED = time.monotonic()
+
+
+def _tell(text):
+    """Progress, beside the tables."""
+    print(f"{time.monotonic() - _STARTED:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,139 @@
+"""From what was asked for and what was measured to figures: plain arithmetic, no audio."""
+
+import numpy as np
+
+from musika_tf.evaluation.signals import BEAT_TOLERANCE_SECONDS, OCTAVES, beat_figures, octave
+
+BEATS_PER_BAR = 4
+
+
+# Tempo
+
+
+def tempo_row(measured, requested):
+    """Dict of `error` (absolute, BPM) and `octave` (name of the wrong metrical level that was taken, or None)."""
+    return {"error": abs(measured - requested), "octave": octave(measured, requested)}
+
+
+def tempo_summary(rows):
+    """Of pieces at one or several tempi.
+
+    Args:
+      rows: dicts with `error`, `octave`, `pulse`.
+
+    Returns:
+      Dict of `pieces`; `median_error` (BPM, of the pieces without an octave error; None where there are none) and
+      `median_error_of_all`; `octave_errors` (name -> how many) and `octave_share` of the pieces; `pulse_median`,
+      `pulse_lowest`.
+    """
+    errors = [row["error"] for row in rows if row["octave"] is None]
+    counts = {name: sum(row["octave"] == name for row in rows) for name in OCTAVES}
+    return {
+        "pieces": len(rows),
+        "median_error": float(np.median(errors)) if errors else None,
+        "median_error_of_all": float(np.median([row["error"] for row in rows])),
+        "octave_errors": {name: count for name, count in counts.items() if count},
+        "octave_share": 1.0 - len(errors) / len(rows),
+        "pulse_median": float(np.median([row["pulse"] for row in rows])),
+        "pulse_lowest": min(row["pulse"] for row in rows),
+    }
+
+
+# Beats
+
+
+def grid_row(beats, places, bpm, seconds, phase=0.0):
+    """Detected beats against the grid that was asked for.
+
+    Args:
+      beats: float64 `[beats]`, seconds; may be empty.
+      places: int `[beats]`, places in the bar, 1..4.
+      bpm: tempo of the grid.
+      seconds: length of the piece.
+      phase: when its first bar begins, seconds; None finds the best one, where the model has no clock and so no bar 1.
+
+    Returns:
+      Dict of `beats` (how many), `phase`, and `precision`, `recall`, `deviation`, `downbeats` of `beat_figures`.
+    """
+    beats = np.asarray(beats, np.float64)
+    if phase is None:
+        phase = best_phase(beats, 60.0 / bpm)
+    row = {"beats": len(beats), "phase": phase}
+    if not len(beats):
+        return {**row, "precision": 0.0, "recall": 0.0, "deviation": None, "downbeats": 0.0}
+    n_bars = int((seconds - phase) * bpm / 60.0 / BEATS_PER_BAR)
+    grid = {"bpm": bpm, "first_beat_seconds": phase, "n_bars": n_bars, "beats_per_bar": BEATS_PER_BAR}
+    return {**row, **beat_figures(beats, np.asarray(places), grid)}
+
+
+def best_phase(beats, period, tolerance=BEAT_TOLERANCE_SECONDS):
+    """The phase, 0 .. `period` seconds, of the even grid that has the most beats within `tolerance`; 0 of none."""
+    if not len(beats):
+        return 0.0
+    phases = np.sort(np.mod(beats, period))
+    around = np.concatenate([phases, phases + period])  # the phase is a circle
+    slack = 1e-9  # beats at the very ends of the tolerance count, as they do for the grid
+    ends = np.searchsorted(around, phases + 2 * tolerance + slack, side="right")
+    counts = np.minimum(ends - np.arange(len(phases)), len(phases))
+    first = int(np.argmax(counts))
+    return float(np.mod((around[first] + around[first + counts[first] - 1]) / 2.0, period))
+
+
+def grid_summary(rows):
+    """Of pieces: `pieces`, `beats`, and of the beats of all pieces together `precision`; of each piece alike
+    `recall` (mean) and `downbeats` (mean); `precision_lowest` of a piece."""
+    n_beats = sum(row["beats"] for row in rows)
+    return {
+        "pieces": len(rows),
+        "beats": n_beats,
+        "precision": sum(row["precision"] * row["beats"] for row in rows) / max(n_beats, 1),
+        "precision_lowest": min(row["precision"] for row in rows),
+        "recall": float(np.mean([row["recall"] for row in rows])),
+        "downbeats": float(np.mean([row["downbeats"] for row in rows])),
+    }
+
+
+# Note density
+
+
+def density_summary(rows):
+    """Of pieces at one density: `pieces`, and `mean`, `lowest`, `highest` of their measured means."""
+    measured = [row["measured"] for row in rows]
+    return {"pieces": len(rows), "mean": float(np.mean(measured)), "lowest": min(measured), "highest": max(measured)}
+
+
+def rank_summary(rows):
+    """Of pieces at all densities, dicts with `requested` and `measured`.
+
+    Returns:
+      Dict of `spearman` over the pieces, and `rises`: whether the mean of a setting's pieces is above that of the next
+      lower setting, for every setting.
+    """
+    requested, measured = (np.array([row[key] for row in rows], np.float64) for key in ("requested", "measured"))
+    means = [measured[requested == value].mean() for value in np.unique(requested)]
+    return {"spearman": spearman(requested, measured), "rises": bool(np.all(np.diff(means) > 0))}
+
+
+# Statistics
+
+
+def pearson(x, y):
+    """Pearson correlation of `[n]` and `[n]`; 0 where one of them does not vary."""
+    x, y = (np.asarray(values, np.float64) - np.mean(values) for values in (x, y))
+    power = np.sqrt(np.sum(x**2) * np.sum(y**2))
+    return float(np.sum(x * y) / power) if power > 0 else 0.0
+
+
+def spearman(x, y):
+    """Spearman's rank correlation of `[n]` and `[n]`, equal values sharing the mean of their ranks."""
+    return pearson(_ranks(x), _ranks(y))
+
+
+def _ranks(values):
+    _, inverse, counts = np.unique(np.asarray(values, np.float64), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+
+
+def moving_mean(values, count):
+    """Means of `count` neighbours each: `[n]` -> `[n - count + 1]`."""
+    return np.convolve(values, np.full(count, 1.0 / count), mode="valid")

@@ -1,0 +1,81 @@
+"""Makes steered pieces of a model, hears them, and sums up."""
+
+import dataclasses
+import functools
+import typing
+
+from musika_tf.conditioning import madmom_package
+from musika_tf.evaluation.control import curve, figures, pieces, report
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What can be measured of a model; each method returns a dict of plain values.
+
+    Attributes:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      tell: called with a line per piece.
+    """
+
+    loaded: object
+    metadata: dict
+    tell: typing.Callable = print
+
+    @property
+    def latents_per_second(self):
+        return self.metadata["sample_rate"] / self.metadata["samples_per_latent"]
+
+    def about(self):
+        """`model`, `steps`, and whether it has a `clock`."""
+        clock = pieces.has_clock(self.metadata)
+        return {"model": self.metadata["name"], "steps": self.metadata.get("steps"), "clock": clock}
+
+    def tempo(self, values, count, seconds):
+        """`count` pieces of `seconds` at each of the tempi `values`, seeds 1, 2, ...
+
+        Returns:
+          Dict of `extractor`, `seconds`, `seeds`, `pieces` (`pieces.measure_tempo` and the seed of each), and
+          `figures.tempo_summary` of each tempo (`settings`, a list) and of all pieces (`all`).
+        """
+        by = pieces.extractor(self.metadata, "tempo")
+        hear = functools.partial(pieces.measure_tempo, estimator=by)
+        return self._rows("tempo", values, count, seconds, by, hear, figures.tempo_summary, figures.tempo_summary)
+
+    def beats(self, values, count, seconds):
+        """The same by `pieces.measure_beats` and `figures.grid_summary`."""
+        hear = functools.partial(pieces.measure_beats, clock=pieces.has_clock(self.metadata))
+        summary = figures.grid_summary
+        return self._rows("tempo", values, count, seconds, madmom_package.NAME, hear, summary, summary)
+
+    def note_density(self, values, count, seconds):
+        """The same by `pieces.measure_density`, `figures.density_summary` and, of all, `figures.rank_summary`."""
+        by, signal = pieces.extractor(self.metadata, "note_density"), pieces.density_signal(self.metadata)
+        how = {"signal": signal, "detector": by, "latents_per_second": self.latents_per_second}
+        hear = functools.partial(pieces.measure_density, **how)
+        summaries = figures.density_summary, figures.rank_summary
+        return self._rows("note_density", values, count, seconds, by, hear, *summaries)
+
+    def curve(self, seconds, period):
+        """Seed 1 with a sine of note density, between the quartiles of the trained range: see `curve.measure`."""
+        low, high = curve.quartiles(self.metadata)
+        text = curve.sine(low, high, period, seconds)
+        by, signal = pieces.extractor(self.metadata, "note_density"), pieces.density_signal(self.metadata)
+        parts = pieces.waveforms(self.loaded, self.metadata, 1, {"note_density": text}, seconds)
+
+        def progress(done):
+            self.tell(f"curve: heard {done:.0f} of {seconds} s")
+
+        measured = curve.measure(parts, text, signal, by, self.latents_per_second, progress)
+        return {"extractor": by, "lowest": low, "highest": high, "period": period, **measured}
+
+    def _rows(self, name, values, count, seconds, by, hear, summary, summary_of_all):
+        rows = []
+        for value in values:
+            for seed in range(1, count + 1):
+                waveform = pieces.whole(self.loaded, self.metadata, seed, {name: str(value)}, seconds)
+                rows.append({"seed": seed, **hear(waveform, value)})
+                self.tell(f"{name} {value:g}, seed {seed}: {report.one_line(rows[-1])}")
+        settings = [{"requested": v, **summary([row for row in rows if row["requested"] == v])} for v in values]
+        how = {"extractor": by, "seconds": seconds, "seeds": count}
+        return {**how, "settings": settings, "all": summary_of_all(rows), "pieces": rows}

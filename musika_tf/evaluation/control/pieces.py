@@ -1,0 +1,174 @@
+"""Pieces that follow settings, as generate.py would make them, and what the extractors hear in one.
+
+Waveforms are float32 `[samples, 2]` at 44.1 kHz.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf.conditioning import beat, madmom_package, note_density, tempo
+from musika_tf.conditioning.signal import SAMPLE_RATE, centres
+from musika_tf.conditioning.signals import SIGNALS
+from musika_tf.errors import UserError
+from musika_tf.evaluation.control import figures
+
+EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME}  # of models that learned from true values
+
+
+# Making
+
+
+def waveforms(loaded, metadata, seed, settings, seconds):
+    """A steered piece from its beginning on, in parts of a minute and a half at most: yields `[samples, 2]`.
+
+    Args:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      seed: of the piece and of its style.
+      settings: dict of setting -> text, as `conditioning.steering.steer` takes it.
+      seconds: length.
+    """
+    from musika_tf.pipeline import generation
+
+    yield from generation.waveforms(loaded, metadata, _piece(metadata, seed, settings, seconds))
+
+
+def _piece(metadata, seed, settings, seconds):
+    """The Piece that follows the settings; all that this program knows of how pieces are steered."""
+    from musika_tf.conditioning.steering import steer
+    from musika_tf.pipeline.piece import Piece
+    from musika_tf.pipeline.styles import StylePlan
+
+    steering = _Rows(steer(settings, metadata, seed), metadata["sample_rate"] / metadata["samples_per_latent"])
+    return Piece(seed, StylePlan.constant(seed), 0, round(seconds * metadata["sample_rate"]), steering=steering)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """A `conditioning.steering.Steering` with the method that `pipeline.generation` asks of a Piece's."""
+
+    steering: object
+    latents_per_second: float
+
+    def rows(self, drawn, times, conditioning):
+        """The conditioning at the centres of latents; what the style draws is in it already."""
+        return self.steering(np.floor(times * self.latents_per_second).astype(np.int64))
+
+
+def whole(loaded, metadata, seed, settings, seconds):
+    """The parts of `waveforms` as one."""
+    return np.concatenate(list(waveforms(loaded, metadata, seed, settings, seconds)))
+
+
+# What can be measured
+
+
+def follows(metadata):
+    """The signals of this program that a model follows; a clock without a tempo has a tempo all the same."""
+    names = {row["name"] for row in metadata["conditioning"]}
+    return [*(["tempo"] if names & {"tempo", "beat"} else []), *(["note_density"] if "note_density" in names else [])]
+
+
+def has_clock(metadata):
+    """Whether the model knows the beat."""
+    return any(row["name"] == "beat" for row in metadata["conditioning"])
+
+
+def extractor(metadata, name):
+    """What read the signal `name` off the training data, or what comes nearest to the truth where that was used."""
+    known = {row["name"]: row.get("extractor") for row in metadata["conditioning"]}.get(name)
+    return known if known in (EXTRACTORS[name], "librosa") else EXTRACTORS[name]
+
+
+def missing_extras(metadata, names, with_beats):
+    """What has to be installed to measure the signals `names`: a list of texts, empty where all is there."""
+    needed = {extractor(metadata, name) for name in names} | ({madmom_package.NAME} if with_beats else set())
+    extras = {
+        "tempocnn": (tempo.installed, f"Tempo-CNN ({tempo.EXTRA})"),
+        madmom_package.NAME: (madmom_package.installed, f"MadMom ({madmom_package.EXTRA})"),
+    }
+    return [text for name, (installed, text) in extras.items() if name in needed and not installed()]
+
+
+def density_signal(metadata):
+    """The model's own NoteDensity, which knows its full scale.
+
+    Raises:
+      UserError: the model was made before that was stored.
+    """
+    row = next(row for row in metadata["conditioning"] if row["name"] == "note_density")
+    signal = SIGNALS["note_density"].restored(row)
+    if signal.full_scale is None:
+        raise UserError("--model: its metadata lacks the full scale of note_density; train it again with this version")
+    return signal
+
+
+# Measuring
+
+
+def measure_tempo(waveform, bpm, estimator="tempocnn"):
+    """A piece that was to have `bpm`.
+
+    Args:
+      waveform: float32 `[samples, 2]`, 12 s or more.
+      bpm: as requested.
+      estimator: a name of `tempo.ESTIMATORS`.
+
+    Returns:
+      Dict of `requested`, `measured` (BPM; 0 where none is to be heard), its `confidence`, the `error` and `octave` of
+      `figures.tempo_row`, and `pulse`: `structure.pulse_strength` at the requested tempo.
+    """
+    from musika_tf.evaluation import structure
+
+    try:
+        measured, confidence = tempo.estimate(waveform, estimator)
+    except UserError:
+        measured, confidence = 0.0, 0.0
+    return {
+        "requested": bpm,
+        "measured": float(measured),
+        "confidence": float(confidence),
+        **figures.tempo_row(float(measured), bpm),
+        "pulse": structure.pulse_strength(waveform, bpm),
+    }
+
+
+def measure_beats(waveform, bpm, clock):
+    """A piece whose bar 1 was to begin at time 0 at `bpm`.
+
+    Args:
+      waveform: float32 `[samples, 2]`.
+      bpm: as requested.
+      clock: whether the model knows where bar 1 is; without, the grid's best phase counts.
+
+    Returns:
+      `figures.grid_row` with `requested`, and `best_phase_precision` of the grid's best phase.
+    """
+    try:
+        beats, places = beat.track(waveform)
+    except UserError:  # it hears none
+        beats, places = np.zeros([0]), np.zeros([0], np.int64)
+    seconds = len(waveform) / SAMPLE_RATE
+    best = figures.grid_row(beats, places, bpm, seconds, phase=None)
+    row = figures.grid_row(beats, places, bpm, seconds) if clock else best
+    return {"requested": bpm, **row, "best_phase": best["phase"], "best_phase_precision": best["precision"]}
+
+
+def measure_density(waveform, requested, signal, detector, latents_per_second):
+    """A piece of one density.
+
+    Args:
+      waveform: float32 `[samples, 2]`.
+      requested: density in the model's scale, 0..1.
+      signal: the model's NoteDensity.
+      detector: a name of `note_density.DETECTORS`.
+      latents_per_second: where the density is sampled.
+
+    Returns:
+      Dict of `requested`, `measured` (mean over the piece, same scale) and `onsets_per_second`.
+    """
+    found, seconds = note_density.onsets(waveform, detector), len(waveform) / SAMPLE_RATE
+    times = centres(int(seconds * latents_per_second), latents_per_second)
+    density = signal.to_units(note_density.density(found, times, seconds))
+    return {"requested": requested, "measured": float(density.mean()), "onsets_per_second": len(found) / seconds}

@@ -1,0 +1,104 @@
+"""The figures of a model as Markdown."""
+
+from musika_tf.evaluation.signals import BEAT_TOLERANCE_SECONDS
+
+_EXTRACTORS = {"tempocnn": "Tempo-CNN", "madmom": "MadMom", "librosa": "librosa"}
+
+
+def text(result):
+    """A measured model as sentences and tables.
+
+    Args:
+      result: what --json holds: dict of `model`, `steps`, `clock`, and of what was measured `tempo`, `beats`,
+        `note_density`, `curve`.
+    """
+    parts = [_TEXTS[name](result[name], result) for name in _TEXTS if name in result]
+    return "\n\n".join([f"## {result['model']}, {result['steps']} steps", *parts])
+
+
+def one_line(row):
+    """A measured piece on one line."""
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in row.items()
+        if name not in ("seed", "requested")
+    )
+
+
+def _tempo(part, result):
+    control = "tempo and beat clock" if result["clock"] else "tempo alone"
+    rows = [
+        [
+            *_head(row),
+            _number(row["median_error"], ".2f"),
+            _octaves(row),
+            f"{row['pulse_median']:.2f}; {row['pulse_lowest']:.2f}",
+        ]
+        for row in [*part["settings"], {"requested": "all", **part["all"]}]
+    ]
+    heading = ["BPM", "pieces", "median error, BPM", "octave errors", "pulse, median; lowest"]
+    caption = f"Tempo ({control}), {_how(part)}; the error is that of pieces without an octave error:"
+    return f"{caption}\n\n{_table(heading, rows)}"
+
+
+def _octaves(row):
+    named = ", ".join(f"{count} at {name}" for name, count in row["octave_errors"].items())
+    return f"{row['octave_share']:.0%}" + (f" ({named})" if named else "")
+
+
+def _beats(part, result):
+    rows = [
+        [*_head(row), f"{row['precision']:.0%}", f"{row['precision_lowest']:.0%}", f"{row['recall']:.0%}"]
+        + ([f"{row['downbeats']:.0%}"] if result["clock"] else [])
+        for row in [*part["settings"], {"requested": "all", **part["all"]}]
+    ]
+    tolerance = f"{1000 * BEAT_TOLERANCE_SECONDS:.0f} ms"
+    heading = ["BPM", "pieces", f"detected beats within {tolerance}", "lowest piece", "of the grid's beats found"]
+    if result["clock"]:
+        grid = "bar 1 at time 0"
+        heading.append("place in the bar right")
+    else:
+        grid = "at the phase that suits each piece best: without a clock the model knows no bar 1"
+    return f"Beats, {_how(part)}; the grid of the requested tempo, {grid}:\n\n{_table(heading, rows)}"
+
+
+def _density(part, result):
+    rows = [
+        [*_head(row), f"{row['mean']:.3f}", f"{row['lowest']:.3f}-{row['highest']:.3f}"] for row in part["settings"]
+    ]
+    table = _table(["note density", "pieces", "measured, mean", "lowest-highest piece"], rows)
+    every = part["all"]
+    rises = "rise with each step" if every["rises"] else "do NOT rise with each step"
+    return f"Note density, {_how(part)}:\n\n{table}\n\nRank correlation {every['spearman']:.3f}; the means {rises}."
+
+
+def _curve(part, result):
+    return (
+        f"One piece of {part['seconds'] / 60:.0f} minutes whose note density is a sine from {part['lowest']:.2f} to "
+        f"{part['highest']:.2f} with a period of {part['period'] / 60:g} minutes, by {_EXTRACTORS[part['extractor']]}: "
+        f"correlation {part['correlation']:.3f} (both as means of {part['smoothing_seconds']:.0f} s; "
+        f"{part['correlation_unsmoothed']:.3f} without)."
+    )
+
+
+_TEXTS = {"tempo": _tempo, "beats": _beats, "note_density": _density, "curve": _curve}
+
+
+def _how(part):
+    seeds = "seed" if part["seeds"] == 1 else "seeds"
+    return f"{part['seeds']} {seeds} of {part['seconds']} s, by {_EXTRACTORS[part['extractor']]}"
+
+
+def _head(row):
+    requested = row["requested"]
+    return [requested if isinstance(requested, str) else f"{requested:g}", str(row["pieces"])]
+
+
+def _number(value, form):
+    return "-" if value is None else format(value, form)
+
+
+def _table(heading, rows):
+    rule = "|".join(["---"] * len(heading))
+    heading, *rows = (f"| {' | '.join(row)} |" for row in [heading, *rows])
+    return "\n".join([heading, f"|{rule}|", *rows])
