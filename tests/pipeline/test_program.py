@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 import tiny
 
 from musika_tf import bundle
+from musika_tf.audio import writer
 from musika_tf.pipeline import generation
-from musika_tf.pipeline.piece import Piece
+from musika_tf.pipeline.piece import Piece, read_comment
 from musika_tf.pipeline.styles import StylePlan
 
 RATE = 44_100
@@ -70,6 +73,24 @@ def test_the_same_command_twice_gives_the_same_bytes(folder, tmp_path):
         assert "20s of music (seed 7)" in done.stdout and "bars at" in done.stderr
         files.append((tmp_path / "song.flac").read_bytes())
     assert files[0] == files[1] and len(files[0]) > 100_000
+
+
+def test_every_flag_that_steers_reaches_a_stream_and_a_file(steerable, tmp_path):
+    (tmp_path / "curve.csv").write_text("0,0.1\n2,0.75\n")
+    flags = ("--bars=2", "--bpm=132", "--note_density=curve.csv", "--position=plan:1s,1s", "--tags=techno=0.5")
+    made = [
+        subprocess.run(command(steerable, *flags, "--click", f"--out={out}"), cwd=tmp_path, capture_output=True)
+        for out in ("-", "song.wav")
+    ]
+    assert all(b"seed 7: 2 bars at 132.00 BPM" in done.stderr for done in made), made
+    (tmp_path / "stream.wav").write_bytes(made[0].stdout)
+    settings = {"tempo": "132.0", "note_density": "0:0.1,2:0.75", "position": f"plan:1,1,{160_364 / RATE!r}"}
+    song = Piece(7, StylePlan.constant(7), 0, 160_364, settings={**settings, "tags": "techno=0.5"}, click=True)
+    generation.write(tmp_path / "direct.wav", *bundle.load(steerable), song)
+    expected, _ = soundfile.read(tmp_path / "direct.wav", dtype="int16")
+    for name in ("stream.wav", "song.wav"):
+        assert read_comment(writer.read_comment(tmp_path / name)) == song
+        np.testing.assert_array_equal(soundfile.read(tmp_path / name, dtype="int16")[0], expected)
 
 
 @pytest.mark.slow

@@ -3,8 +3,6 @@
 Waveforms are float32 `[samples, 2]` at 44.1 kHz.
 """
 
-import dataclasses
-
 import numpy as np
 
 from musika_tf.conditioning import beat, madmom_package, note_density, tempo
@@ -30,30 +28,12 @@ def waveforms(loaded, metadata, seed, settings, seconds):
       seconds: length.
     """
     from musika_tf.pipeline import generation
-
-    yield from generation.waveforms(loaded, metadata, _piece(metadata, seed, settings, seconds))
-
-
-def _piece(metadata, seed, settings, seconds):
-    """The Piece that follows the settings; all that this program knows of how pieces are steered."""
-    from musika_tf.conditioning.steering import steer
     from musika_tf.pipeline.piece import Piece
     from musika_tf.pipeline.styles import StylePlan
 
-    steering = _Rows(steer(settings, metadata, seed), metadata["sample_rate"] / metadata["samples_per_latent"])
-    return Piece(seed, StylePlan.constant(seed), 0, round(seconds * metadata["sample_rate"]), steering=steering)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Rows:
-    """A `conditioning.steering.Steering` with the method that `pipeline.generation` asks of a Piece's."""
-
-    steering: object
-    latents_per_second: float
-
-    def rows(self, drawn, times, conditioning):
-        """The conditioning at the centres of latents; what the style draws is in it already."""
-        return self.steering(np.floor(times * self.latents_per_second).astype(np.int64))
+    n_samples = round(seconds * metadata["sample_rate"])
+    piece = Piece(seed, StylePlan.constant(seed), 0, n_samples, settings=settings)
+    yield from generation.waveforms(loaded, metadata, piece)
 
 
 def whole(loaded, metadata, seed, settings, seconds):
