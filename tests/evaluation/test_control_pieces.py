@@ -116,9 +116,9 @@ def test_what_is_missing_is_named(monkeypatch):
 
 
 def test_what_models_follow():
-    assert pieces.follows(metadata(row("beat"))) == ["tempo"] and pieces.has_clock(metadata(row("beat")))
+    assert pieces.follows(metadata(row("beat"))) == ["tempo"]
     assert pieces.follows(metadata(row("tempo"), row("note_density"))) == ["tempo", "note_density"]
-    assert pieces.follows(metadata(row("position"))) == [] and not pieces.has_clock(metadata(row("tempo")))
+    assert pieces.follows(metadata(row("position"))) == []
 
 
 def test_a_model_without_a_full_scale_is_refused():

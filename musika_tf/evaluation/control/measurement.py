@@ -6,6 +6,7 @@ import typing
 
 from musika_tf.conditioning import madmom_package
 from musika_tf.evaluation.control import curve, figures, pieces, report
+from musika_tf.pipeline import bars
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Measurement:
 
     def about(self):
         """`model`, `steps`, and whether it has a `clock`."""
-        clock = pieces.has_clock(self.metadata)
+        clock = bars.has_clock(self.metadata)
         return {"model": self.metadata["name"], "steps": self.metadata.get("steps"), "clock": clock}
 
     def tempo(self, values, count, seconds):
@@ -44,7 +45,7 @@ class Measurement:
 
     def beats(self, values, count, seconds):
         """The same by `pieces.measure_beats` and `figures.grid_summary`."""
-        hear = functools.partial(pieces.measure_beats, clock=pieces.has_clock(self.metadata))
+        hear = functools.partial(pieces.measure_beats, clock=bars.has_clock(self.metadata))
         summary = figures.grid_summary
         return self._rows("tempo", values, count, seconds, madmom_package.NAME, hear, summary, summary)
 

@@ -50,11 +50,6 @@ def follows(metadata):
     return [*(["tempo"] if names & {"tempo", "beat"} else []), *(["note_density"] if "note_density" in names else [])]
 
 
-def has_clock(metadata):
-    """Whether the model knows the beat."""
-    return any(row["name"] == "beat" for row in metadata["conditioning"])
-
-
 def extractor(metadata, name):
     """What read the signal `name` off the training data, or what comes nearest to the truth where that was used."""
     known = {row["name"]: row.get("extractor") for row in metadata["conditioning"]}.get(name)
