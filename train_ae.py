@@ -1,5 +1,7 @@
 """Trains the autoencoder: python train_ae.py --phase=all --audio_dir=music --checkpoint_dir=checkpoints/mine"""
 
+from pathlib import Path
+
 from absl import flags
 
 from musika_tf import cli
@@ -12,7 +14,12 @@ flags.DEFINE_enum(
 
 
 def main(_):
-    audio_dir, checkpoint_dir = cli.require("audio_dir"), cli.require("checkpoint_dir")
+    checkpoint_dir, wanted = (
+        cli.require("checkpoint_dir"),
+        (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),),
+    )
+    cli.read_back(Path(checkpoint_dir) / f"phase{phase}" for phase in reversed(wanted))
+    audio_dir = cli.require("audio_dir")
     cli.start_tensorflow()
     from musika_tf.autoencoder import phases
     from musika_tf.config import AutoencoderConfig, AutoencoderTraining
@@ -27,7 +34,7 @@ def main(_):
         level1_phase=int(FLAGS.level1_phase),
         initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
     )
-    for phase in (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),):
+    for phase in wanted:
         if not phases.train_phase(job, phase, save_flags=cli.save_flags):
             print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
             return

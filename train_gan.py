@@ -1,5 +1,7 @@
 """Trains the latent GAN and writes the bundle: python train_gan.py --latents_dir=latents --checkpoint_dir=..."""
 
+from pathlib import Path
+
 from absl import flags
 
 from musika_tf import cli
@@ -10,7 +12,9 @@ for name in ("latents_dir", "checkpoint_dir", "conditioning", "init_from"):
 
 
 def main(_):
-    latents_dir, checkpoint_dir = cli.require("latents_dir"), cli.require("checkpoint_dir")
+    checkpoint_dir = cli.require("checkpoint_dir")
+    cli.read_back([Path(checkpoint_dir) / "gan"])
+    latents_dir = cli.require("latents_dir")
     cli.start_tensorflow()
     from musika_tf.conditioning import signals
     from musika_tf.config import GanConfig, GanTraining

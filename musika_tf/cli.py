@@ -4,6 +4,7 @@ Every program defines all of these flags, so that each takes any preset: `--flag
 """
 
 import contextlib
+import copy
 import dataclasses
 import logging
 import os
@@ -20,6 +21,9 @@ from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 PRESETS = Path(__file__).resolve().parent.parent / "flags"
+
+EFFECTIVE = "effective.flags"
+_OF_THE_RUN = ("phase", "threads", "checkpoint_dir")  # not meant to be as last time
 
 _PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -104,7 +108,31 @@ def effective_flags(with_paths=True):
 def save_flags(directory):
     """Writes the effective flags beside a checkpoint."""
     Path(directory).mkdir(parents=True, exist_ok=True)
-    (Path(directory) / "effective.flags").write_text("\n".join(effective_flags()) + "\n")
+    (Path(directory) / EFFECTIVE).write_text("\n".join(effective_flags()) + "\n")
+
+
+def read_back(directories):
+    """Takes the flags that this command line leaves out from the checkpoint that it resumes.
+
+    Args:
+      directories: of checkpoints; the first that has flags beside it counts. None may: a training that is new.
+
+    Raises:
+      UserError: the stored flags can't be read.
+    """
+    path = next((path for d in directories if (path := Path(d) / EFFECTIVE).is_file()), None)
+    if path is None:
+        return
+    stored = copy.deepcopy(FLAGS)
+    try:
+        stored([sys.argv[0], f"--flagfile={path}"], known_only=True)
+    except flags.Error as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and give the flags again") from error
+    for line in path.read_text().splitlines():
+        name = line.lstrip("-").partition("=")[0]
+        name = name if name in FLAGS else name.removeprefix("no")
+        if name in FLAGS and name not in _OF_THE_RUN and not FLAGS[name].present:
+            FLAGS[name].value = stored[name].value
 
 
 def start_tensorflow(threads=None):

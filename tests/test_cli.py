@@ -174,3 +174,53 @@ def test_effective_flags_run_the_same_again(tmp_path):
     )  # fmt: skip
     assert "width=12" in first.stdout and again.stdout == first.stdout
     assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
+
+
+# Resuming
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A folder with the flags of a training: sizes and a switch that are not the defaults."""
+    lines = [
+        "--ae_width=24",
+        "--ae_steps=1,2,3,4",
+        "--gan_patch_critic",
+        "--audio_dir=music",
+        "--threads=1",
+        "--gone=1",
+    ]
+    (tmp_path / cli.EFFECTIVE).write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+@flagsaver.flagsaver
+def test_a_resumed_run_takes_its_flags_from_beside_the_checkpoint(stored):
+    flags.FLAGS(["train_ae.py", "--ae_steps=5,6,7,8", "--nogan_standardise"], known_only=True)
+    cli.read_back([stored / "not there", stored])
+    assert cli.config(AutoencoderConfig).width == 24 and cli.config(GanConfig).patch_critic
+    assert flags.FLAGS.audio_dir == "music"
+    assert cli.config(AutoencoderTraining).steps == (5, 6, 7, 8)  # what is given counts
+    assert flags.FLAGS.threads == 0  # of the run, not of the training
+
+
+@flagsaver.flagsaver
+def test_a_new_run_has_nothing_to_read_back(tmp_path):
+    before = cli.effective_flags()
+    cli.read_back([tmp_path])
+    assert cli.effective_flags() == before
+
+
+@flagsaver.flagsaver
+def test_damaged_flags_are_named(tmp_path):
+    (tmp_path / cli.EFFECTIVE).write_text("--ae_width=wide\n")
+    with pytest.raises(UserError, match="effective.flags: damaged .*wide.*delete it"):
+        cli.read_back([tmp_path])
+
+
+def test_programs_resume_without_their_flagfile(stored):
+    (stored / "phase2").mkdir()
+    (stored / cli.EFFECTIVE).rename(stored / "phase2" / cli.EFFECTIVE)
+    done = run("train_ae.py", f"--checkpoint_dir={stored}")
+    assert done.returncode == 2 and "music: no such file or folder" in done.stderr  # the --audio_dir of phase 2
+    assert "--audio_dir" in run("train_ae.py", f"--checkpoint_dir={stored}", "--phase=1").stderr
