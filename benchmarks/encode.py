@@ -13,24 +13,15 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 
 
-def main(_):
-    presets.check_json()
-    cli.start_tensorflow()
-    from benchmarks import measure
-
-    rows = []
-    for name, values in presets.chosen():
-        rows += _rows(name, cli.config(AutoencoderConfig, values))
-    presets.report(measure, rows)
-
-
-def _rows(name, config):
+def rows_of(name, values):
+    """The rows of one preset."""
     import tensorflow as tf
 
     from benchmarks import arithmetic, measure
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.pipeline import signal_path
 
+    config = cli.config(AutoencoderConfig, values)
     autoencoder = Autoencoder.create(config)
     encode = signal_path.encoder(autoencoder)
     per_second = arithmetic.encode(autoencoder) * config.latents_per_second
@@ -43,4 +34,4 @@ def _rows(name, config):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    presets.run(rows_of)

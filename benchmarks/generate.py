@@ -16,18 +16,8 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 
 
-def main(_):
-    presets.check_json()
-    cli.start_tensorflow()
-    from benchmarks import measure
-
-    rows = []
-    for name, values in presets.chosen():
-        rows += _rows(name, cli.config(AutoencoderConfig, values), cli.config(GanConfig, values))
-    presets.report(measure, rows)
-
-
-def _rows(name, autoencoder_config, gan_config):
+def rows_of(name, values):
+    """The rows of one preset."""
     from benchmarks import arithmetic, measure
     from musika_tf import bundle
     from musika_tf.autoencoder.model import Autoencoder
@@ -37,6 +27,7 @@ def _rows(name, autoencoder_config, gan_config):
     from musika_tf.pipeline.piece import Piece
     from musika_tf.pipeline.styles import StylePlan
 
+    autoencoder_config, gan_config = cli.config(AutoencoderConfig, values), cli.config(GanConfig, values)
     autoencoder = Autoencoder.create(autoencoder_config)
     gan = Gan.create(gan_config, 2 * autoencoder_config.latent_size)
     conditioner = Conditioner([], autoencoder_config.latents_per_second)
@@ -59,4 +50,4 @@ def _rows(name, autoencoder_config, gan_config):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    presets.run(rows_of)

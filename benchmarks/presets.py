@@ -1,13 +1,11 @@
 """Which sizes a benchmark runs at: the flagfile on its command line, or reference and mini."""
 
-import copy
 import sys
 from pathlib import Path
 
 from absl import flags
 
 from musika_tf import cli
-from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 DEFAULT = ("reference", "mini")
@@ -23,19 +21,24 @@ def chosen():
         yield Path(files[-1]).stem if files else "flags", FLAGS
         return
     for name in DEFAULT:
-        values = copy.deepcopy(FLAGS)
-        values([sys.argv[0], f"--flagfile={cli.PRESETS / name}.flags"], known_only=True)
-        yield name, values
+        yield name, cli.with_flagfile(f"{cli.PRESETS / name}.flags")
 
 
-def check_json():
-    """Refuses a --json that can't be written; before anything is measured."""
-    if FLAGS.json and not Path(FLAGS.json).absolute().parent.is_dir():
-        raise UserError(f"--json={FLAGS.json}: no such folder to write to")
+def run(rows_of):
+    """A benchmark as a program: the rows of all presets as a table, and as JSON where one is wanted.
 
+    Args:
+      rows_of: function of a preset's name and flag values to the rows of `measure.row`.
+    """
 
-def report(measure, rows):
-    """Prints the table, and writes the JSON where one is wanted."""
-    print(measure.table(rows))
-    if FLAGS.json:
-        measure.save(FLAGS.json, rows)
+    def main(_):
+        cli.check_folders("json")
+        cli.start_tensorflow()
+        from benchmarks import measure
+
+        rows = [row for name, values in chosen() for row in rows_of(name, values)]
+        print(measure.table(rows))
+        if FLAGS.json:
+            measure.save(FLAGS.json, rows)
+
+    cli.run(main)

@@ -14,16 +14,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")
 
 
-def main(_):
-    presets.check_json()
-    cli.start_tensorflow()
-    from benchmarks import measure
-
-    rows = []
-    for name, values in presets.chosen():
-        for step in FLAGS.steps:
-            rows.append(_gan(name, values) if step == "gan" else _phase(name, values, int(step)))
-    presets.report(measure, rows)
+def rows_of(name, values):
+    """The rows of one preset."""
+    return [_gan(name, values) if step == "gan" else _phase(name, values, int(step)) for step in FLAGS.steps]
 
 
 def _gan(name, values):
@@ -66,4 +59,4 @@ def _phase(name, values, phase):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    presets.run(rows_of)

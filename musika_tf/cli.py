@@ -94,6 +94,21 @@ def require(name):
     return FLAGS[name].value
 
 
+def check_folders(*names):
+    """Refuses flags that name a file to write in a folder that isn't there; before any work is done."""
+    for name in names:
+        path = FLAGS[name].value
+        if path and not Path(path).absolute().parent.is_dir():
+            raise UserError(f"--{name}={path}: no such folder to write to")
+
+
+def with_flagfile(path):
+    """The values of all flags as they are with what a flagfile says besides; flags that nothing defines are ignored."""
+    values = copy.deepcopy(FLAGS)
+    values([sys.argv[0], f"--flagfile={path}"], known_only=True)
+    return values
+
+
 def effective_flags(with_paths=True):
     """The values of all of this project's flags, as the lines of a flagfile that runs it again.
 
@@ -123,15 +138,12 @@ def read_back(directories):
     path = next((path for d in directories if (path := Path(d) / EFFECTIVE).is_file()), None)
     if path is None:
         return
-    stored = copy.deepcopy(FLAGS)
     try:
-        stored([sys.argv[0], f"--flagfile={path}"], known_only=True)
+        stored = with_flagfile(path)
     except flags.Error as error:
         raise UserError(f"{path}: damaged ({error}); delete it and give the flags again") from error
-    for line in path.read_text().splitlines():
-        name = line.lstrip("-").partition("=")[0]
-        name = name if name in FLAGS else name.removeprefix("no")
-        if name in FLAGS and name not in _OF_THE_RUN and not FLAGS[name].present:
+    for name in stored:
+        if stored[name].present and not FLAGS[name].present and name not in _OF_THE_RUN:
             FLAGS[name].value = stored[name].value
 
 

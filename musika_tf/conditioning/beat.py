@@ -32,10 +32,7 @@ def track(waveform):
     Raises:
       UserError: MadMom is not installed, or hears no beats.
     """
-    if not madmom_package.installed():
-        raise UserError(
-            f"beat: needs MadMom's downbeat tracker ({madmom_package.EXTRA}), or audio with its grid beside it"
-        )
+    Beat().extractor()  # or what to install
     activations, decode = _madmom()
     beats = decode(activations(madmom_package.signal(waveform)))
     if len(beats) < _FEWEST_BEATS:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf import durations
-from musika_tf.conditioning.signal import column
+from musika_tf.conditioning.signal import check_range, column
 from musika_tf.errors import UserError
 
 GRAMMAR = "a number, points such as 0:0.1,30s:0.8,1m:0.2, or a CSV file of time,value rows"
@@ -62,6 +62,23 @@ class OneChannel:
 
     def __call__(self, times):
         return column(self.curve(times))
+
+
+def one_channel(text, signal, span, shown=None):
+    """What a user asked of a signal of one channel, within its range: a OneChannel.
+
+    Args:
+      text: what the user wrote, as `parse` reads it.
+      signal: Signal.
+      span: Span of the model; None allows every legal value.
+      shown: what the error about the range quotes; default: the text.
+
+    Raises:
+      UserError: malformed, or out of the range.
+    """
+    curve = parse(text, signal.flag)
+    check_range(curve.values, span, signal.legal, signal.flag, shown or text, "")
+    return OneChannel(curve)
 
 
 def parse(text, flag):

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import curves, madmom_package
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, column
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ _THRESHOLD = 0.54  # of MadMom's activation, its authors' choice
 _SMOOTH_SECONDS = 0.05
 _REACH = 6.0  # deviations beyond which a Gaussian counts nothing
 _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
-_DRAWN_BOUND = 1.0
 
 
 def onsets(waveform, detector):
@@ -152,19 +151,11 @@ class NoteDensity(Signal):
         return {**scale, "bandwidth_seconds": BANDWIDTH_SECONDS}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        curve = curves.parse(text, self.flag)
-        check_range(curve.values, span, self.legal, self.flag, text, "")
-        return curves.OneChannel(curve)
+        return curves.one_channel(text, self, span)
 
     def draw(self, style_seed, times, span, bpm):
-        import tensorflow as tf
-
-        from musika_tf.randomness import Stream, truncated_normal_rows
-
-        # One density for all of the piece, where most of the training lies.
-        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, _DRAWN_BOUND)[0, 0]
-        value = tf.clip_by_value(span.mean[0] + span.deviation[0] * offset, span.lowest[0], span.highest[0])
-        return tf.fill([tf.shape(times)[0], 1], value)
+        # Where most of the training lies.
+        return self.held(style_seed, times, span, span.mean[0], span.deviation[0])
 
 
 @functools.cache

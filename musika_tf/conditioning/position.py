@@ -19,7 +19,7 @@ import numpy as np
 
 from musika_tf import durations
 from musika_tf.conditioning import curves
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, column
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, column
 from musika_tf.errors import UserError
 
 INTRO, ENDING = 0.15, 0.85  # the body lies between them: about the share that both have in rendered and in real songs
@@ -117,11 +117,9 @@ class Position(Signal):
             intro, ending, total_seconds = self._parts(text, rest, song, total_seconds)
             return Plan(intro, ending, body_seconds, total_seconds)
         try:
-            curve = curves.parse(text, self.flag)
+            return curves.one_channel(text, self, span)
         except UserError as error:
             raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
-        check_range(curve.values, span, self.legal, self.flag, text, "")
-        return curves.OneChannel(curve)
 
     def _parts(self, text, rest, song, total_seconds):
         """Seconds of beginning, ending and piece: those asked for, or a song's own, shortened for a shorter piece."""
@@ -142,11 +140,5 @@ class Position(Signal):
         return *parts, total_seconds
 
     def draw(self, style_seed, times, span, bpm):
-        import tensorflow as tf
-
-        from musika_tf.randomness import Stream, truncated_normal_rows
-
-        # Held: beginning and ending belong to pieces whose length somebody knows.
-        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
-        held = tf.clip_by_value(MIDDLE + _DRAWN_SPREAD * offset, span.lowest[0], span.highest[0])
-        return tf.fill([tf.shape(times)[0], 1], held)
+        # Beginning and ending belong to pieces whose length somebody knows.
+        return self.held(style_seed, times, span, MIDDLE, _DRAWN_SPREAD)

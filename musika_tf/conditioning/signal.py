@@ -154,6 +154,27 @@ class Signal:
         """
         raise NotImplementedError
 
+    def held(self, style_seed, times, span, centre, spread):
+        """One value for all of a piece, drawn around `centre`, within what training saw; for `draw`.
+
+        Args:
+          style_seed: int64 scalar.
+          times: float64 tensor `[n]`, of which only the number counts.
+          span: Span.
+          centre: scalar.
+          spread: scalar: deviation of a normal distribution that is cut at it.
+
+        Returns:
+          float32 tensor `[n, 1]`.
+        """
+        import tensorflow as tf
+
+        from musika_tf.randomness import Stream, truncated_normal_rows
+
+        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
+        value = tf.clip_by_value(centre + spread * offset, span.lowest[0], span.highest[0])
+        return tf.fill([tf.shape(times)[0], 1], value)
+
 
 def check_range(values, span, legal, flag, text, unit):
     """Refuses `values` outside of what training saw (or, without a span, of what is legal); UserError."""

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from musika_tf.conditioning import curves
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal
 from musika_tf.errors import UserError
 
 GROUP = "tags"
@@ -96,18 +96,10 @@ class Tag(Signal):
         return stored[:, index : index + 1]
 
     def parse_user(self, text, span=None, total_seconds=None):
-        curve = curves.parse(text, self.flag)
-        check_range(curve.values, span, self.legal, self.flag, f"{self.word}={text}", "")
-        return curves.OneChannel(curve)
+        return curves.one_channel(text, self, span, shown=f"{self.word}={text}")
 
     def draw(self, style_seed, times, span, bpm):
-        import tensorflow as tf
-
-        from musika_tf.randomness import Stream, truncated_normal_rows
-
-        offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, self.draw_row, 1, 1, 1.0)[0, 0]
-        value = span.mean[0] + _DRAWN_SHARE * span.deviation[0] * offset
-        return tf.fill([tf.shape(times)[0], 1], tf.clip_by_value(value, span.lowest[0], span.highest[0]))
+        return self.held(style_seed, times, span, span.mean[0], _DRAWN_SHARE * span.deviation[0])
 
 
 def parse_words(text, flag=GROUP):

@@ -35,8 +35,7 @@ def main(_):
     wants_autoencoder = bool(FLAGS.autoencoder) or FLAGS.baselines
     if wants_autoencoder + bool(FLAGS.generated_dir) + bool(FLAGS.model) != 1:
         raise UserError("give one of --generated_dir, --model, or --autoencoder or --baselines with --reference_dir")
-    if FLAGS.json and not Path(FLAGS.json).absolute().parent.is_dir():
-        raise UserError(f"--json={FLAGS.json}: no such folder to write to")
+    cli.check_folders("json")
     result, text = _reconstructions() if wants_autoencoder else _model() if FLAGS.model else _folders()
     print(text)
     if FLAGS.json:

@@ -139,8 +139,7 @@ _SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat
 
 def main(_):
     audio_dir = cli.require("audio_dir")
-    if FLAGS.json and not Path(FLAGS.json).absolute().parent.is_dir():
-        raise UserError(f"--json={FLAGS.json}: no such folder to write to")
+    cli.check_folders("json")
     from musika_tf.audio import files
 
     paths = [path for path in files.find_audio(audio_dir) if extraction.read_facts(path)]

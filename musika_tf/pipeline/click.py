@@ -11,13 +11,13 @@ from fractions import Fraction
 import numpy as np
 
 from musika_tf.conditioning.signals import SIGNALS
-from musika_tf.pipeline.line import limit
+from musika_tf.pipeline import loops
+from musika_tf.pipeline.line import KNEE, limit
 
 _BEATS_PER_BAR = SIGNALS["beat"].beats_per_bar
 _SECONDS = 0.05  # of a burst, shorter than any beat
 _DECAY_SECONDS = 0.012
 _BEAT, _ACCENT = (1500.0, 0.5), (2250.0, 0.7)  # Hz and peak: above what a mix holds there
-_KNEE = 0.8  # the limiter leaves samples below this as they are
 
 
 def onset(beat, bpm, rate):
@@ -48,12 +48,7 @@ def clicks(start, end, bpm, rate, loop_samples=0):
     """
     if not loop_samples:
         return _line(start, end, bpm, rate)
-    parts = []
-    while start < end:
-        begin = start // loop_samples * loop_samples  # of this round
-        stop = min(end, begin + loop_samples)
-        parts.append(_line(start - begin, stop - begin, bpm, rate))
-        start = stop
+    parts = [_line(*inside, bpm, rate) for inside in loops.rounds(start, end, loop_samples)]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -74,4 +69,4 @@ def mixed(music, metronome):
     """Music `[n, 2]` with a metronome `[n]` on both sides, below 1; where none is heard, the music as it is."""
     both = music + metronome[:, None]
     # Music that is louder than the limiter's knee has been through it: only what the click adds is bent.
-    return limit(both, np.maximum(np.abs(music), np.float32(_KNEE))).numpy()
+    return limit(both, np.maximum(np.abs(music), np.float32(KNEE))).numpy()

@@ -89,15 +89,11 @@ class Renderer:
             return self._line(start, end)
         length, parts = self.piece.loop_samples, []
         fade = length - self.fade_samples
-        while start < end:
-            begin = start // length * length  # of this round
-            inside, stop = start - begin, min(end - begin, length)
-            if inside < fade:
-                stop = min(stop, fade)
-                parts.append(self._line(inside, stop))
-            else:
-                parts.append(self._loop_end[inside - fade : stop - fade])
-            start = begin + stop
+        for begin, stop in loops.rounds(start, end, length):
+            if begin < fade:
+                parts.append(self._line(begin, min(stop, fade)))
+            if stop > fade:
+                parts.append(self._loop_end[max(begin - fade, 0) : stop - fade])
         return np.concatenate(parts)
 
     @functools.cached_property

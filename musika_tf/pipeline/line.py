@@ -7,7 +7,7 @@ import tensorflow as tf
 from musika_tf.gan import coordinates
 from musika_tf.randomness import Stream, normal_rows
 
-_LOUD = 0.8  # the limiter leaves samples below this as they are
+KNEE = 0.8  # the limiter leaves samples below this as they are
 _CEILING = 0.99
 GENERATOR_BATCH = 8  # windows that the generator makes at once: enough for the matrix products
 
@@ -194,7 +194,7 @@ def _hold(curve, rows):
     return tf.gather(curve, tf.clip_by_value(rows, 0, tf.shape(curve, tf.int64)[0] - 1))
 
 
-def limit(waveform, knee=_LOUD):
+def limit(waveform, knee=KNEE):
     """A soft limiter, sample by sample so that excerpts stay pure: identity below `knee`, then bent towards 0.99."""
     room = tf.maximum(_CEILING - knee, 1e-6)
     inside = tf.clip_by_value(waveform, -knee, knee)

@@ -18,7 +18,7 @@ import numpy as np
 
 from musika_tf.errors import UserError
 from musika_tf.pipeline import bars
-from musika_tf.pipeline.line import limit
+from musika_tf.pipeline.line import KNEE, limit
 
 LEAST_SECONDS = 1.0
 _FADE_SECONDS = 1.0
@@ -66,6 +66,15 @@ def fade_samples(metadata, loop_samples):
     return min(int(_FADE_SECONDS * metadata["sample_rate"]), loop_samples // 4)
 
 
+def rounds(start, end, length):
+    """Cuts a range of samples at the ends of a loop's rounds: yields (begin, end) of each piece within its round."""
+    while start < end:
+        begin = start // length * length
+        stop = min(end, begin + length)
+        yield start - begin, stop - begin
+        start = stop
+
+
 def crossfade(leaving, coming):
     """Fades from one waveform `[n, 2]` into another, of equal power however alike the two are.
 
@@ -77,5 +86,5 @@ def crossfade(leaving, coming):
     out, into = np.cos(angle), np.sin(angle)
     both = (leaving * out + coming * into) / np.sqrt(1.0 + 2.0 * max(alike, 0.0) * out * into)
     # What either of the two reaches is no reason to bend, or the fade would begin with a step.
-    knee = np.maximum(np.maximum(np.abs(leaving), np.abs(coming)), 0.8)
+    knee = np.maximum(np.maximum(np.abs(leaving), np.abs(coming)), KNEE)
     return limit(both.astype(np.float32), knee.astype(np.float32)).numpy()

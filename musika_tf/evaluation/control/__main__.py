@@ -57,9 +57,7 @@ def main(_):
 def _check_flags():
     if bool(FLAGS.model) == bool(FLAGS.results):
         raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
-    for flag in ("json", "picture"):
-        if FLAGS[flag].value and not Path(FLAGS[flag].value).absolute().parent.is_dir():
-            raise UserError(f"--{flag}={FLAGS[flag].value}: no such folder to write to")
+    cli.check_folders("json", "picture")
     if FLAGS.picture and Path(FLAGS.picture).suffix != ".png":
         raise UserError(f"--picture={FLAGS.picture}: a name that ends in .png, please")
     if FLAGS.results and FLAGS.json:
