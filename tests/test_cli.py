@@ -98,6 +98,22 @@ def test_help_does_not_load_tensorflow():
     assert "tensorflow" not in done.stderr and "librosa" not in done.stderr
 
 
+PROGRAMS = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for folder in ("", "benchmarks", "tools", "musika_tf/**")
+    for path in ROOT.glob(f"{folder}/*.py".removeprefix("/"))
+    if '__name__ == "__main__"' in path.read_text()
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_importing_a_program_does_not_import_tensorflow(program):
+    """Only `cli.start_tensorflow` does, which keeps TensorFlow's notices off stderr."""
+    code = f"import sys, {program}; assert 'tensorflow' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 PARSE_ALL = """
 import importlib, sys
 sys.path.insert(0, ".")

@@ -22,7 +22,6 @@ from absl import flags
 from musika_tf import cli
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import pieces, report
-from musika_tf.evaluation.control.measurement import Measurement
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "bundle to measure")
@@ -88,6 +87,8 @@ def _measure():
         raise UserError(f"--signal={','.join(names)}: needs {' and '.join(missing)}")
     if "note_density" in names:
         pieces.density_signal(metadata)
+    from musika_tf.evaluation.control.measurement import Measurement
+
     measurement = Measurement(*_of_model("load"), _tell)
     result = measurement.about()
     for name, part in _parts(measurement, wanted).items():
