@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio.writer import AudioWriter
+from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.pipeline import click, loops
 
 _FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
@@ -71,6 +72,7 @@ class Renderer:
     def __init__(self, loaded, metadata, piece):
         self.loaded, self.metadata, self.piece = loaded, metadata, piece
         self.per_latent, self.window = metadata["samples_per_latent"], metadata["window"]
+        self.decoder_window = from_dict(AutoencoderConfig, metadata["autoencoder_config"]).window_latents
         self.steering = piece.steering(metadata)
         self.click_bpm = piece.bpm(metadata) if piece.click else None
         self.fade_samples = loops.fade_samples(metadata, piece.loop_samples) if piece.loop_samples else 0
@@ -110,8 +112,8 @@ class Renderer:
     def _latents(self, first, count):
         """Latents `first` .. `first + count - 1` as a waveform `[count * samples_per_latent, 2]`."""
         piece = self.piece
-        # Decoder windows reach into the range from a few latents off, and each needs all of the generator's window.
-        reach = 4
+        # Decoder windows reach into the range, and each needs all of the generator's window.
+        reach = self.decoder_window
         curve_start = (first - reach) // self.window * self.window
         positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
         times, period = self._times(positions)

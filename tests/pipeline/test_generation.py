@@ -1,5 +1,6 @@
 """Everything is a function of time: ranges, streams and files of a piece have the samples of the whole."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -23,6 +24,7 @@ METADATA = {
     "sample_rate": RATE,
     "samples_per_latent": PER_LATENT,
     "window": tiny.GAN.window,
+    "autoencoder_config": dataclasses.asdict(tiny.AUTOENCODER),
     # As if it had been trained at any tempo, so that loops of any length hold whole bars.
     "conditioning": [{**row, "range": [30.0, 300.0]} for row in tiny.conditioner().metadata()],
 }
