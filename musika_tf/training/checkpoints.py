@@ -19,7 +19,6 @@ import keras
 import tensorflow as tf
 
 from musika_tf.errors import UserError
-from musika_tf.training.update import all_finite
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Checkpoints:
         checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks, guard=guard)
         self.manager = tf.train.CheckpointManager(checkpoint, str(directory), keep)
         self.directory = Path(directory)
-        self._is_finite = tf.function(lambda: all_finite(_floats(checkpoint)), autograph=False)
+        self._is_finite = tf.function(lambda: _is_finite(checkpoint), autograph=False)
 
     def restore(self, path=None):
         """Restores the newest checkpoint, or the one at `path`; False where there is none.
@@ -85,8 +84,8 @@ class Checkpoints:
             return self.manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             clean(self.directory)
-            newest = self.manager.latest_checkpoint
-            kept = f"{newest} is whole, and the same command goes on from it" if newest else "nothing was saved yet"
+            last = self.manager.latest_checkpoint
+            kept = f"{last} is whole, and the same command goes on from it" if last else "nothing was saved yet"
             raise UserError(
                 f"{self.directory}: step {step} can't be saved ({_reason(error)}); make room: {kept}"
             ) from error
@@ -194,12 +193,12 @@ def _write(path, record):
     os.replace(partial, path)
 
 
-def _floats(checkpoint):
-    """All variables of a checkpoint that could hold a NaN, each once."""
+def _is_finite(checkpoint):
+    """Whether every variable of a checkpoint is, a boolean scalar."""
     found = tf.train.TrackableView(checkpoint).descendants()
     found = (v.value if isinstance(v, keras.Variable) else v for v in found)
-    found = {id(v): v for v in found if isinstance(v, tf.Variable) and v.dtype.is_floating}
-    return list(found.values())
+    floats = {id(v): v for v in found if isinstance(v, tf.Variable) and v.dtype.is_floating}
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floats.values()])
 
 
 def _reason(error):

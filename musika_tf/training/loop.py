@@ -89,7 +89,9 @@ def train(trainer, batches, directory, save_every, preview=None, assess=None, re
             if is_good and saves:
                 is_good = _keep(saved, step, report, preview, assess)
             if not is_good and is_last and interrupt.asked:
-                logger.warning("%s: step %d was not finite and isn't saved", directory, step)
+                saved.restore()  # so that nothing is exported that isn't finite
+                logger.warning("%s: step %d was not finite; step %d is the last", directory, step, trainer.step_count)
+                step = int(trainer.step_count)
             elif not is_good:
                 step = _go_back(trainer, saved, step)
                 stream, is_last = _readable(batches(step)), False
