@@ -28,7 +28,18 @@ def _handle(variable):
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
-def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    """A cosine from `rate` to `final_share` of it in `n_steps`, times `scale`, which may be a variable."""
+
+    def __init__(self, rate, n_steps, final_share, scale):
+        self._cosine = keras.optimizers.schedules.CosineDecay(rate, n_steps, alpha=final_share)
+        self._scale = scale
+
+    def __call__(self, step):
+        return self._cosine(step) * self._scale
+
+
+def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None, rate_scale=1.0):
     """Adam whose rate falls along a cosine to `final_share` of itself, built before any step is traced.
 
     Args:
@@ -38,18 +49,12 @@ def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
       betas: (beta_1, beta_2).
       variables: weights to train, in a fixed order.
       clip_norm: largest global norm of the gradients, or None.
+      rate_scale: factor of the rate, such as a Guard's variable.
 
     Returns:
       A built keras.optimizers.Adam.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps, alpha=final_share)
+    schedule = Falling(learning_rate, n_steps, final_share, rate_scale)
     optimiser = FusedAdam(schedule, *betas, global_clipnorm=clip_norm)
     optimiser.build(variables)
     return optimiser
-
-
-def minimise(optimiser, tape, loss, variables):
-    """One step of `optimiser`; weights that the loss does not reach stay as they are."""
-    gradients = tape.gradient(loss, variables)
-    filled = [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, variables, strict=True)]
-    optimiser.apply(filled, variables)

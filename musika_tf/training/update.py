@@ -1,0 +1,116 @@
+"""How a training step changes weights, in one place: gradients -> (reduce) -> finite? -> apply."""
+
+import typing
+
+import tensorflow as tf
+
+from musika_tf.errors import UserError
+
+LOWER = 0.5  # factor of the learning rates at each roll-back
+
+
+class Objective(typing.NamedTuple):
+    """A loss (scalar), the variables that are to lower it, and the optimiser that moves them."""
+
+    optimiser: typing.Any
+    loss: tf.Tensor
+    variables: typing.Sequence
+
+
+class Guard:
+    """Counts the steps whose losses or gradients were not finite, and what was done about it.
+
+    A plain object and no tf.Module, so that checkpoints hold its variables apart from the trainer's: those that were
+    made before there were guards can still be resumed.
+
+    Args:
+      max_skips: skipped steps in a row after which the training has to go back.
+      max_rollbacks: times that it goes back before it gives up.
+
+    Raises:
+      UserError: fewer than 1 and 0.
+
+    Attributes:
+      variables: by name, scalars:
+        skipped: steps left out so far, int64.
+        in_a_row: of these, the latest without a good one between; stays once it is `max_skips`, int64.
+        rollbacks: times that the training went back, int64.
+        rate_scale: factor of all learning rates, float32.
+    """
+
+    def __init__(self, max_skips, max_rollbacks):
+        if max_skips < 1 or max_rollbacks < 0:
+            raise UserError(f"max_skips={max_skips}, max_rollbacks={max_rollbacks}: must be at least 1 and 0")
+        self.max_skips, self.max_rollbacks = max_skips, max_rollbacks
+        counters = {
+            name: tf.Variable(0, dtype=tf.int64, trainable=False) for name in ("skipped", "in_a_row", "rollbacks")
+        }
+        self.variables = {**counters, "rate_scale": tf.Variable(1.0, trainable=False)}
+
+    def __getitem__(self, name):
+        return self.variables[name]
+
+    @property
+    def tripped(self):
+        """Whether so many steps in a row were skipped that skipping won't help."""
+        return int(self["in_a_row"]) >= self.max_skips
+
+    def count(self, finite):
+        """Enters the outcome of one step, a boolean scalar."""
+        in_a_row = self["in_a_row"]
+        after_good = tf.where(in_a_row >= self.max_skips, in_a_row, 0)  # so that the loop needn't look at every step
+        self["skipped"].assign_add(tf.cast(tf.logical_not(finite), tf.int64))
+        in_a_row.assign(tf.where(finite, after_good, in_a_row + 1))
+
+    def go_back(self, restore):
+        """Lets `restore` put everything back, and remembers all the same: the counters stay, the rates are lowered."""
+        kept = {name: variable.numpy() for name, variable in self.variables.items()}
+        restore()
+        kept |= {"in_a_row": 0, "rollbacks": kept["rollbacks"] + 1, "rate_scale": kept["rate_scale"] * LOWER}
+        for name, value in kept.items():
+            self[name].assign(value)
+
+
+def update(tape, objectives, guard, applied, moved=()):
+    """Moves the weights of all networks of a step, or of none: where one loss or gradient is not finite, it is skipped.
+
+    Args:
+      tape: persistent tf.GradientTape that saw the losses.
+      objectives: Objectives. Weights that a loss does not reach stay as they are.
+      guard: Guard, which counts.
+      applied: function without arguments for what else changes with the weights, such as averages; called only
+        when they do.
+      moved: pairs (variable, its value before the step) of what the forward pass has changed already, as spectral
+        normalisation does; put back when the step is skipped.
+    """
+    losses = [objective.loss for objective in objectives]
+    gradients = [_gradients(tape, objective) for objective in objectives]
+    # Where replicas share a step, losses and gradients are reduced here: all then decide alike.
+    finite = all_finite(losses + [g for some in gradients for g in some])
+
+    def apply():
+        for objective, some in zip(objectives, gradients, strict=True):
+            objective.optimiser.apply(some, objective.variables)
+        applied()
+        return finite
+
+    def skip():
+        for variable, before in moved:
+            variable.assign(before)
+        return finite
+
+    tf.cond(finite, apply, skip)
+    guard.count(finite)
+
+
+def _gradients(tape, objective):
+    gradients = tape.gradient(objective.loss, objective.variables)
+    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, objective.variables, strict=True)]
+
+
+def all_finite(tensors):
+    """Whether all tensors are finite, and their squares' sums too: a boolean scalar.
+
+    A sum of squares is one pass without a temporary, a quarter of what `is_finite` of every entry takes.
+    """
+    return tf.reduce_all(tf.math.is_finite([tf.nn.l2_loss(tf.cast(t, tf.float32)) for t in tensors]))
