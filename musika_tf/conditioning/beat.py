@@ -13,18 +13,22 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import madmom_package
+from musika_tf.conditioning.recording import Recording
 from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
 _FEWEST_BEATS = 8
+_PART_SECONDS = 60
+_CONTEXT_SECONDS = 10.0  # the network is recurrent in both directions: what lies further away hardly counts
 _BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
 
 
-def track(waveform):
+def track(audio):
     """Beats of a piece and their places in the bar, by MadMom.
 
     Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
 
     Returns:
       float64 `[beats]` seconds, ascending; int64 `[beats]`, 1 for the first beat of a bar .. 4.
@@ -33,8 +37,10 @@ def track(waveform):
       UserError: MadMom is not installed, or hears no beats.
     """
     Beat().extractor()  # or what to install
-    activations, decode = _madmom()
-    beats = decode(activations(madmom_package.signal(waveform)))
+    network, decode = _madmom()
+    parts = Recording.of(audio).parts(_PART_SECONDS, _CONTEXT_SECONDS)
+    activations = [part.own_frames(network(madmom_package.signal(part.waveform))) for part in parts]
+    beats = decode(np.concatenate(activations))
     if len(beats) < _FEWEST_BEATS:
         raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
     return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
@@ -46,6 +52,7 @@ def _madmom():
     decode = downbeats.DBNDownBeatTrackingProcessor(
         beats_per_bar=[Beat.beats_per_bar], fps=madmom_package.FRAMES_PER_SECOND
     )
+    decode.hmms = [FewChoices(hmm) for hmm in decode.hmms]  # theirs take 2 GB for five minutes
     return downbeats.RNNDownBeatProcessor(), decode
 
 
@@ -114,8 +121,8 @@ class Beat(Signal):
             )
         return madmom_package.NAME
 
-    def extract(self, waveform, times):
-        beats = beats_at(np.asarray(times), *track(waveform), self.beats_per_bar)
+    def extract(self, audio, times):
+        beats = beats_at(np.asarray(times), *track(audio), self.beats_per_bar)
         return Extracted(self.clock(beats).numpy(), self.extractor())
 
     def from_grid(self, facts, times):

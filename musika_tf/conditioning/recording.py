@@ -1,0 +1,128 @@
+"""What extractors hear: a recording of any length, block by block, so that hours of it take the memory of minutes.
+
+Detectors that hear a few seconds around each place get it in parts that know their neighbours::
+
+    part 0   |<------- its own ------->|<- context ->|
+    part 1             |<- context ->|<------- its own ------->|<- context ->|
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from musika_tf.conditioning.signal import SAMPLE_RATE
+
+FRAME = SAMPLE_RATE // 100  # MadMom's: parts that begin on one are heard as the whole is
+_BLOCK = 10 * SAMPLE_RATE
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """Audio at 44.1 kHz that can be heard from its beginning as often as wanted.
+
+    Attributes:
+      n_samples: its length.
+      blocks: function without arguments to an iterable of float32 `[samples, 2]`, consecutive.
+    """
+
+    n_samples: int
+    blocks: Callable
+
+    @classmethod
+    def of(cls, audio):
+        """A Recording as it is; a waveform `[samples, 2]` as one."""
+        if isinstance(audio, cls):
+            return audio
+        return cls(len(audio), lambda: (audio[i : i + _BLOCK] for i in range(0, len(audio), _BLOCK)))
+
+    def __len__(self):
+        return self.n_samples
+
+    def mono_at(self, rate):
+        """Both sides averaged, at another rate (Hz): yields float32 `[samples]`, consecutive."""
+        import soxr
+
+        resampler = soxr.ResampleStream(SAMPLE_RATE, rate, 1)
+        for block in self.blocks():
+            yield resampler.resample_chunk(np.asarray(block, np.float32).mean(axis=1))
+        yield resampler.resample_chunk(np.zeros([0], np.float32), last=True)
+
+    def parts(self, seconds, context_seconds):
+        """Its Parts; arguments as the function `parts`."""
+        return parts(self.blocks(), seconds, context_seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a recording, with what lies around it.
+
+    Attributes:
+      waveform: float32 `[samples, 2]`.
+      start: sample of the recording that it begins with.
+      first: sample of the recording that the part's own share begins with.
+      end: one beyond its last; None: the recording's end.
+    """
+
+    waveform: np.ndarray
+    start: int
+    first: int
+    end: int | None
+
+    def own_frames(self, values):
+        """Of one row for every 10 ms of the waveform, those of the part's own share."""
+        last = None if self.end is None else (self.end - self.start) // FRAME
+        return values[(self.first - self.start) // FRAME : last]
+
+    def own_events(self, seconds):
+        """Of events in seconds of the waveform, those in the part's own share, in seconds of the recording."""
+        frames = (np.asarray(seconds, np.float64) * SAMPLE_RATE + self.start) / FRAME + 0.5  # none lies on a cut
+        inside = frames >= self.first / FRAME
+        if self.end is not None:
+            inside &= frames < self.end / FRAME
+        return (frames[inside] - 0.5) * FRAME / SAMPLE_RATE
+
+
+def parts(blocks, seconds, context_seconds):
+    """Cuts a stream into parts, at frames of 10 ms.
+
+    Args:
+      blocks: iterable of float32 `[samples, 2]`, consecutive.
+      seconds: least length of a part's own share but the last one's.
+      context_seconds: what a part hears of its neighbours on each side.
+
+    Yields:
+      Part, one or more.
+    """
+    context = int(context_seconds * SAMPLE_RATE) // FRAME * FRAME
+    least = max(int(seconds * SAMPLE_RATE), 1)
+    kept, start, settled = np.zeros([0, 2], np.float32), 0, 0
+    for block in blocks:
+        kept = np.concatenate([kept, block])
+        end = (start + len(kept) - context) // FRAME * FRAME
+        if end - settled < least:
+            continue
+        yield Part(kept, start, settled, end)
+        settled, begin = end, max(end - context, start)
+        kept, start = kept[begin - start :], begin
+    yield Part(kept, start, settled, None)
+
+
+def spans(chunks, size, step):
+    """Cuts a stream into spans that begin every `step` samples.
+
+    Args:
+      chunks: iterable of float32 `[samples]`, consecutive.
+      size: samples in a span.
+      step: samples from one span to the next, at most `size`.
+
+    Yields:
+      float32 `[size]`; last of all what is left, shorter than that.
+    """
+    known = np.zeros([0], np.float32)
+    for chunk in chunks:
+        known = np.concatenate([known, chunk])
+        while len(known) >= size:
+            yield known[:size]
+            known = known[step:]
+    yield known
