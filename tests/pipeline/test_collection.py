@@ -2,6 +2,10 @@
 
 import functools
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.errors import UserError
 from musika_tf.gan import data
 from musika_tf.pipeline import collection
-from musika_tf.pipeline.encoding import FileEncoder
+from musika_tf.pipeline.encoding import FileEncoder, Job, Outcome
 from musika_tf.pipeline.signal_path import StreamEncoder
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -278,3 +282,62 @@ def test_folder_without_audio_is_named(tmp_path, run):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=f"{tmp_path}/empty: no audio"):
         run(audio=tmp_path / "empty")
+
+
+# Going on
+
+
+def test_latents_of_another_model_are_refused_before_any_work(audio, tmp_path, run):
+    run(audio=audio / "sub" / "deeper" / "c.wav", out_dir=tmp_path / "latents" / "zzz")  # of no file that is there now
+    with pytest.raises(UserError, match="zzz/c.wav.npz: latents of model abc, this is def; .*--out_dir"):
+        run(model_id="def", encode=refuse)
+    assert files(tmp_path / "latents") == ["zzz/c.wav.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK and nothing else", b"\x93NUMPY"])
+def test_damaged_latents_are_named_before_any_work(tmp_path, run, content):
+    (tmp_path / "latents").mkdir()
+    (tmp_path / "latents" / "b.wav.npz").write_bytes(content)
+    with pytest.raises(UserError, match="b.wav.npz: no latents that encode.py wrote .*remove it"):
+        run(encode=refuse)
+
+
+def test_half_written_files_of_dead_runs_are_removed(tmp_path, run):
+    folder, host = tmp_path / "latents" / "sub", socket.gethostname()
+    folder.mkdir(parents=True)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f".a.flac.npz.{host}-{os.getppid()}", ".a.flac.npz.elsewhere-1", ".mine.npz.txt", ".c.wav.npz.12"]
+    gone = [f".a.flac.npz.{host}-{dead.pid}", f".a.flac.npz.{host}-{os.getpid()}", ".b.npz.elsewhere-1", ".b.npz.12"]
+    for name in kept + gone:
+        (folder / name).write_text("half")
+    for name in gone[2:]:
+        os.utime(folder / name, (0, 0))
+    run()
+    left = {name.removeprefix("sub/") for name in files(tmp_path / "latents")}
+    assert not left & set(gone) and left >= set(kept)
+
+
+def test_outcomes_are_told_in_order_and_as_soon_as_can_be():
+    jobs, told = [Job(name, name, name) for name in "abcd"], []
+    arriving = (told.append(name) or Outcome(name) for name in "badc")
+    seen = [(outcome.source, "".join(told)) for outcome in collection.in_order(jobs, arriving)]
+    assert seen == [("a", "ba"), ("b", "ba"), ("c", "badc"), ("d", "badc")]
+
+
+def test_throughput_is_hours_of_audio_in_an_hour():
+    outcomes = [Outcome("a", 5400.0, 9, 5400.0), Outcome("b", 999.0, 9, 0.0), Outcome("c", error="c: no")]
+    assert collection.throughput(outcomes, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
+    assert collection.throughput(outcomes[1:], 60) == ""
+
+
+def test_outcomes_say_what_was_done(audio, tmp_path, stream):
+    encode = FileEncoder(stream, "abc", signals.parse("position"))
+    job = Job("b.wav", str(audio / "b.wav"), str(tmp_path / "b.npz"))
+    seconds = 3 * PER_LATENT / 44_100
+    assert encode(job) == Outcome("b.wav", seconds, 3, seconds, ("3 latents",))
+    assert encode(job) == Outcome("b.wav", seconds, 3, 0.0, ("done before",))
+    (audio / "b.wav").write_bytes(b"")
+    assert FileEncoder(stream, "abc", signals.parse("position"))(job).notes == ("done before",)
+    lost = FileEncoder(stream, "abc", signals.parse("position"))(Job("b", str(audio / "b.wav"), str(tmp_path / "new")))
+    assert "b.wav: can't be read as audio" in lost.error and lost.lines == [lost.error] and not lost.seconds
