@@ -13,14 +13,16 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import madmom_package
-from musika_tf.conditioning.recording import Recording
+from musika_tf.conditioning.recording import FRAME, Recording, parts
 from musika_tf.conditioning.signal import Extracted, Signal
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
 _FEWEST_BEATS = 8
-_PART_SECONDS = 60
-_CONTEXT_SECONDS = 10.0  # the network is recurrent in both directions: what lies further away hardly counts
+# Spectra are made a minute at a time. The network over them is recurrent in both directions and hears all of a piece;
+# only of more than twenty minutes it hears parts, with a minute more on each side.
+_SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
+_NETWORK_SECONDS, _NETWORK_CONTEXT_SECONDS = 1200, 60
 _BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
 
 
@@ -37,13 +39,25 @@ def track(audio):
       UserError: MadMom is not installed, or hears no beats.
     """
     Beat().extractor()  # or what to install
-    network, decode = _madmom()
-    parts = Recording.of(audio).parts(_PART_SECONDS, _CONTEXT_SECONDS)
-    activations = [part.own_frames(network(madmom_package.signal(part.waveform))) for part in parts]
-    beats = decode(np.concatenate(activations))
+    beats = _madmom()[1](activations(Recording.of(audio)))
     if len(beats) < _FEWEST_BEATS:
         raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
     return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
+
+
+def activations(recording):
+    """How likely each frame of 10 ms of a Recording is a beat, and a downbeat, by MadMom's network: `[frames, 2]`."""
+    spectra, network, columns = _madmom()[0].processors
+    rows = (
+        part.own_rows(np.asarray(spectra(madmom_package.signal(part.waveform))), FRAME)
+        for part in recording.parts(_SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS)
+    )
+    rate = madmom_package.FRAMES_PER_SECOND
+    heard = (
+        part.own_rows(columns(network(part.waveform)))
+        for part in parts(rows, _NETWORK_SECONDS * rate, _NETWORK_CONTEXT_SECONDS * rate)
+    )
+    return np.concatenate([np.zeros([0, 2], np.float32), *heard])
 
 
 @functools.cache

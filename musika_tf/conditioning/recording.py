@@ -49,19 +49,19 @@ class Recording:
         yield resampler.resample_chunk(np.zeros([0], np.float32), last=True)
 
     def parts(self, seconds, context_seconds):
-        """Its Parts; arguments as the function `parts`."""
-        return parts(self.blocks(), seconds, context_seconds)
+        """Its Parts, cut at frames of 10 ms; arguments as of the function `parts`, but in seconds."""
+        return parts(self.blocks(), seconds * SAMPLE_RATE, context_seconds * SAMPLE_RATE, FRAME)
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a recording, with what lies around it.
+    """A part of a stream, with what lies around it.
 
     Attributes:
-      waveform: float32 `[samples, 2]`.
-      start: sample of the recording that it begins with.
-      first: sample of the recording that the part's own share begins with.
-      end: one beyond its last; None: the recording's end.
+      waveform: float32 `[samples, 2]`, or whatever else has a row for each moment.
+      start: row of the stream that it begins with.
+      first: row of the stream that the part's own share begins with.
+      end: one beyond its last; None: the stream's end.
     """
 
     waveform: np.ndarray
@@ -69,10 +69,10 @@ class Part:
     first: int
     end: int | None
 
-    def own_frames(self, values):
-        """Of one row for every 10 ms of the waveform, those of the part's own share."""
-        last = None if self.end is None else (self.end - self.start) // FRAME
-        return values[(self.first - self.start) // FRAME : last]
+    def own_rows(self, values, size=1):
+        """Of one value for every `size` rows of the part, those of its own share."""
+        last = None if self.end is None else (self.end - self.start) // size
+        return values[(self.first - self.start) // size : last]
 
     def own_events(self, seconds):
         """Of events in seconds of the waveform, those in the part's own share, in seconds of the recording."""
@@ -83,29 +83,30 @@ class Part:
         return (frames[inside] - 0.5) * FRAME / SAMPLE_RATE
 
 
-def parts(blocks, seconds, context_seconds):
-    """Cuts a stream into parts, at frames of 10 ms.
+def parts(blocks, least, context, unit=1):
+    """Cuts a stream into parts.
 
     Args:
-      blocks: iterable of float32 `[samples, 2]`, consecutive.
-      seconds: least length of a part's own share but the last one's.
-      context_seconds: what a part hears of its neighbours on each side.
+      blocks: iterable of arrays `[rows, ...]`, consecutive.
+      least: fewest rows of a part's own share but the last one's.
+      context: rows that a part hears of its neighbours on each side, rounded down to whole units.
+      unit: rows; cuts lie at whole ones.
 
     Yields:
-      Part, one or more.
+      Part, one or more where there is a block.
     """
-    context = int(context_seconds * SAMPLE_RATE) // FRAME * FRAME
-    least = max(int(seconds * SAMPLE_RATE), 1)
-    kept, start, settled = np.zeros([0, 2], np.float32), 0, 0
+    context = int(context) // unit * unit
+    kept, start, settled = None, 0, 0
     for block in blocks:
-        kept = np.concatenate([kept, block])
-        end = (start + len(kept) - context) // FRAME * FRAME
-        if end - settled < least:
+        kept = block if kept is None else np.concatenate([kept, block])
+        end = (start + len(kept) - context) // unit * unit
+        if end - settled < max(least, 1):
             continue
         yield Part(kept, start, settled, end)
         settled, begin = end, max(end - context, start)
         kept, start = kept[begin - start :], begin
-    yield Part(kept, start, settled, None)
+    if kept is not None:
+        yield Part(kept, start, settled, None)
 
 
 def spans(chunks, size, step):

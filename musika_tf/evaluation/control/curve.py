@@ -37,7 +37,7 @@ def stream_onsets(blocks, detect, progress=lambda seconds: None):
       block and its context.
     """
     found, n_samples = [], 0
-    for part in recording.parts(blocks, 0, note_density.CONTEXT_SECONDS):
+    for part in recording.parts(blocks, 0, note_density.CONTEXT_SECONDS * SAMPLE_RATE, recording.FRAME):
         found.append(part.own_events(detect(part.waveform)))
         n_samples = part.start + len(part.waveform)
         if part.end is not None:
