@@ -45,11 +45,11 @@ $(VENV)/installed: setup.cfg | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(call install_test_extra,$(VENV),[test$(comma)onsets$(comma)tempo])
+	$(call install_test_extra,$(VENV),[test$(comma)onsets$(comma)tempo$(comma)beam])
 	touch $@
 
 $(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python
-	$(call install_test_extra,$(LATEST),[test])
+	$(call install_test_extra,$(LATEST),[test$(comma)beam])
 	$(LATEST)/bin/python -m pip uninstall -q -y tensorflow-io tensorflow-io-gcs-filesystem
 	$(LATEST)/bin/python -m pip install --upgrade tensorflow
 	touch $@

@@ -15,21 +15,25 @@ flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 
 def rows_of(name, values):
     """The rows of one preset."""
-    import tensorflow as tf
+    import numpy as np
 
     from benchmarks import arithmetic, measure
+    from musika_tf.audio.blocks import BLOCK_SECONDS
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.pipeline import signal_path
 
     config = cli.config(AutoencoderConfig, values)
     autoencoder = Autoencoder.create(config)
-    encode = signal_path.encoder(autoencoder)
+    encode = signal_path.StreamEncoder(autoencoder)
     per_second = arithmetic.encode(autoencoder) * config.latents_per_second
     rows = []
     for seconds in map(float, FLAGS.seconds):
-        waveform = tf.random.stateless_uniform([round(seconds * config.sample_rate), 2], [0, 0], -0.5, 0.5)
+        n_blocks = max(round(seconds / BLOCK_SECONDS), 1)
+        size = round(seconds * config.sample_rate / n_blocks)
+        block = np.random.default_rng(0).uniform(-0.5, 0.5, [size, 2]).astype(np.float32)
         n_runs = 1 if seconds >= 1800 else FLAGS.runs
-        rows.append(measure.row(name, lambda w=waveform: encode(w), per_second * seconds, seconds, n_runs))
+        row = measure.row(name, lambda b=[block] * n_blocks: encode(b), per_second * seconds, seconds, n_runs)
+        rows.append(row)
     return rows
 
 

@@ -158,10 +158,10 @@ def n_samples_at(info, sample_rate=SAMPLE_RATE):
     Returns:
       ceil(n_samples * target rate / stored rate), per channel.
     """
-    return _resampled_length(info.n_samples, info.sample_rate, sample_rate)
+    return resampled_length(info.n_samples, info.sample_rate, sample_rate)
 
 
-def _resampled_length(n_samples, from_rate, to_rate):
+def resampled_length(n_samples, from_rate, to_rate):
     return -(-n_samples * to_rate // from_rate)
 
 
@@ -216,10 +216,10 @@ def resample(waveform, from_rate, to_rate):
     waveform = np.asarray(waveform, np.float32)
     if from_rate == to_rate:
         return waveform
-    return _resample_part(waveform, 0, from_rate, to_rate, 0, _resampled_length(len(waveform), from_rate, to_rate))
+    return resample_part(waveform, 0, from_rate, to_rate, 0, resampled_length(len(waveform), from_rate, to_rate))
 
 
-def _margin(from_rate, to_rate):
+def margin_samples(from_rate, to_rate):
     """Input samples beside a block: enough for the filter, and a whole number of output samples."""
     period = from_rate // math.gcd(from_rate, to_rate)
     return math.ceil(_MARGIN_SECONDS * from_rate / period) * period
@@ -227,11 +227,11 @@ def _margin(from_rate, to_rate):
 
 def _input_span(from_rate, to_rate, start, stop):
     """First and last + 1 input sample that the blocks of output samples start..stop are made from."""
-    margin = _margin(from_rate, to_rate)
+    margin = margin_samples(from_rate, to_rate)
     return start // to_rate * from_rate - margin, -(-stop // to_rate) * from_rate + margin
 
 
-def _resample_part(known, known_start, from_rate, to_rate, start, stop):
+def resample_part(known, known_start, from_rate, to_rate, start, stop):
     """Output samples start..stop of an input of which the samples from known_start on are known.
 
     Args:
@@ -240,7 +240,7 @@ def _resample_part(known, known_start, from_rate, to_rate, start, stop):
     Returns:
       float32 `[stop - start, channels]`.
     """
-    margin = _margin(from_rate, to_rate)
+    margin = margin_samples(from_rate, to_rate)
     skip = margin * to_rate // from_rate
     output = np.empty((stop - start, known.shape[1]), np.float32)
     for second in range(start // to_rate, -(-stop // to_rate)):
@@ -271,7 +271,7 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
       AudioFileError: the file can't be read, or ends before the length in its header.
     """
     with opened(path) as file:
-        total = _resampled_length(file.frames, file.samplerate, sample_rate)
+        total = resampled_length(file.frames, file.samplerate, sample_rate)
         start = min(start, total)
         stop = total if n_samples is None else min(start + n_samples, total)
         if file.samplerate == sample_rate:
@@ -279,7 +279,7 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
         first, last = _input_span(file.samplerate, sample_rate, start, stop)
         first, last = max(first, 0), min(last, file.frames)
         known = _read_span(file, path, first, max(first, last))
-        return _resample_part(known, first, file.samplerate, sample_rate, start, stop)
+        return resample_part(known, first, file.samplerate, sample_rate, start, stop)
 
 
 def _read_span(file, path, start, stop):
@@ -288,10 +288,15 @@ def _read_span(file, path, start, stop):
     if file.subtype == "VORBIS" and start > file.frames - _VORBIS_PAGE_SAMPLES:
         lead = start - max(file.frames - _VORBIS_PAGE_SAMPLES, 0)
     file.seek(start - lead)
-    waveform = file.read(stop - start + lead, dtype="float32", always_2d=True)[lead:]
-    if len(waveform) < stop - start:
+    return read_on(file, path, start - lead, stop - start + lead)[lead:]
+
+
+def read_on(file, path, position, n_samples):
+    """float32 `[n_samples, 2]` of an open file that stands at sample `position`, at its own rate."""
+    waveform = file.read(n_samples, dtype="float32", always_2d=True)
+    if len(waveform) < n_samples:
         raise AudioFileError(
-            f"{path}: truncated, only {start + len(waveform)} of {file.frames} samples are there; "
+            f"{path}: truncated, only {position + len(waveform)} of {file.frames} samples are there; "
             "get the whole file, or convert what is left to a new one"
         )
     if file.subtype == "VORBIS" and file.channels in _VORBIS_ORDER:

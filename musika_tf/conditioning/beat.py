@@ -13,18 +13,24 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import madmom_package
+from musika_tf.conditioning.recording import FRAME, Recording, parts
 from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
 _FEWEST_BEATS = 8
+# Spectra are made a minute at a time. The network over them is recurrent in both directions and hears all of a piece;
+# only of more than twenty minutes it hears parts, with a minute more on each side.
+_SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
+_NETWORK_SECONDS, _NETWORK_CONTEXT_SECONDS = 1200, 60
 _BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
 
 
-def track(waveform):
+def track(audio):
     """Beats of a piece and their places in the bar, by MadMom.
 
     Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
 
     Returns:
       float64 `[beats]` seconds, ascending; int64 `[beats]`, 1 for the first beat of a bar .. 4.
@@ -33,11 +39,25 @@ def track(waveform):
       UserError: MadMom is not installed, or hears no beats.
     """
     Beat().extractor()  # or what to install
-    activations, decode = _madmom()
-    beats = decode(activations(madmom_package.signal(waveform)))
+    beats = _madmom()[1](activations(Recording.of(audio)))
     if len(beats) < _FEWEST_BEATS:
         raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
     return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
+
+
+def activations(recording):
+    """How likely each frame of 10 ms of a Recording is a beat, and a downbeat, by MadMom's network: `[frames, 2]`."""
+    spectra, network, columns = _madmom()[0].processors
+    rows = (
+        part.own_rows(np.asarray(spectra(madmom_package.signal(part.waveform))), FRAME)
+        for part in recording.parts(_SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS)
+    )
+    rate = madmom_package.FRAMES_PER_SECOND
+    heard = (
+        part.own_rows(columns(network(part.waveform)))
+        for part in parts(rows, _NETWORK_SECONDS * rate, _NETWORK_CONTEXT_SECONDS * rate)
+    )
+    return np.concatenate([np.zeros([0, 2], np.float32), *heard])
 
 
 @functools.cache
@@ -46,6 +66,7 @@ def _madmom():
     decode = downbeats.DBNDownBeatTrackingProcessor(
         beats_per_bar=[Beat.beats_per_bar], fps=madmom_package.FRAMES_PER_SECOND
     )
+    decode.hmms = [FewChoices(hmm) for hmm in decode.hmms]  # theirs take 2 GB for five minutes
     return downbeats.RNNDownBeatProcessor(), decode
 
 
@@ -114,8 +135,8 @@ class Beat(Signal):
             )
         return madmom_package.NAME
 
-    def extract(self, waveform, times):
-        beats = beats_at(np.asarray(times), *track(waveform), self.beats_per_bar)
+    def extract(self, audio, times):
+        beats = beats_at(np.asarray(times), *track(audio), self.beats_per_bar)
         return Extracted(self.clock(beats).numpy(), self.extractor())
 
     def from_grid(self, facts, times):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf.conditioning.signal import GRID, SAMPLE_RATE, Extracted, Signal
+from musika_tf.conditioning.signal import GRID, Extracted, Signal
 from musika_tf.errors import UserError
 
 SOURCES = ("auto", "grid", "audio")
@@ -33,18 +33,18 @@ class Choice:
         by = str(arrays.get(f"extractor_{self.name}", self.signal.first_extractor))
         return f"conditioning_{self.name}" in arrays and by == self.extractor
 
-    def arrays(self, waveform, times):
+    def arrays(self, audio, times):
         """What an `.npz` holds of the signal.
 
         Args:
-          waveform: float32 `[samples, 2]` at 44.1 kHz.
+          audio: Recording.
           times: float64 `[n]`, seconds of the latents' centres.
 
         Returns:
           Dict of `conditioning_<name>` float32 `[n, k]`, `extractor_<name>` text, `confidence_<name>` float32.
         """
         if self.facts is None:
-            extracted = self.signal.extract(waveform, times)
+            extracted = self.signal.extract(audio, times)
         else:
             extracted = Extracted(self.signal.from_grid(self.facts, times), GRID)
         return {
@@ -110,17 +110,9 @@ def _is_numeric(value):
     return all(isinstance(v, (int, float)) and not isinstance(v, bool) and np.isfinite(v) for v in values)
 
 
-def report_doubt(choice, arrays, source, report):
-    """Reports a signal whose extractor is unsure of a piece; training leaves the piece out."""
+def doubt(choice, arrays):
+    """A line on a signal whose extractor is unsure of a piece, which training leaves out; "" where it is sure."""
     confidence = float(arrays[f"confidence_{choice.name}"])
-    if confidence < choice.signal.least_confidence:
-        report(f"{source}: {choice.name} is not clear (confidence {confidence:.2f}); train_gan.py will leave it out")
-
-
-def at_signal_rate(waveform, sample_rate):
-    """A waveform `[samples, 2]` at the rate that extractors want."""
-    if sample_rate == SAMPLE_RATE:
-        return waveform
-    from musika_tf.audio import files
-
-    return files.resample(waveform, sample_rate, SAMPLE_RATE)
+    if confidence >= choice.signal.least_confidence:
+        return ""
+    return f"{choice.name} is not clear (confidence {confidence:.2f}); train_gan.py will leave it out"

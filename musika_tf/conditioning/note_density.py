@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from musika_tf.conditioning import curves, madmom_package
+from musika_tf.conditioning.recording import Recording
 from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, column
 
 logger = logging.getLogger(__name__)
@@ -31,17 +32,19 @@ _REACH = 6.0  # deviations beyond which a Gaussian counts nothing
 _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
 
 
-def onsets(waveform, detector):
-    """Onsets of a piece.
+def onsets(audio, detector):
+    """Onsets of a piece, heard in parts.
 
     Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
       detector: a name of DETECTORS.
 
     Returns:
       float64 `[onsets]`, seconds, ascending.
     """
-    return np.asarray(DETECTORS[detector](waveform), np.float64)
+    seconds, detect = _PART_SECONDS[detector], DETECTORS[detector]
+    parts = Recording.of(audio).parts(seconds, CONTEXT_SECONDS)
+    return np.concatenate([part.own_events(detect(part.waveform)) for part in parts])
 
 
 def _by_madmom(waveform):
@@ -64,6 +67,10 @@ def _by_librosa(waveform):
 
 
 DETECTORS = {madmom_package.NAME: _by_madmom, "librosa": _by_librosa}
+# MadMom's network hears 0.15 s, so that parts with their context have the onsets of the whole. librosa calls an onset
+# what stands out from all that it hears, which therefore is the whole of any song; more than five minutes are several.
+_PART_SECONDS = {madmom_package.NAME: 60, "librosa": 300}
+CONTEXT_SECONDS = 2.0
 
 
 @functools.cache
@@ -128,9 +135,9 @@ class NoteDensity(Signal):
         _warn_of_librosa()
         return "librosa"
 
-    def extract(self, waveform, times):
+    def extract(self, audio, times):
         detector = self.extractor()
-        values = density(onsets(waveform, detector), times, len(waveform) / SAMPLE_RATE)
+        values = density(onsets(audio, detector), times, len(audio) / SAMPLE_RATE)
         return Extracted(column(values), detector)
 
     def from_grid(self, facts, times):

@@ -93,8 +93,8 @@ class Position(Signal):
     def extractor(self):
         return "length"
 
-    def extract(self, waveform, times):
-        seconds = len(waveform) / SAMPLE_RATE
+    def extract(self, audio, times):
+        seconds = len(audio) / SAMPLE_RATE
         return Extracted(column(np.clip(np.asarray(times) / seconds, 0.0, 1.0)), self.extractor())
 
     def fitted(self, pieces, latents_per_second):

@@ -15,7 +15,7 @@ import numpy as np
 
 from musika_tf.errors import UserError
 
-SAMPLE_RATE = 44_100  # of the waveforms that extractors get
+SAMPLE_RATE = 44_100  # of what extractors hear
 GRID = "grid"  # the extractor of what a corpus itself knows
 
 
@@ -76,11 +76,11 @@ class Signal:
         """Name of what `extract` would use on this machine; UserError names the extra where there is nothing."""
         raise NotImplementedError
 
-    def extract(self, waveform, times):
+    def extract(self, audio, times):
         """Reads the signal off a piece.
 
         Args:
-          waveform: float32 `[samples, 2]` at 44.1 kHz.
+          audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
           times: float64 `[n]`, seconds of the latents' centres.
 
         Returns:
@@ -91,9 +91,9 @@ class Signal:
         """
         raise NotImplementedError
 
-    def from_audio(self, waveform, times):
+    def from_audio(self, audio, times):
         """The signal of a piece as encode.py stores it, float32 `[n, n_channels]`; arguments as `extract`."""
-        return self.pick(self.extract(waveform, times).stored)
+        return self.pick(self.extract(audio, times).stored)
 
     def from_grid(self, facts, times):
         """The same from what a corpus knows of its own track: float32 `[n, n_channels]`."""

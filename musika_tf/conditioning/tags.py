@@ -10,7 +10,8 @@ import functools
 import numpy as np
 
 from musika_tf.conditioning import curves
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal
+from musika_tf.conditioning.recording import Recording
+from musika_tf.conditioning.signal import Extracted, Signal
 from musika_tf.errors import UserError
 
 GROUP = "tags"
@@ -36,14 +37,14 @@ def _network():
     return MusiCNN.load()
 
 
-def activations(waveform, times):
+def activations(audio, times):
     """Activations of all fifty words at `times`.
 
     Each is heard over three seconds, hop one second, and interpolated between their middles; held beyond the first
     and the last of these.
 
     Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz, three seconds or more.
+      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording; three seconds or more.
       times: float64 `[n]`, seconds.
 
     Returns:
@@ -56,7 +57,7 @@ def activations(waveform, times):
 
     network = _network()
     try:
-        heard = network(waveform, SAMPLE_RATE, _HOP_SECONDS).tags
+        heard = network.listen(Recording.of(audio).mono_at(embeddings.SAMPLE_RATE), _HOP_SECONDS).tags
     except ValueError as error:
         raise UserError(f"tags: {error}; leave the piece out, or tags out of --conditioning") from error
     frame_seconds = embeddings.HOP_LENGTH / embeddings.SAMPLE_RATE
@@ -88,8 +89,8 @@ class Tag(Signal):
         _network()  # or what to install
         return "musicnn"
 
-    def extract(self, waveform, times):
-        return Extracted(activations(waveform, times), self.extractor())
+    def extract(self, audio, times):
+        return Extracted(activations(audio, times), self.extractor())
 
     def pick(self, stored):
         index = all_tags().index(self.word)

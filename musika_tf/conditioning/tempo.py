@@ -8,13 +8,14 @@ tempo; the share of the mean that lies around the peak is the confidence.
 import dataclasses
 import functools
 import importlib.util
-import io
+import itertools
 import logging
 import warnings
 
 import numpy as np
 
 from musika_tf.conditioning import curves
+from musika_tf.conditioning.recording import Recording, spans
 from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
 from musika_tf.errors import UserError
 
@@ -28,14 +29,18 @@ LEAST_CONFIDENCE = 0.4
 _SLOWEST = 30  # BPM of class 0
 _AROUND = 0.04  # what counts as the same tempo, a share of it: MIREX's tolerance
 _RATE = 11_025  # of the audio that Tempo-CNN hears
+_FFT, _WINDOW_FRAMES = 1024, 256  # of its spectra, and of what it hears at once
+_SPAN_FRAMES = 4096  # of the spectra made at once, three minutes
+_BATCH_WINDOWS = 32
+_LIBROSA_SECONDS = 300  # it hears longer pieces part by part, since its memory grows with them
 _STEADY = 0.1  # intervals further from the median are missed or doubled beats
 
 
-def estimate(waveform, estimator):
+def estimate(audio, estimator):
     """The tempo of a piece.
 
     Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
       estimator: a name of ESTIMATORS.
 
     Returns:
@@ -44,7 +49,7 @@ def estimate(waveform, estimator):
     Raises:
       UserError: librosa finds no beats.
     """
-    return ESTIMATORS[estimator](waveform)
+    return ESTIMATORS[estimator](Recording.of(audio))
 
 
 def installed():
@@ -52,20 +57,31 @@ def installed():
     return importlib.util.find_spec("tempocnn") is not None
 
 
-def _by_tempocnn(waveform):
-    import soundfile
-    import soxr
-    from tempocnn.feature import read_features
+def _by_tempocnn(recording):
+    classifier, distributions = _classifier(), []
+    windows = classifier.normalize(_windows(recording))  # by the whole piece
+    for start in range(0, len(windows), _BATCH_WINDOWS):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras 3 on how the stored model names its input
+            distributions.append(classifier.model(windows[start : start + _BATCH_WINDOWS], training=False))
+    return peak(np.mean(np.concatenate(distributions), axis=0, dtype=np.float64))
 
-    mono = soxr.resample(np.asarray(waveform).mean(axis=1), SAMPLE_RATE, _RATE)
-    file = io.BytesIO()  # its reader wants a file
-    soundfile.write(file, mono, _RATE, format="WAV", subtype="FLOAT")
-    file.seek(0)
-    classifier = _classifier()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Keras 3 on how the stored model names its input
-        distributions = classifier.model(classifier.normalize(read_features(file)), training=False)
-    return peak(np.mean(distributions, axis=0, dtype=np.float64))
+
+def _windows(recording):
+    """What Tempo-CNN hears, as its `read_features` makes it of a file: mel spectra `[windows, 40, 256, 1]`."""
+    import librosa
+
+    edge = np.zeros([_FFT // 2], np.float32)
+    chunks = itertools.chain([edge], recording.mono_at(_RATE), [edge])
+    hop, mel = _FFT // 2, []
+    for span in spans(chunks, (_SPAN_FRAMES - 1) * hop + _FFT, _SPAN_FRAMES * hop):
+        if len(span) >= _FFT:
+            settings = {"n_fft": _FFT, "hop_length": hop, "power": 1, "n_mels": 40, "fmin": 20, "fmax": 5000}
+            mel.append(librosa.feature.melspectrogram(y=span, sr=_RATE, center=False, **settings))
+    mel = np.concatenate(mel, axis=1)
+    mel = np.pad(mel, [[0, 0], [0, max(_WINDOW_FRAMES - mel.shape[1], 0)]])
+    windows = np.lib.stride_tricks.sliding_window_view(mel, _WINDOW_FRAMES, axis=1)[:, :: _WINDOW_FRAMES // 2]
+    return np.ascontiguousarray(windows.transpose(1, 0, 2)[..., None])
 
 
 @functools.cache
@@ -86,17 +102,20 @@ def peak(distribution):
     return bpm, float(distribution[np.abs(classes - bpm) <= _AROUND * bpm].sum())
 
 
-def _by_librosa(waveform):
+def _by_librosa(recording):
     import librosa
 
-    mono = np.asarray(waveform).mean(axis=1)
-    _, beats = librosa.beat.beat_track(y=mono, sr=SAMPLE_RATE, hop_length=256, units="time")
-    return steady_tempo(beats)
+    intervals = []  # part by part: beats of different parts have none between them
+    for part in recording.parts(_LIBROSA_SECONDS, 0):
+        mono = part.waveform.mean(axis=1)
+        _, beats = librosa.beat.beat_track(y=mono, sr=SAMPLE_RATE, hop_length=256, units="time")
+        intervals.append(np.diff(beats))
+    return steady_tempo(np.concatenate(intervals))
 
 
-def steady_tempo(beats):
-    """(BPM, confidence) of beats in seconds: the mean interval of those near the median one, and their share."""
-    intervals = np.diff(np.asarray(beats, np.float64))
+def steady_tempo(intervals):
+    """(BPM, confidence) of beats by the seconds between them: the mean of those near the median, and their share."""
+    intervals = np.asarray(intervals, np.float64)
     if len(intervals) < 4:
         raise UserError("tempo: no beats to be heard; leave the piece out, or tempo out of --conditioning")
     median = np.median(intervals)
@@ -138,9 +157,9 @@ class Tempo(Signal):
         _warn_of_librosa()
         return "librosa"
 
-    def extract(self, waveform, times):
+    def extract(self, audio, times):
         estimator = self.extractor()
-        bpm, confidence = estimate(waveform, estimator)
+        bpm, confidence = estimate(audio, estimator)
         return Extracted(np.full([len(times), 1], bpm, np.float32), estimator, confidence)
 
     def from_grid(self, facts, times):

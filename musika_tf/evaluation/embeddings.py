@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from musika_tf.conditioning.recording import spans
 from musika_tf.errors import UserError
 
 SAMPLE_RATE = 16_000
@@ -91,9 +92,17 @@ class MusiCNN:
         Raises:
           ValueError: less than three seconds, or a value that is not finite.
         """
-        mono = _mono_16k(waveform, sample_rate)
+        return self.listen([_mono_16k(waveform, sample_rate)], hop_seconds)
+
+    def listen(self, chunks, hop_seconds=1.0):
+        """Embeds a stream of any length.
+
+        Args:
+          chunks: iterable of float32 `[samples]` at 16 kHz, consecutive.
+          hop_seconds: as above, and so is what is returned and raised.
+        """
         hop_frames = max(1, round(hop_seconds * SAMPLE_RATE / HOP_LENGTH))
-        batches = [self._run(batch) for batch in _patches(mono, hop_frames)]
+        batches = [self._run(batch) for batch in _patches(_checked(chunks), hop_frames)]
         return Embedding(*(np.concatenate(outputs) for outputs in zip(*batches, strict=True)))
 
     def network(self, patches):
@@ -178,30 +187,42 @@ def _read_checkpoint(folder):
 
 
 def _mono_16k(waveform, sample_rate):
-    """`[samples, channels]` or `[samples]` -> `[samples']` at 16 kHz, with half a window mirrored at both ends."""
+    """`[samples, channels]` or `[samples]` -> `[samples']` at 16 kHz."""
     import soxr
 
     waveform = np.asarray(waveform, np.float32)
-    if not np.isfinite(waveform).all():
-        raise ValueError("the waveform has values that are not finite")
     mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
-    if sample_rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
-    if len(mono) < PATCH_SAMPLES - FFT_LENGTH:
-        raise ValueError(f"MusiCNN needs three seconds of audio, got {len(mono) / SAMPLE_RATE:.2f} s")
-    return np.pad(mono, FFT_LENGTH // 2, mode="reflect")
+    return mono if sample_rate == SAMPLE_RATE else soxr.resample(mono, sample_rate, SAMPLE_RATE)
 
 
-def _patches(mono, hop_frames):
+def _checked(chunks):
+    """Chunks that are finite and three seconds in all, with half a window mirrored at both ends."""
+    edge, kept, n_samples = FFT_LENGTH // 2, np.zeros([0], np.float32), 0
+    for chunk in chunks:
+        if not np.isfinite(chunk).all():
+            raise ValueError("the waveform has values that are not finite")
+        kept = np.concatenate([kept, chunk])
+        if len(kept) > 2 * edge:
+            if not n_samples:
+                yield kept[edge:0:-1]
+            n_new = len(kept) - edge - 1  # what is kept can be mirrored
+            yield kept[:n_new]
+            kept, n_samples = kept[n_new:], n_samples + n_new
+    n_samples += len(kept)
+    if n_samples < PATCH_SAMPLES - FFT_LENGTH:
+        raise ValueError(f"MusiCNN needs three seconds of audio, got {n_samples / SAMPLE_RATE:.2f} s")
+    yield kept
+    yield kept[-2 : -edge - 2 : -1]
+
+
+def _patches(chunks, hop_frames):
     """Yields batches `[b, 187, 96]` of log-mel patches."""
-    n_frames = 1 + (len(mono) - FFT_LENGTH) // HOP_LENGTH
-    n_patches = 1 + (n_frames - PATCH_FRAMES) // hop_frames
-    for start in range(0, n_patches, _BATCH_PATCHES):
-        count = min(_BATCH_PATCHES, n_patches - start)
-        first = start * hop_frames * HOP_LENGTH
-        span = mono[first : first + (count - 1) * hop_frames * HOP_LENGTH + PATCH_SAMPLES]
-        mel = _log_mel(span)
-        yield np.stack([mel[i * hop_frames : i * hop_frames + PATCH_FRAMES] for i in range(count)])
+    hop = hop_frames * HOP_LENGTH
+    for span in spans(chunks, (_BATCH_PATCHES - 1) * hop + PATCH_SAMPLES, _BATCH_PATCHES * hop):
+        if len(span) >= PATCH_SAMPLES:
+            count = 1 + (len(span) - PATCH_SAMPLES) // hop
+            mel = _log_mel(span)
+            yield np.stack([mel[i * hop_frames : i * hop_frames + PATCH_FRAMES] for i in range(count)])
 
 
 def _log_mel(mono):

@@ -1,22 +1,25 @@
-"""A folder of audio -> a folder of latents."""
+"""A folder of audio -> a folder of latents, which goes on where an earlier run was stopped."""
 
-import contextlib
-import logging
+import functools
 import os
+import re
+import socket
+import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from musika_tf.audio import files
-from musika_tf.conditioning import extraction
-from musika_tf.conditioning.signal import centres
 from musika_tf.errors import UserError
-from musika_tf.gan.data import read_latents
+from musika_tf.pipeline.encoding import Job, Outcome, check_model, teller
+from musika_tf.pipeline.workers import Death
 
-logger = logging.getLogger(__name__)
+_TEMPORARY = re.compile(r"\..+\.npz\.(?:(?P<host>.+)-)?(?P<process>\d+)")
+_STALE_SECONDS = 3600  # writing one takes seconds
 
 
-def encode_collection(audio_dir, out_dir, encode, model_id, config, signals=(), report=print, signal_source="auto"):
+def encode_collection(audio_dir, out_dir, encode_all, model_id, report=print):
     """Encodes every audio file below `audio_dir` to `out_dir/<same path>.npz`; what is done is skipped.
 
     A file holds `latents` float32 `[n, 2 * latent_size]`, `n_samples` (at `sample_rate`), `sample_rate`, `source`
@@ -27,91 +30,128 @@ def encode_collection(audio_dir, out_dir, encode, model_id, config, signals=(), 
     Args:
       audio_dir: folder or file.
       out_dir: folder, made where missing.
-      encode: function of a waveform float32 `[samples, 2]` to latents.
+      encode_all: function of a list of Jobs to an iterable of their Outcomes, in any order.
       model_id: identity of the autoencoder.
-      config: AutoencoderConfig.
-      signals: conditioning signals.
-      report: called with one line per file.
-      signal_source: where signals come from, one of extraction.SOURCES.
+      report: called with the lines of each file, in the order of their names.
 
     Returns:
-      The lines of the files that could not be encoded.
+      list of Outcome, one for each file, in the order of their names.
 
     Raises:
       UserError: no audio there, `out_dir` can't be written, or it holds latents of another model.
     """
-    paths = files.find_audio(audio_dir)
+    jobs = list_jobs(audio_dir, out_dir)
+    prepare_folder(out_dir, model_id)
+    outcomes = []
+    for outcome in in_order(jobs, encode_all(jobs)):
+        outcomes.append(outcome)
+        for line in outcome.lines:
+            report(line)
+    return outcomes
+
+
+def list_jobs(audio_dir, out_dir):
+    """A Job for each audio file of a folder, or for the one file that is named, sorted."""
     root = Path(audio_dir) if Path(audio_dir).is_dir() else Path(audio_dir).parent
-    failures = []
-    for path in paths:
-        source = path.relative_to(root)
-        target = Path(out_dir) / source.with_name(source.name + ".npz")
-        done = _done(target, model_id)
-        try:
-            choices = extraction.choose(signals, path, signal_source)
-            missing = [choice for choice in choices if not choice.is_in(done)]
-            if done and not missing:
-                report(f"{source}: done before")
-                continue
-            arrays, added = _complete(path, done, missing, encode, config)
-        except UserError as error:
-            failures.append(str(error))
-            report(str(error))
-            continue
-        _save(target, {**arrays, "source": str(source), "model_id": model_id})
-        report(f"{source}: {added}")
-        for choice in missing:
-            extraction.report_doubt(choice, arrays, source, report)
-    return failures
+    sources = [(path, path.relative_to(root)) for path in files.find_audio(audio_dir)]
+    return [
+        Job(str(source), str(path), str(Path(out_dir) / source.with_name(source.name + ".npz")))
+        for path, source in sources
+    ]
 
 
-def _done(target, model_id):
-    """The arrays of an `.npz` that is there already, or none; UserError where they are another model's."""
-    if not target.exists():
-        return {}
-    done = read_latents(target)
-    if done["model_id"] != model_id:
-        raise UserError(
-            f"{target}: latents of model {done['model_id']}, this is {model_id}; give another --out_dir or remove them"
-        )
-    return done
+def prepare_folder(out_dir, model_id):
+    """Makes sure, before any work, that a folder takes the latents of a model; removes half-written files of dead runs.
 
-
-def _complete(path, done, missing, encode, config):
-    """The arrays of a file: those done before, or its latents, and the signals that are missing; what was added."""
-    waveform = files.read(path, sample_rate=config.sample_rate)
-    if not len(waveform):
-        raise UserError(f"{path}: no samples; give audio that is not empty")
-    if not done:
-        latents = np.asarray(encode(waveform), np.float32)
-        sizes = {"n_samples": np.int64(len(waveform)), "sample_rate": np.int64(config.sample_rate)}
-        arrays, added = {"latents": latents, **sizes}, f"{len(latents)} latents"
-    elif int(done["n_samples"]) != len(waveform):
-        raise UserError(f"{path}: has changed since it was encoded; remove its .npz")
-    else:
-        arrays, added = done, f"added {', '.join(choice.name for choice in missing)}"
-    heard = extraction.at_signal_rate(waveform, config.sample_rate)
-    times = centres(len(arrays["latents"]), config.latents_per_second)
-    for choice in missing:
-        try:
-            arrays = arrays | choice.arrays(heard, times)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-    return arrays, added
-
-
-def _save(target, arrays):
-    """Writes an `.npz` under its name only when it is whole."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    Raises:
+      UserError: the folder can't be made, or holds latents of another model, or a damaged file.
+    """
+    out_dir = Path(out_dir)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, target)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for path in sorted(out_dir.rglob("*")):
+            if _is_stale(path):
+                path.unlink(missing_ok=True)
+            elif path.suffix == ".npz" and path.is_file():
+                check_model(path, _model_of(path), model_id)
     except OSError as error:
+        raise UserError(f"{out_dir}: can't be written ({error.strerror}); give another --out_dir") from error
+
+
+def _model_of(path):
+    """The model whose latents a file holds, without reading them."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return str(file["model_id"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
+            f"{path}: no latents that encode.py wrote ({error}); remove it, and its audio is encoded again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+
+
+def _is_stale(path):
+    """Whether it is the temporary file of a run that is no more."""
+    found = _TEMPORARY.fullmatch(path.name)
+    if not found:
+        return False
+    process = int(found["process"])
+    if found["host"] == socket.gethostname():
+        return process == os.getpid() or not _is_alive(process)
+    return time.time() - path.stat().st_mtime > _STALE_SECONDS
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def by_workers(recipe, crew, jobs):
+    """Outcomes of jobs that several processes share, in the order in which they are done.
+
+    Args:
+      recipe: encoding.Recipe, by which each of them loads the model.
+      crew: workers.Crew.
+      jobs: list of Job.
+
+    Raises:
+      UserError: no worker is left, or what stops one stops all: the disk is full.
+    """
+    n_done, cause = 0, ""
+    for job, told in crew.each(functools.partial(teller, recipe), jobs):
+        if isinstance(told, Death):
+            cause = told.cause
+            if job is None:  # before it had one
+                continue
+            told = Outcome(job.source, error=f"{job.path}: its worker {cause}; the same command tries it again")
+        n_done += 1
+        yield told
+    if n_done < len(jobs):
+        raise UserError(f"the last worker {cause}; {n_done} of {len(jobs)} files are done, the same command goes on")
+
+
+def in_order(jobs, outcomes):
+    """Outcomes in the order of their jobs, each as soon as those before it are there."""
+    waiting, position = {}, 0
+    for outcome in outcomes:
+        waiting[outcome.source] = outcome
+        while position < len(jobs) and jobs[position].source in waiting:
+            yield waiting.pop(jobs[position].source)
+            position += 1
+
+
+def throughput(outcomes, seconds):
+    """A line on how fast a collection was encoded, "" where nothing was: hours of audio in an hour."""
+    from musika_tf import durations
+
+    audio = sum(outcome.encoded_seconds for outcome in outcomes)
+    if not audio:
+        return ""
+    return (
+        f"encoded {durations.spoken(audio)} of audio in {durations.spoken(seconds)}: "
+        f"{audio / seconds:.1f} hours of audio per hour"
+    )

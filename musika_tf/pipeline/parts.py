@@ -11,6 +11,7 @@ Parts are cut where `generation.waveforms` cuts anyway, so that the file is byte
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -24,6 +25,8 @@ import numpy as np
 from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.pipeline import generation
+from musika_tf.pipeline.piece import read_comment
+from musika_tf.pipeline.workers import Death
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +177,7 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
 
     try:
         if crew and missing:
-            crew.render(bundle_dir, folder, missing, add)
+            _render_by(crew, bundle_dir, folder, missing, add)
         else:
             for index in missing:
                 folder.render(loaded, index, add)
@@ -185,3 +188,22 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
         folder.join(out)
     except UserError as error:
         raise UserError(f"{error}: {folder.kept()}") from error
+
+
+def _render_by(crew, bundle_dir, folder, missing, add):
+    """Has parts rendered by workers; `add` is called with the number of samples that were added, again and again."""
+    comment = folder.piece.comment(folder.metadata)
+    start = functools.partial(_renderer, str(bundle_dir), str(folder.path), folder.dtype, comment)
+    for _, told in crew.each(start, missing):
+        if isinstance(told, Death):
+            raise UserError(f"a worker {told.cause}; {folder.kept()}")
+        add(told)
+
+
+def _renderer(bundle_dir, path, dtype, comment):
+    """What a worker does: renders parts of the piece whose comment tag this is, which holds all of it."""
+    from musika_tf import bundle
+
+    loaded, metadata = bundle.load(bundle_dir)
+    folder = PartFolder(Path(path), metadata, read_comment(comment), dtype)
+    return lambda index, tell: folder.render(loaded, index, tell)

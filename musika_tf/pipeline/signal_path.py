@@ -8,6 +8,7 @@ a chunk of m latents yields 4096 m + 768 samples, of which the first 768 are sti
                                       |<------- 768 ------>| added
 """
 
+import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
@@ -34,16 +35,20 @@ class SignalPath:
     def encode(self, waveform):
         """float32 `[samples, 2]` -> latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`."""
         config = self.config
-        extended = spectrogram.extend(tf.transpose(waveform), config)  # [2, samples]
-        n_latents = (tf.shape(extended)[1] - self.overlap) // config.samples_per_latent
+        extended = tf.transpose(spectrogram.extend(tf.transpose(waveform), config))
+        n_latents = (tf.shape(extended)[0] - self.overlap) // config.samples_per_latent
 
         def chunk(first, count):
             start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
-            magnitude = spectrogram.log_magnitude(extended[:, start : start + samples], config)
-            sides = self.autoencoder.encode2(self.autoencoder.encode1(magnitude))  # [2, count, latent_size]
-            return tf.concat([sides[0], sides[1]], axis=-1)
+            return self.encode_chunk(extended[start : start + samples])
 
         return self._by_chunks(chunk, n_latents, [None, 2 * config.latent_size])
+
+    def encode_chunk(self, samples):
+        """`[m * samples_per_latent + overlap, 2]`, with context on both sides, -> latents `[m, 2 * latent_size]`."""
+        magnitude = spectrogram.log_magnitude(tf.transpose(samples), self.config)
+        sides = self.autoencoder.encode2(self.autoencoder.encode1(magnitude))  # [2, m, latent_size]
+        return tf.concat([sides[0], sides[1]], axis=-1)
 
     def decode(self, latents, seed, noise):
         """Decodes a piece that begins and ends with these latents.
@@ -182,7 +187,40 @@ class SignalPath:
         return tf.concat([head[:, edge:], middle, tail[:, :-edge]], axis=1)
 
 
-def encoder(autoencoder):
-    """`SignalPath.encode` as a function compiled once for waveforms of every length."""
-    signature = [tf.TensorSpec([None, 2], tf.float32)]
-    return tf.function(SignalPath(autoencoder).encode, input_signature=signature, autograph=False)
+class StreamEncoder:
+    """Encodes recordings of any length in the memory of one chunk; the latents are those of `SignalPath.encode`.
+
+    Compiled once, at the first call; every length uses the same graph.
+
+    Args:
+      autoencoder: an Autoencoder.
+    """
+
+    def __init__(self, autoencoder):
+        path, self.config = SignalPath(autoencoder), autoencoder.config
+        self._overlap = path.overlap
+        signature = [tf.TensorSpec([None, 2], tf.float32)]
+        self._encode_chunk = tf.function(path.encode_chunk, input_signature=signature, autograph=False)
+
+    def __call__(self, blocks):
+        """Encodes the recording whose consecutive blocks these are.
+
+        Args:
+          blocks: iterable of float32 `[samples, 2]`, of any lengths.
+
+        Returns:
+          latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`; how many samples there were.
+        """
+        size = CHUNK_LATENTS * self.config.samples_per_latent
+        known, n_samples = np.zeros([self.config.edge_samples, 2], np.float32), 0
+        latents = [np.zeros([0, 2 * self.config.latent_size], np.float32)]
+        for block in blocks:
+            known, n_samples = np.concatenate([known, block]), n_samples + len(block)
+            while len(known) >= size + self._overlap:
+                latents.append(self._encode_chunk(known[: size + self._overlap]).numpy())
+                known = known[size:]
+        missing = -n_samples % self.config.samples_per_latent + self.config.edge_samples
+        known = np.pad(known, [[0, missing], [0, 0]])
+        for start in range(0, len(known) - self._overlap, size):
+            latents.append(self._encode_chunk(known[start : start + size + self._overlap]).numpy())
+        return np.concatenate(latents), n_samples

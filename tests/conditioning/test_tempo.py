@@ -47,14 +47,14 @@ def test_peak_at_the_end_stays_in_range(best):
 
 def test_steady_tempo_leaves_out_missed_beats():
     beats = np.delete(np.arange(40) * 0.5 + 0.003 * (-1.0) ** np.arange(40), [7, 20])
-    bpm, confidence = tempo.steady_tempo(beats)
+    bpm, confidence = tempo.steady_tempo(np.diff(beats))
     assert bpm == pytest.approx(120, abs=0.3)
     assert confidence == pytest.approx(35 / 37)
 
 
 def test_too_few_beats_are_refused():
     with pytest.raises(UserError, match="no beats to be heard"):
-        tempo.steady_tempo([1.0, 2.0])
+        tempo.steady_tempo([1.0])
 
 
 @pytest.mark.parametrize("estimator", ["librosa", pytest.param("tempocnn", marks=needs_tempocnn)])

@@ -1,6 +1,11 @@
 """A folder of audio -> a folder of latents: what a file holds, what is skipped, and what goes wrong."""
 
+import functools
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +16,8 @@ from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.errors import UserError
 from musika_tf.gan import data
 from musika_tf.pipeline import collection
-from musika_tf.pipeline.signal_path import SignalPath
+from musika_tf.pipeline.encoding import FileEncoder, Job, Outcome
+from musika_tf.pipeline.signal_path import StreamEncoder
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
 LENGTHS = {"b.wav": 3 * PER_LATENT, "sub/a.flac": 2 * PER_LATENT + 1, "sub/deeper/c.wav": 7}
@@ -28,24 +34,30 @@ def audio(tmp_path):
     return folder
 
 
-def encode(waveform):
-    return SignalPath(tiny.autoencoder()).encode(waveform)
+@pytest.fixture(scope="module")
+def stream():
+    return StreamEncoder(tiny.autoencoder())
 
 
-def run(audio, tmp_path, model_id="abc", names="", encode=encode, source="auto"):
-    lines, out_dir, config = [], tmp_path / "latents", tiny.AUTOENCODER
-    failures = collection.encode_collection(
-        audio, out_dir, encode, model_id, config, signals.parse(names), lines.append, source
-    )
-    return failures, lines
+@pytest.fixture
+def run(audio, tmp_path, stream):
+    """Function that encodes the folder and returns (errors, lines)."""
+
+    def run(model_id="abc", names="", encode=stream, source="auto", audio=audio, out_dir=tmp_path / "latents"):
+        encoder, lines = FileEncoder(encode, model_id, signals.parse(names), source), []
+        encode_all = functools.partial(map, encoder)
+        outcomes = collection.encode_collection(audio, out_dir, encode_all, model_id, lines.append)
+        return [outcome.error for outcome in outcomes if outcome.error], lines
+
+    return run
 
 
 def files(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_what_a_file_holds(audio, tmp_path):
-    failures, lines = run(audio, tmp_path, names="tempo,beat")
+def test_what_a_file_holds(audio, tmp_path, run, stream):
+    failures, lines = run(names="tempo,beat")
     assert not failures
     assert lines == ["b.wav: 3 latents", "sub/a.flac: 3 latents", "sub/deeper/c.wav: 1 latents"]
     assert files(tmp_path / "latents") == ["b.wav.npz", "sub/a.flac.npz", "sub/deeper/c.wav.npz"]
@@ -58,7 +70,7 @@ def test_what_a_file_holds(audio, tmp_path):
         assert (held["extractor_tempo"], held["confidence_tempo"]) == ("grid", 1)
         waveform, _ = soundfile.read(audio / name, dtype="float32")
         assert held["latents"].dtype == np.float32
-        np.testing.assert_array_equal(held["latents"], encode(waveform))
+        np.testing.assert_array_equal(held["latents"], stream([waveform])[0])
         assert (held["n_samples"], held["sample_rate"]) == (n_samples, 44_100)
         assert (str(held["source"]), held["model_id"]) == (name, "abc")
         n_latents = -(-n_samples // PER_LATENT)
@@ -68,10 +80,9 @@ def test_what_a_file_holds(audio, tmp_path):
         np.testing.assert_allclose(held["conditioning_beat"][:, 0], np.cos(2 * np.pi * bars), atol=1e-5)
 
 
-def test_other_rates_and_mono_are_encoded_as_44100_stereo(tmp_path):
-    (tmp_path / "audio").mkdir()
-    soundfile.write(tmp_path / "audio" / "a.wav", 0.1 * tiny.normal(4000), 22_050)
-    run(tmp_path / "audio", tmp_path)
+def test_other_rates_and_mono_are_encoded_as_44100_stereo(tmp_path, run):
+    soundfile.write(tmp_path / "a.wav", 0.1 * tiny.normal(4000), 22_050)
+    run(audio=tmp_path / "a.wav")
     held = data.read_latents(tmp_path / "latents" / "a.wav.npz")
     assert (held["n_samples"], held["sample_rate"]) == (8000, 44_100)
     assert len(held["latents"]) == -(-8000 // PER_LATENT)
@@ -79,16 +90,16 @@ def test_other_rates_and_mono_are_encoded_as_44100_stereo(tmp_path):
     np.testing.assert_array_equal(held["latents"][:, :half], held["latents"][:, half:])
 
 
-def test_one_file_is_a_collection(audio, tmp_path):
-    assert run(audio / "sub" / "a.flac", tmp_path) == ([], ["a.flac: 3 latents"])
+def test_one_file_is_a_collection(audio, run):
+    assert run(audio=audio / "sub" / "a.flac") == ([], ["a.flac: 3 latents"])
 
 
-def test_what_is_done_is_skipped(audio, tmp_path):
-    run(audio, tmp_path)
+def test_what_is_done_is_skipped(tmp_path, run, stream):
+    run()
     before = {name: (tmp_path / "latents" / name).stat().st_mtime_ns for name in files(tmp_path / "latents")}
     (tmp_path / "latents" / "b.wav.npz").unlink()
     calls = []
-    failures, lines = run(audio, tmp_path, encode=lambda waveform: calls.append(len(waveform)) or encode(waveform))
+    failures, lines = run(encode=Hook(stream, calls.append))
     assert not failures
     assert lines == ["b.wav: 3 latents", "sub/a.flac: done before", "sub/deeper/c.wav: done before"]
     assert calls == [3 * PER_LATENT]
@@ -96,22 +107,37 @@ def test_what_is_done_is_skipped(audio, tmp_path):
     assert before == {name: (tmp_path / "latents" / name).stat().st_mtime_ns for name in before}
 
 
-def test_encoding_is_repeatable(audio, tmp_path):
-    run(audio, tmp_path)
+def test_encoding_is_repeatable(tmp_path, run, stream):
+    run()
     first = {name: (tmp_path / "latents" / name).read_bytes() for name in files(tmp_path / "latents")}
     (tmp_path / "again").mkdir()
-    run(audio, tmp_path / "again")
+    run(out_dir=tmp_path / "again" / "latents")
     assert {name: (tmp_path / "again" / "latents" / name).read_bytes() for name in first} == first
 
 
-def refuse(waveform):
+class Hook:
+    """A StreamEncoder that tells what it is to encode first."""
+
+    def __init__(self, stream, tell):
+        self.stream, self.tell, self.config = stream, tell, stream.config
+
+    def __call__(self, blocks):
+        waveform = np.concatenate(list(blocks))
+        self.tell(len(waveform))
+        return self.stream([waveform])
+
+
+def refuse(blocks):
     raise AssertionError("encoded again")
 
 
-def test_a_signal_that_is_missing_is_added_without_encoding_again(audio, tmp_path):
-    run(audio, tmp_path)
+refuse.config = tiny.AUTOENCODER
+
+
+def test_a_signal_that_is_missing_is_added_without_encoding_again(tmp_path, run):
+    run()
     before = data.read_latents(tmp_path / "latents" / "b.wav.npz")
-    _, lines = run(audio, tmp_path, names="tempo,position", encode=refuse)
+    _, lines = run(names="tempo,position", encode=refuse)
     assert lines[0] == "b.wav: added tempo, position"
     after = data.read_latents(tmp_path / "latents" / "b.wav.npz")
     assert set(after) - set(before) == {
@@ -120,8 +146,8 @@ def test_a_signal_that_is_missing_is_added_without_encoding_again(audio, tmp_pat
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], array)
     np.testing.assert_allclose(after["conditioning_position"][:, 0], [1 / 6, 3 / 6, 5 / 6], atol=1e-6)
-    assert run(audio, tmp_path, names="tempo", encode=refuse)[1][0] == "b.wav: done before"
-    assert run(audio, tmp_path, names="beat,tempo", encode=refuse)[1][0] == "b.wav: added beat"
+    assert run(names="tempo", encode=refuse)[1][0] == "b.wav: done before"
+    assert run(names="beat,tempo", encode=refuse)[1][0] == "b.wav: added beat"
 
 
 @pytest.fixture
@@ -136,20 +162,20 @@ def detectors(monkeypatch):
     return monkeypatch
 
 
-def test_grid_is_preferred_and_the_audio_heard_where_asked_for(audio, tmp_path, detectors):
+def test_grid_is_preferred_and_the_audio_heard_where_asked_for(tmp_path, detectors, run):
     held = lambda: data.read_latents(tmp_path / "latents" / "b.wav.npz")  # noqa: E731
-    run(audio, tmp_path, names="tempo,note_density")  # no onsets in the grid: read off the audio
+    run(names="tempo,note_density")  # no onsets in the grid: read off the audio
     assert (held()["extractor_tempo"], held()["extractor_note_density"]) == ("grid", "librosa")
     assert held()["conditioning_tempo"][0, 0] == 120
-    run(audio, tmp_path, names="tempo", source="audio", encode=refuse)
+    run(names="tempo", source="audio", encode=refuse)
     assert (held()["extractor_tempo"], held()["conditioning_tempo"][0, 0]) == ("librosa", 100)
     assert held()["confidence_tempo"] == np.float32(0.9)
 
 
-def test_signal_is_read_again_when_a_better_extractor_is_installed(audio, tmp_path, detectors):
-    run(audio, tmp_path, names="tempo", source="audio")
+def test_signal_is_read_again_when_a_better_extractor_is_installed(audio, tmp_path, detectors, run):
+    run(names="tempo", source="audio")
     detectors.setattr(tempo, "installed", lambda: True)
-    _, lines = run(audio, tmp_path, names="tempo", source="audio", encode=refuse)
+    _, lines = run(names="tempo", source="audio", encode=refuse)
     assert lines[:2] == [
         "b.wav: added tempo",
         "b.wav: tempo is not clear (confidence 0.10); train_gan.py will leave it out",
@@ -157,10 +183,10 @@ def test_signal_is_read_again_when_a_better_extractor_is_installed(audio, tmp_pa
     assert data.read_latents(tmp_path / "latents" / "b.wav.npz")["extractor_tempo"] == "tempocnn"
 
 
-def test_true_onsets_are_preferred(audio, tmp_path, detectors):
+def test_true_onsets_are_preferred(audio, tmp_path, detectors, run):
     facts = {"onsets_seconds": [0.001, 0.033], "seconds": 3 * PER_LATENT / 44_100}
     (audio / "b.json").write_text(json.dumps(facts))
-    run(audio / "b.wav", tmp_path, names="note_density")
+    run(audio=audio / "b.wav", names="note_density")
     held = data.read_latents(tmp_path / "latents" / "b.wav.npz")
     times = (np.arange(3) + 0.5) * PER_LATENT / 44_100
     expected = note_density.density([0.001, 0.033], times, facts["seconds"])
@@ -168,92 +194,150 @@ def test_true_onsets_are_preferred(audio, tmp_path, detectors):
     assert held["extractor_note_density"] == "grid"
 
 
-def test_extractor_that_is_not_installed_is_named_with_the_file(audio, tmp_path, detectors):
-    failures, _ = run(audio, tmp_path, names="beat", source="audio")
+def test_extractor_that_is_not_installed_is_named_with_the_file(audio, tmp_path, detectors, run):
+    failures, _ = run(names="beat", source="audio")
     assert len(failures) == 3 and "b.wav: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
     assert files(tmp_path) == [f"audio/{name}" for name in files(audio)]
 
 
-def test_piece_that_has_no_such_signal_is_named(audio, tmp_path, detectors):
+def test_piece_that_has_no_such_signal_is_named(audio, detectors, run):
     detectors.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: tempo.steady_tempo([]))
-    failures, _ = run(audio, tmp_path, names="tempo", source="audio")
+    failures, _ = run(names="tempo", source="audio")
     assert len(failures) == 3 and "b.wav: tempo: no beats to be heard" in failures[0]
 
 
-def test_audio_that_has_changed_is_named(audio, tmp_path):
-    run(audio, tmp_path)
+def test_audio_that_has_changed_is_named(audio, run):
+    run()
     soundfile.write(audio / "b.wav", 0.1 * tiny.normal(50, 2), 44_100)
-    failures, _ = run(audio, tmp_path, names="tempo")
+    failures, _ = run(names="tempo")
     assert len(failures) == 1 and "b.wav: has changed since it was encoded; remove its .npz" in failures[0]
 
 
-def test_latents_of_the_first_version_count_as_read_off_the_grid(audio, tmp_path):
-    run(audio, tmp_path, names="tempo")
+def test_latents_of_the_first_version_count_as_read_off_the_grid(tmp_path, run):
+    run(names="tempo")
     path = tmp_path / "latents" / "b.wav.npz"
     held = data.read_latents(path)
     np.savez(path, **{name: array for name, array in held.items() if not name.startswith(("extractor", "confid"))})
-    assert run(audio, tmp_path, names="tempo", encode=refuse)[1][0] == "b.wav: done before"
+    assert run(names="tempo", encode=refuse)[1][0] == "b.wav: done before"
 
 
 @pytest.mark.parametrize("content", ["{", "\xff"])
-def test_damaged_grid_is_named(audio, tmp_path, content):
+def test_damaged_grid_is_named(audio, content, run):
     (audio / "b.json").write_text(content)
-    failures, _ = run(audio, tmp_path, names="tempo")
+    failures, _ = run(names="tempo")
     assert len(failures) == 1 and "b.json: no JSON" in failures[0] and "--signal_source=audio" in failures[0]
 
 
-def test_latents_of_another_model_are_left_alone(audio, tmp_path):
-    run(audio, tmp_path)
+def test_latents_of_another_model_are_left_alone(tmp_path, run):
+    run()
     before = {name: (tmp_path / "latents" / name).read_bytes() for name in files(tmp_path / "latents")}
     with pytest.raises(UserError, match="b.wav.npz: latents of model abc, this is def; .*--out_dir"):
-        run(audio, tmp_path, model_id="def")
+        run(model_id="def")
     assert {name: (tmp_path / "latents" / name).read_bytes() for name in files(tmp_path / "latents")} == before
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF and nothing else", b"text"])
-def test_unreadable_file_is_named_and_the_others_are_encoded(audio, tmp_path, content):
+def test_unreadable_file_is_named_and_the_others_are_encoded(audio, tmp_path, content, run):
     (audio / "broken.wav").write_bytes(content)
-    failures, lines = run(audio, tmp_path)
+    failures, lines = run()
     assert len(failures) == 1 and "broken.wav" in failures[0] and "\n" not in failures[0]
     assert failures[0] in lines
     assert files(tmp_path / "latents") == ["b.wav.npz", "sub/a.flac.npz", "sub/deeper/c.wav.npz"]
 
 
-def test_file_without_samples_is_named(audio, tmp_path):
+def test_file_without_samples_is_named(audio, run):
     soundfile.write(audio / "empty.wav", np.zeros([0, 2]), 44_100)
-    failures, _ = run(audio, tmp_path)
+    failures, _ = run()
     assert len(failures) == 1 and "empty.wav: no samples" in failures[0]
 
 
 @pytest.mark.parametrize("grid", [None, "[]", '{"bpm": 120}', '{"bpm": "fast", "first_beat_seconds": 0}'])
-def test_missing_grid_is_named(audio, tmp_path, grid):
+def test_missing_grid_is_named(audio, tmp_path, grid, run):
     path = audio / "b.json"
     path.unlink()
     if grid is not None:
         path.write_text(grid)
-    failures, _ = run(audio, tmp_path, names="tempo", source="grid")
+    failures, _ = run(names="tempo", source="grid")
     assert len(failures) == 1 and "b.json" in failures[0] and "first_beat_seconds" in failures[0]
     assert "b.wav.npz" not in files(tmp_path / "latents")
 
 
-def test_interrupted_encoding_leaves_nothing_half_written(audio, tmp_path):
-    def stopped(waveform):
-        if len(waveform) == 2 * PER_LATENT + 1:
+def test_interrupted_encoding_leaves_nothing_half_written(tmp_path, run, stream):
+    def stop(n_samples):
+        if n_samples == 2 * PER_LATENT + 1:
             raise KeyboardInterrupt
-        return encode(waveform)
 
     with pytest.raises(KeyboardInterrupt):
-        run(audio, tmp_path, encode=stopped)
+        run(encode=Hook(stream, stop))
     assert files(tmp_path / "latents") == ["b.wav.npz"]
 
 
-def test_out_dir_that_cannot_be_written_is_named(audio, tmp_path):
+def test_out_dir_that_cannot_be_written_is_named(tmp_path, run):
     (tmp_path / "latents").write_text("a file where the folder should be")
     with pytest.raises(UserError, match="latents.*--out_dir"):
-        run(audio, tmp_path)
+        run()
 
 
-def test_folder_without_audio_is_named(tmp_path):
-    (tmp_path / "audio").mkdir()
-    with pytest.raises(UserError, match=f"{tmp_path}/audio: no audio"):
-        run(tmp_path / "audio", tmp_path)
+def test_folder_without_audio_is_named(tmp_path, run):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=f"{tmp_path}/empty: no audio"):
+        run(audio=tmp_path / "empty")
+
+
+# Going on
+
+
+def test_latents_of_another_model_are_refused_before_any_work(audio, tmp_path, run):
+    run(audio=audio / "sub" / "deeper" / "c.wav", out_dir=tmp_path / "latents" / "zzz")  # of no file that is there now
+    with pytest.raises(UserError, match="zzz/c.wav.npz: latents of model abc, this is def; .*--out_dir"):
+        run(model_id="def", encode=refuse)
+    assert files(tmp_path / "latents") == ["zzz/c.wav.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK and nothing else", b"\x93NUMPY"])
+def test_damaged_latents_are_named_before_any_work(tmp_path, run, content):
+    (tmp_path / "latents").mkdir()
+    (tmp_path / "latents" / "b.wav.npz").write_bytes(content)
+    with pytest.raises(UserError, match="b.wav.npz: no latents that encode.py wrote .*remove it"):
+        run(encode=refuse)
+
+
+def test_half_written_files_of_dead_runs_are_removed(tmp_path, run):
+    folder, host = tmp_path / "latents" / "sub", socket.gethostname()
+    folder.mkdir(parents=True)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f".a.flac.npz.{host}-{os.getppid()}", ".a.flac.npz.elsewhere-1", ".mine.npz.txt", ".c.wav.npz.12"]
+    gone = [f".a.flac.npz.{host}-{dead.pid}", f".a.flac.npz.{host}-{os.getpid()}", ".b.npz.elsewhere-1", ".b.npz.12"]
+    for name in kept + gone:
+        (folder / name).write_text("half")
+    for name in gone[2:]:
+        os.utime(folder / name, (0, 0))
+    run()
+    left = {name.removeprefix("sub/") for name in files(tmp_path / "latents")}
+    assert not left & set(gone) and left >= set(kept)
+
+
+def test_outcomes_are_told_in_order_and_as_soon_as_can_be():
+    jobs, told = [Job(name, name, name) for name in "abcd"], []
+    arriving = (told.append(name) or Outcome(name) for name in "badc")
+    seen = [(outcome.source, "".join(told)) for outcome in collection.in_order(jobs, arriving)]
+    assert seen == [("a", "ba"), ("b", "ba"), ("c", "badc"), ("d", "badc")]
+
+
+def test_throughput_is_hours_of_audio_in_an_hour():
+    outcomes = [Outcome("a", 5400.0, 9, 5400.0), Outcome("b", 999.0, 9, 0.0), Outcome("c", error="c: no")]
+    assert collection.throughput(outcomes, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
+    assert collection.throughput(outcomes[1:], 60) == ""
+
+
+def test_outcomes_say_what_was_done(audio, tmp_path, stream):
+    encode = FileEncoder(stream, "abc", signals.parse("position"))
+    job = Job("b.wav", str(audio / "b.wav"), str(tmp_path / "b.npz"))
+    seconds = 3 * PER_LATENT / 44_100
+    assert encode(job) == Outcome("b.wav", seconds, 3, seconds, ("3 latents",))
+    assert encode(job) == Outcome("b.wav", seconds, 3, 0.0, ("done before",))
+    (audio / "b.wav").write_bytes(b"")
+    assert FileEncoder(stream, "abc", signals.parse("position"))(job).notes == ("done before",)
+    lost = FileEncoder(stream, "abc", signals.parse("position"))(Job("b", str(audio / "b.wav"), str(tmp_path / "new")))
+    assert "b.wav: can't be read as audio" in lost.error and lost.lines == [lost.error] and not lost.seconds

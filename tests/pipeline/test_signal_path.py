@@ -7,7 +7,7 @@ import tiny
 
 from musika_tf.audio import spectrogram
 from musika_tf.config import AutoencoderConfig
-from musika_tf.pipeline.signal_path import CHUNK_LATENTS, SignalPath, encoder
+from musika_tf.pipeline.signal_path import CHUNK_LATENTS, SignalPath, StreamEncoder
 from musika_tf.randomness import Stream, normal_rows
 
 CONFIG = tiny.AUTOENCODER
@@ -93,10 +93,35 @@ def test_what_is_mono_stays_mono(path):
     np.testing.assert_allclose(waveform[:, 0], waveform[:, 1], atol=1e-5 * np.abs(waveform).max())
 
 
-def test_encoder_is_compiled_once_for_all_lengths():
-    autoencoder = tiny.autoencoder()
-    encode = encoder(autoencoder)
-    for n_samples in (100, 3 * PER_LATENT, CHUNK_LATENTS * PER_LATENT + 1):
-        waveform = tiny.normal(n_samples, 2) / 10
-        np.testing.assert_allclose(encode(waveform), direct_encode(SignalPath(autoencoder), waveform), atol=1e-5)
-    assert encode.experimental_get_tracing_count() == 1
+# Streams: blocks of any length, around the lengths at which a chunk is full with and without its context.
+
+
+@pytest.fixture(scope="module")
+def encode():
+    return StreamEncoder(tiny.autoencoder())
+
+
+@pytest.mark.parametrize(
+    ("n_latents", "beyond"),
+    [(0, 1), (1, -1), (1, 0), *((CHUNK_LATENTS, b) for b in (-1, 0, 1, CONFIG.edge_samples, CONFIG.edge_samples + 1)),
+     (CHUNK_LATENTS + 1, 0), (2 * CHUNK_LATENTS + 45, 7)],
+)  # fmt: skip
+def test_a_stream_has_the_latents_of_the_whole(path, encode, n_latents, beyond):
+    waveform = tiny.normal(n_latents * PER_LATENT + beyond, 2) / 10
+    cuts = np.sort(np.random.default_rng(n_latents).integers(0, len(waveform) + 1, 5))
+    latents, n_samples = encode(np.split(waveform, cuts))
+    assert n_samples == len(waveform)
+    np.testing.assert_allclose(latents, direct_encode(path, waveform), atol=1e-5)
+    np.testing.assert_array_equal(latents, encode([waveform])[0])
+
+
+def test_no_samples_have_no_latents(encode):
+    latents, n_samples = encode([])
+    assert latents.shape == (0, N_LATENT) and latents.dtype == np.float32 and n_samples == 0
+
+
+def test_stream_encoder_is_compiled_once_for_all_lengths():
+    encode = StreamEncoder(tiny.autoencoder())
+    for n_samples in (1, 100, 3 * PER_LATENT, CHUNK_LATENTS * PER_LATENT + 1):
+        encode([tiny.normal(n_samples, 2)])
+    assert encode._encode_chunk.experimental_get_tracing_count() == 1

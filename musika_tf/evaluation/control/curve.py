@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from musika_tf.conditioning import curves, note_density
+from musika_tf.conditioning import curves, note_density, recording
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.evaluation.control import figures
 
 SMOOTHING_SECONDS = 30.0  # of both curves: a few bars, a twentieth of the slowest wave
 _POINT_SECONDS = 10.0
-_CONTEXT_SECONDS = 2.0  # on each side of a part; MadMom's network hears 0.15 s
-_FRAME = SAMPLE_RATE // 100  # MadMom's: parts that begin on one are heard as the whole is
 _DRAWN_POINTS = 400
 
 
@@ -26,42 +24,25 @@ def quartiles(metadata):
     return low + 0.25 * (high - low), low + 0.75 * (high - low)
 
 
-def stream_onsets(parts, detect, progress=lambda seconds: None):
-    """Onsets of a stream of any length, hearing each part with two seconds of its neighbours.
+def stream_onsets(blocks, detect, progress=lambda seconds: None):
+    """Onsets of a stream of any length, hearing each block with two seconds of its neighbours.
 
     Args:
-      parts: iterable of float32 `[samples, 2]`, consecutive.
+      blocks: iterable of float32 `[samples, 2]`, consecutive.
       detect: function of a waveform to onsets in seconds.
       progress: called with the seconds heard so far.
 
     Returns:
       (float64 `[onsets]` seconds, ascending; the stream's length in seconds). In memory there is never more than a
-      part and its context.
+      block and its context.
     """
-    context = int(_CONTEXT_SECONDS * SAMPLE_RATE) // _FRAME * _FRAME
-    found, start, settled = [], 0, 0  # samples: of what is kept, and up to where onsets are known
-    kept = np.zeros([0, 2], np.float32)
-    for part in parts:
-        kept = np.concatenate([kept, part])
-        end = (start + len(kept) - context) // _FRAME * _FRAME
-        if end <= settled:
-            continue
-        found.append(_between(detect(kept), start, settled, end))
-        settled, begin = end, max(end - context, start)
-        kept, start = kept[begin - start :], begin
-        progress(end / SAMPLE_RATE)
-    n_samples = start + len(kept)
-    found.append(_between(detect(kept), start, settled, n_samples + SAMPLE_RATE))
+    found, n_samples = [], 0
+    for part in recording.parts(blocks, 0, note_density.CONTEXT_SECONDS * SAMPLE_RATE, recording.FRAME):
+        found.append(part.own_events(detect(part.waveform)))
+        n_samples = part.start + len(part.waveform)
+        if part.end is not None:
+            progress(part.end / SAMPLE_RATE)
     return np.concatenate(found), n_samples / SAMPLE_RATE
-
-
-def _between(onsets, start, first, end):
-    """Onsets of a waveform that begins at sample `start`, those from sample `first` to `end`, on the stream's clock."""
-    frames = (
-        np.asarray(onsets, np.float64) * SAMPLE_RATE + start
-    ) / _FRAME + 0.5  # onsets lie on frames: none on a cut
-    inside = (frames >= first / _FRAME) & (frames < end / _FRAME)
-    return (frames[inside] - 0.5) * _FRAME / SAMPLE_RATE
 
 
 def measure(parts, text, signal, detector, latents_per_second, progress=lambda seconds: None):

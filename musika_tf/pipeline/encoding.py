@@ -1,0 +1,198 @@
+"""One audio file -> one file of latents: what the loop, the workers and Beam all do for each file.
+
+A `Job` says which file, a `Recipe` how; both are small and travel to other processes and machines. What became of a
+file is its `Outcome`.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf.audio import blocks, files
+from musika_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """source: path below the collection's folder; path: the audio file; target: the `.npz` to write. All are text."""
+
+    source: str
+    path: str
+    target: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a file.
+
+    Attributes:
+      source: as in its Job.
+      seconds: length of the audio; 0 where it could not be read.
+      latents: how many its `.npz` holds.
+      encoded_seconds: of audio that was encoded now, and not before.
+      notes: what was done, and what is to be said of it.
+      error: why it could not be encoded, or "".
+    """
+
+    source: str
+    seconds: float = 0.0
+    latents: int = 0
+    encoded_seconds: float = 0.0
+    notes: tuple = ()
+    error: str = ""
+
+    @property
+    def lines(self):
+        """What is reported of it."""
+        return [self.error] if self.error else [f"{self.source}: {note}" for note in self.notes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How files are encoded.
+
+    Attributes:
+      model: bundle, or folder of checkpoints.
+      conditioning: signals between commas, "" for none.
+      signal_source: where these come from, one of extraction.SOURCES.
+    """
+
+    model: str
+    conditioning: str = ""
+    signal_source: str = "auto"
+
+    def encoder(self):
+        """The FileEncoder, which loads the model; UserError where there is none, or no such signal."""
+        from musika_tf.conditioning import signals
+        from musika_tf.pipeline.loading import load_autoencoder
+        from musika_tf.pipeline.signal_path import StreamEncoder
+
+        wanted = signals.parse(self.conditioning)
+        autoencoder = load_autoencoder(self.model)
+        return FileEncoder(StreamEncoder(autoencoder), autoencoder.identity(), wanted, self.signal_source)
+
+
+@dataclasses.dataclass(frozen=True)
+class FileEncoder:
+    """Encodes files: call it with a Job.
+
+    Attributes:
+      encode: signal_path.StreamEncoder.
+      model_id: identity of its autoencoder.
+      signals: conditioning signals.
+      signal_source: one of extraction.SOURCES.
+    """
+
+    encode: object
+    model_id: str
+    signals: tuple = ()
+    signal_source: str = "auto"
+
+    def __call__(self, job):
+        """Writes the `.npz` of a file, or adds the signals that it lacks; returns the Outcome, an error for bad input.
+
+        Raises:
+          UserError: what concerns not this file alone: the disk is full, or can't be written.
+        """
+        from musika_tf.conditioning import extraction
+
+        try:
+            choices = extraction.choose(self.signals, job.path, self.signal_source)
+            done = stored(job.target, self.model_id)
+            missing = [choice for choice in choices if not choice.is_in(done)]
+            if done and not missing:
+                return _outcome(job, done, ["done before"])
+            arrays = done or self._encoded(job.path)
+            added = self._signals(job.path, arrays, missing)
+        except UserError as error:
+            return Outcome(job.source, error=str(error))
+        arrays = {**arrays, **added, "source": job.source, "model_id": self.model_id}
+        save(Path(job.target), arrays)
+        names = ", ".join(choice.name for choice in missing)
+        notes = [f"added {names}" if done else f"{len(arrays['latents'])} latents"]
+        notes += [doubt for choice in missing if (doubt := extraction.doubt(choice, arrays))]
+        return _outcome(job, arrays, notes, encoded=not done)
+
+    def _encoded(self, path):
+        """The latents of a file, and its length."""
+        rate = self.encode.config.sample_rate
+        latents, n_samples = self.encode(blocks.read(path, rate))
+        if not n_samples:
+            raise UserError(f"{path}: no samples; give audio that is not empty")
+        return {"latents": latents, "n_samples": np.int64(n_samples), "sample_rate": np.int64(rate)}
+
+    def _signals(self, path, arrays, missing):
+        """The arrays of the signals that an `.npz` lacks."""
+        from musika_tf.conditioning.recording import Recording
+        from musika_tf.conditioning.signal import SAMPLE_RATE, centres
+
+        if not missing:
+            return {}
+        info, config = files.probe(path), self.encode.config
+        if files.n_samples_at(info, config.sample_rate) != int(arrays["n_samples"]):
+            raise UserError(f"{path}: has changed since it was encoded; remove its .npz")
+        audio = Recording(files.n_samples_at(info, SAMPLE_RATE), functools.partial(blocks.read, path, SAMPLE_RATE))
+        times = centres(len(arrays["latents"]), config.latents_per_second)
+        try:
+            return {name: array for choice in missing for name, array in choice.arrays(audio, times).items()}
+        except files.AudioFileError:
+            raise
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
+
+def teller(recipe):
+    """What a worker of `workers.Crew` does: encodes a Job and tells its Outcome."""
+    encode = recipe.encoder()
+    return lambda job, tell: tell(encode(job))
+
+
+def _outcome(job, arrays, notes, encoded=False):
+    seconds = int(arrays["n_samples"]) / int(arrays["sample_rate"])
+    return Outcome(job.source, seconds, len(arrays["latents"]), seconds * encoded, tuple(notes))
+
+
+def stored(target, model_id):
+    """The arrays of an `.npz` that is there already, or none; UserError where they are another model's, or damaged."""
+    from musika_tf.gan.data import read_latents
+
+    if not Path(target).exists():
+        return {}
+    arrays = read_latents(target)
+    check_model(target, arrays["model_id"], model_id)
+    return arrays
+
+
+def check_model(path, found, wanted):
+    """Refuses latents of another model."""
+    if found != wanted:
+        raise UserError(f"{path}: latents of model {found}, this is {wanted}; give another --out_dir or remove them")
+
+
+def temporary_name(target):
+    """Where an `.npz` is written before it is whole; names the process, so that others know whether it still lives."""
+    return target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}")
+
+
+def save(target, arrays):
+    """Writes an `.npz` under its name only when it is whole, and on the disk."""
+    temporary = temporary_name(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise UserError(
+            f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,156 @@
+"""encode.py by several processes, by Beam, killed and gone on with: always the same files and the same report."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import mortal
+import numpy as np
+import pytest
+import soundfile
+import tiny
+
+from musika_tf.errors import UserError
+from musika_tf.pipeline import collection
+from musika_tf.pipeline.encoding import Job, Recipe
+from musika_tf.pipeline.workers import Crew
+
+
+@pytest.fixture
+def audio(tmp_path):
+    """Five files; the third is none."""
+    for number in range(5):
+        path = tmp_path / "audio" / f"{number}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, 0.1 * tiny.normal(3000 * (number + 1), 2, seed=number), 44_100)
+    (tmp_path / "audio" / "2.wav").write_bytes(b"RIFF")
+    return tmp_path / "audio"
+
+
+def command(bundle, audio, out_dir, *flags):
+    program = tiny.ROOT / "encode.py"
+    return [sys.executable, program, f"--bundle_dir={bundle}", f"--audio_dir={audio}", f"--out_dir={out_dir}", *flags]
+
+
+def encode(*arguments):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=tiny.ROOT)
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.npz"))}
+
+
+def in_this_process(bundle, audio, out_dir):
+    """(contents, lines) of the folder encoded by one process."""
+    encoder, lines = Recipe(str(bundle), "position").encoder(), []
+    collection.encode_collection(audio, out_dir, lambda jobs: map(encoder, jobs), encoder.model_id, lines.append)
+    return contents(out_dir), lines
+
+
+def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
+    alone, lines = in_this_process(folder, audio, tmp_path / "alone")
+    assert sorted(alone) == ["0.wav.npz", "1.wav.npz", "3.wav.npz", "4.wav.npz"]
+    done = encode(folder, audio, tmp_path / "shared", "--workers=2", "--conditioning=position")
+    assert done.returncode == 1
+    assert contents(tmp_path / "shared") == alone
+    assert done.stdout.splitlines() == lines
+    assert "hours of audio per hour" in done.stderr.splitlines()[-2]
+    assert done.stderr.splitlines()[-1] == "1 files could not be encoded"
+    assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone)
+
+
+def test_beam_writes_the_same_bytes_and_report(folder, audio, tmp_path):
+    pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
+    alone, lines = in_this_process(folder, audio, tmp_path / "alone")
+    flags = ["--runner=DirectRunner", "--beam_flags=--direct_num_workers=1", "--conditioning=position"]
+    done = encode(folder, audio, tmp_path / "beam", *flags)
+    assert done.returncode == 1, done.stderr
+    assert contents(tmp_path / "beam") == alone
+    assert done.stdout.splitlines() == lines
+    assert sorted(os.listdir(tmp_path / "beam")) == sorted(alone)
+
+
+def test_runner_that_beam_does_not_know_is_named(folder, audio, tmp_path):
+    pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
+    done = encode(folder, audio, tmp_path / "beam", "--runner=Nobody")
+    assert done.returncode == 2 and "encode.py: --runner=Nobody: " in done.stderr.splitlines()[-1]
+
+
+# Workers that die
+
+
+def shared(recipe, names):
+    jobs = [Job(name, f"audio/{name}", name) for name in names]
+    return list(collection.by_workers(recipe, Crew(2, mortal.unprepared), jobs))
+
+
+def test_a_worker_that_dies_costs_its_file_alone():
+    outcomes = shared(mortal.Mortal("b"), "abcdef")
+    [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]
+    assert len(outcomes) == 6
+    assert lost.error.startswith("audio/b: its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
+
+
+def test_without_workers_the_rest_is_named():
+    with pytest.raises(UserError, match=r"the last worker died .signal 9.*\d of 6 files are done, the same command"):
+        shared(mortal.Mortal(*"abcdef"), "abcdef")
+
+
+def test_what_concerns_all_files_stops_all():
+    with pytest.raises(UserError, match="No space left"):
+        shared(mortal.Mortal(), ["a", "full", "b"])
+
+
+# Killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(folder, tmp_path, workers):
+    (tmp_path / "audio").mkdir()
+    for number in range(40):
+        soundfile.write(tmp_path / "audio" / f"{number:02}.flac", 0.1 * tiny.normal(400_000, 2, seed=number), 44_100)
+    alone, _ = in_this_process(folder, tmp_path / "audio", tmp_path / "alone")
+    out_dir, rng, killed = tmp_path / "killed", random.Random(workers), 0
+    flags = [f"--workers={workers}", "--conditioning=position"]
+    while killed < 4:
+        process = subprocess.Popen(
+            command(folder, tmp_path / "audio", out_dir, *flags), stdout=subprocess.PIPE, text=True, cwd=tiny.ROOT
+        )
+        process.stdout.readline()  # the first file is there
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+        process.communicate()
+        killed += 1
+        partial = contents(out_dir)
+        assert partial and all(alone[name] == data for name, data in partial.items())  # none is half-written
+    time.sleep(5)  # workers that were left behind end with their file
+    done = encode(folder, tmp_path / "audio", out_dir, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "00.flac: done before" in done.stdout.splitlines()
+    assert contents(out_dir) == alone
+    assert sorted(os.listdir(out_dir)) == sorted(alone)  # and nothing else
+
+
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.slow
+def test_three_hours_take_less_than_two_gigabytes(tmp_path):
+    (tmp_path / "audio").mkdir()
+    minute = np.random.default_rng(0).normal(0, 0.1, [60 * 44_100, 2])
+    with soundfile.SoundFile(tmp_path / "audio" / "long.flac", "w", 44_100, 2) as file:
+        for _ in range(180):
+            file.write(minute)
+    program = command(tiny.ROOT / "models" / "techno-mini", tmp_path / "audio", tmp_path / "latents")
+    done = subprocess.run([sys.executable, "-c", PEAK, *program], capture_output=True, text=True, cwd=tiny.ROOT)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) < 2e9
+    with np.load(tmp_path / "latents" / "long.flac.npz") as stored:
+        assert stored["latents"].shape == (-(-180 * 60 * 44_100 // 4096), 128)
