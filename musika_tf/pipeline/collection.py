@@ -86,7 +86,7 @@ def _complete(path, done, missing, encode, config):
         latents = np.asarray(encode(waveform), np.float32)
         sizes = {"n_samples": np.int64(len(waveform)), "sample_rate": np.int64(config.sample_rate)}
         arrays, added = {"latents": latents, **sizes}, f"{len(latents)} latents"
-    elif int(done["n_samples"]) != len(waveform):
+    elif int(done.get("n_samples", -1)) != len(waveform):
         raise UserError(f"{path}: has changed since it was encoded; remove its .npz")
     else:
         arrays, added = done, f"added {', '.join(choice.name for choice in missing)}"
