@@ -210,7 +210,8 @@ def pickled_inside(path):
 def flipped_in_a_compressed_file(path):
     np.savez_compressed(path, latents=np.random.default_rng(0).normal(size=[300, 6]).astype(np.float32), model_id="abc")
     content = bytearray(path.read_bytes())
-    content[60] ^= 0xFF  # of the first bytes of the deflated stream
+    start = content.index(b"latents.npy") + 11 + int.from_bytes(content[28:30], "little")  # behind name and extra field
+    content[start : start + 8] = b"\xff" * 8
     path.write_bytes(content)
 
 
