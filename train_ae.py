@@ -33,6 +33,7 @@ def main(_):
         save_every=FLAGS.save_every,
         export=FLAGS.export,
         level1_phase=int(FLAGS.level1_phase),
+        cache_dir=FLAGS.cache_dir,
         initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
     )
     for phase in wanted:

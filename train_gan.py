@@ -7,7 +7,7 @@ from absl import flags
 from musika_tf import cli
 
 FLAGS = flags.FLAGS
-for name in ("latents_dir", "checkpoint_dir", "conditioning", "init_from"):
+for name in ("latents_dir", "checkpoint_dir", "conditioning", "init_from", "cache_dir"):
     flags.declare_key_flag(name)  # so that --help shows it
 
 
@@ -32,6 +32,7 @@ def main(_):
         init_from=FLAGS.init_from,
         bundle_dir=FLAGS.bundle_dir,
         keep_critic=FLAGS.keep_critic,
+        cache_dir=FLAGS.cache_dir,
         about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
     )
     if not gan_training.train(job, save_flags=cli.save_flags):

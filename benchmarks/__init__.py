@@ -3,6 +3,7 @@
     python -m benchmarks.generate       # coordinates -> waveform, by the bundle's functions
     python -m benchmarks.encode         # waveform -> latents
     python -m benchmarks.train_step     # the GAN's step, and those of the autoencoder's phases
+    python -m benchmarks.data           # how long these wait for their data
 
 | word | meaning |
 |---|---|

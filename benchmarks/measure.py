@@ -79,8 +79,12 @@ def peak_memory():
 
 _COLUMNS = {
     "preset": ("", "{}"),
+    "data": ("data", "{}"),
     "seconds": ("audio", "{:g} s"),
     "step_seconds": ("step", "{:.2f} s"),
+    "waiting": ("waiting", "{:.1%}"),
+    "slowed": ("slowed", "{:.0%}"),
+    "supply": ("supply", "{:.1f}"),
     "gemm_gflops": ("GEMM, GFLOP/s", "{:.0f}"),
     "times_real_time": ("times real time", "{:.1f}"),
     "efficiency": ("efficiency", "{:.2f}"),

@@ -16,23 +16,22 @@ from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig, from_dict, to_dict
 from musika_tf.errors import UserError
 from musika_tf.gan import coordinates
+from musika_tf.metadata import FORMAT_VERSION, METADATA, damaged, read_metadata
 from musika_tf.pipeline.line import Course, Line, steady
 from musika_tf.pipeline.signal_path import SignalPath
 
-FORMAT_VERSION = 2  # 2 added `render` and `signals`; the networks of both are read
-METADATA = "metadata.json"
-_NEEDED = (
-    "name",
-    "sample_rate",
-    "samples_per_latent",
-    "latent_size",
-    "window",
-    "conditioning",
-    "has_critic",
-    "autoencoder_id",
-    "autoencoder_config",
-    "gan_config",
-)
+# The functions, and what each returns.
+_OUTPUTS = {
+    "encode": "latents",
+    "decode": "waveform",
+    "generator": "latents",
+    "coordinates": "coordinates",
+    "generate": "waveform",
+    "render": "waveform",
+    "signals": "conditioning",
+}
+# What TensorFlow raises over files that are cut short, missing or of something else.
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 
 def _spec(shape, dtype, name):
@@ -129,16 +128,7 @@ class Bundle(tf.Module):
 
     def signatures(self):
         """The functions as serving signatures, each returning a dict with one tensor."""
-        outputs = {
-            "encode": "latents",
-            "decode": "waveform",
-            "generator": "latents",
-            "coordinates": "coordinates",
-            "generate": "waveform",
-            "render": "waveform",
-            "signals": "conditioning",
-        }
-        return {name: _named(getattr(self, name), output) for name, output in outputs.items()}
+        return {name: _named(getattr(self, name), output) for name, output in _OUTPUTS.items()}
 
 
 def _share_graphs(path, line, function):
@@ -239,28 +229,6 @@ def _replace(folder, new):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def read_metadata(bundle_dir):
-    """The metadata of a bundle; UserError where there is none, or one of a newer format."""
-    path = Path(bundle_dir) / METADATA
-    try:
-        metadata = json.loads(path.read_text())
-        version = int(metadata["format_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--bundle_dir={bundle_dir}: no bundle; give a folder that train_gan.py or musika_tf.original wrote"
-        ) from error
-    if version > FORMAT_VERSION:
-        raise UserError(f"--bundle_dir={bundle_dir}: format {version}, newer than {FORMAT_VERSION}; update musika_tf")
-    missing = [name for name in _NEEDED if name not in metadata]
-    if missing:
-        raise _damaged(bundle_dir, f"{METADATA} lacks {', '.join(missing)}")
-    return metadata
-
-
-def _damaged(bundle_dir, reason):
-    return UserError(f"--bundle_dir={bundle_dir}: damaged ({str(reason).splitlines()[0]}); export or copy it again")
-
-
 def load(bundle_dir):
     """(the loaded SavedModel, its metadata); UserError where it can't be loaded."""
     metadata = read_metadata(bundle_dir)
@@ -270,9 +238,18 @@ def load(bundle_dir):
             "renew it: python tools/renew_bundle.py --bundle_dir=..."
         )
     try:
-        return tf.saved_model.load(str(bundle_dir)), metadata
-    except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
-        raise _damaged(bundle_dir, error) from error
+        loaded = tf.saved_model.load(str(bundle_dir))
+        return _complete(loaded), metadata
+    except _DAMAGE as error:
+        raise damaged(bundle_dir, error) from error
+
+
+def _complete(loaded):
+    """What was loaded, if it has all functions: of a file that was cut short what is left may load."""
+    missing = [name for name in _OUTPUTS if not hasattr(loaded, name)]
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}")
+    return loaded
 
 
 def load_networks(bundle_dir):
@@ -291,7 +268,7 @@ def load_networks(bundle_dir):
     variables = Path(bundle_dir) / "variables" / "variables"
     try:
         checkpoint.read(str(variables)).expect_partial().assert_existing_objects_matched()
-    except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-        raise _damaged(bundle_dir, error) from error
+    except (AssertionError, *_DAMAGE) as error:
+        raise damaged(bundle_dir, error) from error
     gan.generator.set_weights(gan.averaged.get_weights())
     return autoencoder, gan, conditioner, metadata

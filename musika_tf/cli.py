@@ -7,6 +7,7 @@ import contextlib
 import copy
 import dataclasses
 import logging
+import math
 import os
 import signal
 import sys
@@ -44,6 +45,12 @@ _define_config_flags()
 flags.DEFINE_string("checkpoint_dir", "checkpoints", "where training saves, resumes and previews")
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")
 flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
+flags.DEFINE_string(
+    "cache_dir",
+    None,
+    "local folder that keeps decoded audio (train_ae.py; 1.3 GB an hour at most) or all latents in one file "
+    "(train_gan.py), for remote disks and collections that memory can't hold",
+)
 flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
 flags.DEFINE_string("conditioning", "", f"signals that steer the generator, between commas: {signals.summary()}")
 flags.DEFINE_enum(
@@ -81,7 +88,10 @@ def config(config_class, flag_values=FLAGS):
         if isinstance(f.default, tuple):
             value = _numbers(f"{prefix}_{f.name}", value, f.default)
         values[f.name] = value
-    return config_class(**values)
+    try:
+        return config_class(**values)
+    except UserError as error:  # begins with the field's name
+        raise UserError(f"--{prefix}_{error}") from None
 
 
 def _numbers(name, texts, like):
@@ -147,7 +157,7 @@ def read_back(directories):
         return
     try:
         stored = with_flagfile(path)
-    except flags.Error as error:
+    except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: no text, a file that includes itself
         raise UserError(f"{path}: damaged ({error}); delete it and give the flags again") from error
     for name in stored:
         if stored[name].present and not FLAGS[name].present and name not in _OF_THE_RUN:
@@ -205,7 +215,20 @@ def run(main):
             raise
 
     _check_flagfiles(sys.argv)
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv):
+    """Parses a command line, and ends the program where it can't be."""
+    try:
+        rest = FLAGS(argv)
+        for name in FLAGS:
+            value = FLAGS[name].value
+            if isinstance(value, float) and not math.isfinite(value):  # which the bounds of a flag let pass
+                raise UserError(f"--{name}={value}: a finite number, please")
+        return rest
+    except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: a flagfile that is no text
+        sys.exit(_one_line(UserError(error)))
 
 
 class _Terminated(SystemExit):
@@ -226,9 +249,17 @@ def flagfiles(argv):
 
 def _check_flagfiles(argv):
     for path in flagfiles(argv):
-        if not Path(path).is_file():
+        if not _is_text(Path(path)):
             presets = ", ".join(sorted(f"flags/{p.name}" for p in PRESETS.glob("*.flags")))
             sys.exit(_one_line(UserError(f"--flagfile={path}: no such preset; there are {presets}")))
+
+
+def _is_text(path):
+    """Whether it is a file of text."""
+    try:
+        return path.is_file() and path.read_text() is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _one_line(error):

@@ -2,20 +2,72 @@
 
 What can be derived is a property and never typed twice. Every field becomes a command line flag
 (`musika_tf.cli`) under the prefix of its class: `AutoencoderConfig.width` is `--ae_width`.
-The defaults are the reference size of the paper's 44.1 kHz model.
+The defaults are the reference size of the paper's 44.1 kHz model. Values that no training could do anything with are
+refused where they enter.
 """
 
 import dataclasses
 from dataclasses import dataclass
 
+from musika_tf.errors import UserError
 
-def field(default, help_text):
-    """A dataclass field with the sentence that `--help` prints for it."""
-    return dataclasses.field(default=default, metadata={"help": help_text})
+_SEEDS = 0, 2**32 - 8  # what NumPy takes, and a few to add
+_SIZES, _COUNTS = (1, 2**31 - 1), (0, 2**31 - 1)
+_LARGE = 1e30  # as float32 holds it, and its square in float64
+_SHARE, _FROM_0, _ABOVE_0 = (0.0, 1.0), (0.0, _LARGE), (1e-12, _LARGE)
+
+
+def field(default, help_text, allowed=None, multiple_of=1):
+    """A dataclass field with the sentence that `--help` prints for it.
+
+    Args:
+      default: also says the type.
+      help_text: for `--help`.
+      allowed: (lowest, highest) value, of each number in a tuple; default: whole numbers from 1 on, any others.
+      multiple_of: what a whole number has to be a multiple of.
+    """
+    metadata = {"help": help_text, "allowed": allowed, "multiple_of": multiple_of}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class _Checked:
+    """A dataclass that refuses what its fields don't allow: UserError `name=value: what would work`."""
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            wanted = _complaint(value, f)
+            if wanted:
+                shown = ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+                raise UserError(f"{f.name}={shown}: {wanted}, please")
+
+
+def _complaint(value, f):
+    """What the value of a field has to be and is not, or None."""
+    if isinstance(f.default, tuple):
+        if not isinstance(value, tuple) or len(value) != len(f.default):
+            return f"{len(f.default)} numbers between commas"
+        return next(filter(None, (_number_complaint(v, f.default[0], f.metadata) for v in value)), None)
+    if isinstance(f.default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    return _number_complaint(value, f.default, f.metadata)
+
+
+def _number_complaint(value, like, metadata):
+    if not isinstance(like, (int, float)):
+        return None
+    whole = isinstance(like, int)
+    low, high = metadata["allowed"] or (_SIZES if whole else (-_LARGE, _LARGE))
+    is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    multiple = metadata["multiple_of"]
+    if is_number and low <= value <= high and (multiple == 1 or value % multiple == 0):
+        return None
+    kind = f"a multiple of {multiple}" if multiple > 1 else "a whole number" if whole else "a number"
+    return f"{kind} from {low:g} to {high:g}"
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class AutoencoderConfig(_Checked):
     """Sizes of the signal path and of both autoencoders.
 
     A level-1 latent is one vector of `level1_size` per frame and channel, a level-2 latent one of
@@ -23,10 +75,10 @@ class AutoencoderConfig:
     """
 
     sample_rate: int = field(44_100, "samples per second of the waveform")
-    hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long")
-    width: int = field(256, "base width h of the four networks")
+    hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long", multiple_of=2)
+    width: int = field(256, "base width h of the four networks", multiple_of=4)
     latent_size: int = field(64, "size of a level-2 latent, per channel")
-    window_frames: int = field(64, "frames that the decoders see at once")
+    window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 
     frames_per_latent = 16
 
@@ -65,40 +117,44 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
-class AutoencoderTraining:
+class AutoencoderTraining(_Checked):
     """How the four phases are trained. Tuples have one entry per phase."""
 
     batch_size: int = field(32, "crops per step")
     crop_windows: int = field(2, "decoder windows per crop, so that every loss sees a seam")
     steps: tuple[int, ...] = field((300_000, 300_000, 300_000, 300_000), "training steps of phases 1,2,3,4")
     learning_rates: tuple[float, ...] = field(
-        (1e-3, 5e-4, 1e-3, 3e-4), "Adam's learning rate at the start of phases 1,2,3,4"
+        (1e-3, 5e-4, 1e-3, 3e-4), "Adam's learning rate at the start of phases 1,2,3,4", _FROM_0
     )
-    final_rate_share: float = field(0.1, "share of the learning rate that is left at a phase's end (cosine)")
-    beta_1: float = field(0.8, "Adam's beta_1")
-    beta_2: float = field(0.99, "Adam's beta_2; at 0.9 phase 2 ran away")
-    clip_norm: float = field(1.0, "gradients are scaled down to this global norm")
-    ema_decay: float = field(0.999, "decay of the moving average of the weights that the next phase starts from")
+    final_rate_share: float = field(0.1, "share of the learning rate that is left at a phase's end (cosine)", _SHARE)
+    beta_1: float = field(0.8, "Adam's beta_1", _SHARE)
+    beta_2: float = field(0.99, "Adam's beta_2; at 0.9 phase 2 ran away", _SHARE)
+    clip_norm: float = field(1.0, "gradients are scaled down to this global norm", _ABOVE_0)
+    ema_decay: float = field(
+        0.999, "decay of the moving average of the weights that the next phase starts from", _SHARE
+    )
     frequency_knee: float = field(
-        12.0, "bin k weighs 1/(1 + k/knee) in magnitude losses, mean 1: without it sub-bass is lost; 0 weighs all alike"
+        12.0,
+        "bin k weighs 1/(1 + k/knee) in magnitude losses, mean 1: without it sub-bass is lost; 0 weighs all alike",
+        _FROM_0,
     )
-    magnitude_weight: float = field(10.0, "weight of the magnitude L1")
-    spectral_weight: float = field(1.0, "weight of the multi-scale spectral distance of the waveform")
-    consistency_weight: float = field(1.0, "weight of mean |S - S(iSTFT(S^, P^))|, both cut at -50 dB")
-    latent_weight: float = field(1.0, "weight of the L1 between level-1 latents")
-    adversarial_weight: float = field(0.4, "weight of the decoder's hinge loss")
-    feature_weight: float = field(2.0, "weight of feature matching in the critic")
-    critic_learning_rate: float = field(3e-4, "Adam's learning rate of the spectrogram critic")
+    magnitude_weight: float = field(10.0, "weight of the magnitude L1", _FROM_0)
+    spectral_weight: float = field(1.0, "weight of the multi-scale spectral distance of the waveform", _FROM_0)
+    consistency_weight: float = field(1.0, "weight of mean |S - S(iSTFT(S^, P^))|, both cut at -50 dB", _FROM_0)
+    latent_weight: float = field(1.0, "weight of the L1 between level-1 latents", _FROM_0)
+    adversarial_weight: float = field(0.4, "weight of the decoder's hinge loss", _FROM_0)
+    feature_weight: float = field(2.0, "weight of feature matching in the critic", _FROM_0)
+    critic_learning_rate: float = field(3e-4, "Adam's learning rate of the spectrogram critic", _FROM_0)
     critic_width: int = field(16, "channels of the spectrogram critic's first layer")
-    critic_start: float = field(0.5, "share of phases 2 and 4 after which the critic joins")
-    latent_noise: float = field(0.02, "standard deviation of the noise on latents in phases 3 and 4")
+    critic_start: float = field(0.5, "share of phases 2 and 4 after which the critic joins", _SHARE)
+    latent_noise: float = field(0.02, "standard deviation of the noise on latents in phases 3 and 4", _FROM_0)
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
-    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up")
-    seed: int = field(0, "seed of the crops and of the initial weights")
+    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
+    seed: int = field(0, "seed of the crops and of the initial weights", _SEEDS)
 
 
 @dataclass(frozen=True)
-class GanConfig:
+class GanConfig(_Checked):
     """Sizes of the latent GAN.
 
     `small` is the published 64-latent variant; the coordinates have `anchor_size` channels interpolated
@@ -107,7 +163,7 @@ class GanConfig:
 
     width: int = field(128, "base width c of the generator")
     critic_width: int = field(128, "base width c of the critic")
-    window: int = field(128, "latents that the generator makes at once")
+    window: int = field(128, "latents that the generator makes at once", (64, 128), multiple_of=64)
     anchor_size: int = field(64, "size of an anchor and of the style")
     patch_critic: bool = field(False, "score patches at every scale instead of one flattened score")
 
@@ -128,25 +184,27 @@ class GanConfig:
 
 
 @dataclass(frozen=True)
-class GanTraining:
+class GanTraining(_Checked):
     """How the latent GAN is trained."""
 
     batch_size: int = field(32, "pairs of windows per step")
     steps: int = field(2_000_000, "training steps")
-    learning_rate: float = field(1e-4, "Adam's learning rate of generator and critic")
-    final_rate_share: float = field(1.0, "share of the learning rate that is left at the end (cosine)")
-    beta_1: float = field(0.5, "Adam's beta_1")
-    beta_2: float = field(0.999, "Adam's beta_2")
-    ema_decay: float = field(0.999, "decay of the moving average of the generator's weights, which generates")
-    r1_weight: float = field(10.0, "weight of R1 when its controller is fully on")
+    learning_rate: float = field(1e-4, "Adam's learning rate of generator and critic", _FROM_0)
+    final_rate_share: float = field(1.0, "share of the learning rate that is left at the end (cosine)", _SHARE)
+    beta_1: float = field(0.5, "Adam's beta_1", _SHARE)
+    beta_2: float = field(0.999, "Adam's beta_2", _SHARE)
+    ema_decay: float = field(0.999, "decay of the moving average of the generator's weights, which generates", _SHARE)
+    r1_weight: float = field(10.0, "weight of R1 when its controller is fully on", _FROM_0)
     r1_every: int = field(1, "steps between two R1 steps (weighted up by as much)")
     r1_control: bool = field(True, "let the controller switch R1 by the critic's certainty; otherwise always on")
     standardise: bool = field(False, "standardise the latents per channel and invert at the generator's output")
-    instance_noise: float = field(0.0, "noise on the critic's input at the start, fading out over the first half")
-    noise_init: float = field(0.0, "initial scale of the generator's noise layers")
+    instance_noise: float = field(
+        0.0, "noise on the critic's input at the start, fading out over the first half", _FROM_0
+    )
+    noise_init: float = field(0.0, "initial scale of the generator's noise layers", _FROM_0)
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
-    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up")
-    seed: int = field(0, "seed of crops, coordinates and initial weights")
+    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
+    seed: int = field(0, "seed of crops, coordinates and initial weights", _SEEDS)
 
 
 def to_dict(config):
@@ -155,5 +213,10 @@ def to_dict(config):
 
 
 def from_dict(config_class, values):
-    """The config of `to_dict`; lists become tuples, unknown keys raise TypeError."""
-    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    """The config of `to_dict`; lists become tuples.
+
+    Raises:
+      TypeError: not a dict, or one with unknown keys.
+      UserError: a value that the config refuses.
+    """
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()})

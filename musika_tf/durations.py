@@ -7,6 +7,8 @@ from musika_tf.errors import UserError
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _PATTERN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_MOST_SECONDS = 10**15  # some 30 million years
+_MOST_LETTERS = 1000  # a float written without exponent has fewer; Python reads no numbers of over 4,300 digits
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
@@ -21,12 +23,12 @@ def parse(text, flag="length"):
       An exact Fraction above 0.
 
     Raises:
-      UserError: it is no duration, or 0.
+      UserError: it is no duration, 0, or beyond 10^15 seconds.
     """
     seconds = _seconds(text, _PATTERN)
     if not seconds:
         raise UserError(f"--{flag}={text}: a duration above 0, such as 3m57s, 23s, 1h or 90 (seconds), please")
-    return seconds
+    return _bounded(seconds, f"--{flag}")
 
 
 def parse_time(text, where):
@@ -40,11 +42,17 @@ def parse_time(text, where):
       An exact Fraction, at least 0.
 
     Raises:
-      UserError: it is no time.
+      UserError: it is no time, or beyond 10^15 seconds.
     """
     seconds = _seconds(text, _CLOCK, _PATTERN)
     if seconds is None:
         raise UserError(f"{where}: {text!r} is no time; write 1h2m3s, 1:02:03 or 90 (seconds)")
+    return _bounded(seconds, where)
+
+
+def _bounded(seconds, where):
+    if seconds > _MOST_SECONDS:
+        raise UserError(f"{where}: longer than 10^15 seconds; write less")
     return seconds
 
 
@@ -52,7 +60,7 @@ def _seconds(text, *patterns):
     """The Fraction of seconds that `text` says by one of these patterns, or None."""
     text = text.strip().lower()
     match = next(filter(None, (pattern.fullmatch(text) for pattern in patterns)), None)
-    if not match or not text:
+    if not match or not 0 < len(text) <= _MOST_LETTERS:
         return None
     return sum(Fraction(part) * scale for part, scale in zip(match.groups(), _UNITS.values(), strict=True) if part)
 

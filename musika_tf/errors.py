@@ -2,4 +2,11 @@
 
 
 class UserError(ValueError):
-    """Bad input. Its message is one line that names the file or flag and what would work."""
+    """Bad input. Its message is one line that names the file or flag and what would work.
+
+    What is quoted in it may hold anything: a name with a line's end in it, the escape sequences of a terminal. What is
+    not printable is written as Python writes it, so that the line stays one.
+    """
+
+    def __init__(self, message):
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)))

@@ -14,7 +14,6 @@ say nothing. What holds in every file is the order of its layers, by depth in th
 Convolutions are 2-D of height 1: their kernels lose the first axis here. Noise layers are ordered among themselves.
 """
 
-import json
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
-from musika_tf import cli
+from musika_tf import cli, json_file
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.errors import UserError
 
@@ -118,7 +117,7 @@ def _configs(folder, stored):
     if bins % 2 == 0:
         raise _foreign(folder / "enc.h5", f"it starts from {bins} channels, which is no number of STFT bins")
     autoencoder = AutoencoderConfig(
-        sample_rate=noted.get("sr", AutoencoderConfig.sample_rate),  # weights don't know it
+        sample_rate=_sample_rate(folder / "config.json", noted),  # weights don't know it
         hop_length=(bins - 1) // 2,
         width=size("enc.h5", 0, -1, 4 * 4) * 4,
         latent_size=size("enc2.h5", -1, -1, 1),
@@ -136,9 +135,16 @@ def _configs(folder, stored):
 
 def _read_json(path):
     try:
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        return dict(json_file.read(path)) if path.is_file() else {}
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: no JSON object ({error}); repair it or delete it") from error
+
+
+def _sample_rate(path, noted):
+    rate = noted.get("sr", AutoencoderConfig.sample_rate)
+    if not isinstance(rate, int) or not 0 < rate < 2**31:
+        raise UserError(f"{path}: sr is {rate!r}; give samples per second, such as 44100")
+    return rate
 
 
 def _confirm(path, noted, autoencoder, gan):
@@ -156,8 +162,6 @@ def _confirm(path, noted, autoencoder, gan):
     for key, value in known.items():
         if noted.get(key, value) != value:
             raise UserError(f"{path}: {key} is {noted[key]}, but {value} fits these weights; correct or delete it")
-    if not isinstance(autoencoder.sample_rate, int) or autoencoder.sample_rate <= 0:
-        raise UserError(f"{path}: sr is {autoencoder.sample_rate!r}; give samples per second, such as 44100")
 
 
 def _foreign(path, why):
@@ -257,7 +261,7 @@ def _results(autoencoder, gan, expected):
 def read_expected(path):
     """The arrays of an expected.npz, which the published code made for `parity`; UserError where there is none."""
     try:
-        with np.load(path) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: missing or damaged; --parity needs one made by the published code") from error

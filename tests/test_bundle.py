@@ -233,6 +233,9 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ("[1]", "no bundle"),
         ("{}", "no bundle"),
         ('{"format_version": "one"}', "no bundle"),
+        ('{"format_version": Infinity}', "no bundle"),
+        ('{"format_version": true}', "no bundle"),
+        ("[" * 100_000, "no bundle"),
         ('{"format_version": 99}', "format 99, newer than 2; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
@@ -243,6 +246,35 @@ def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
         (tmp_path / "metadata.json").write_text(metadata)
     with pytest.raises(UserError, match=f"^--bundle_dir={tmp_path}: {message}"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (["sample_rate"], "44100", "sample_rate is no int"),
+        (["sample_rate"], 48_000, "sample_rate is 48000, but its networks' is 44100"),
+        (["has_critic"], 1, "has_critic is no bool"),
+        (["gan_config", "depth"], 3, "depth"),
+        (["gan_config", "window"], 96, "window=96: a multiple of 64"),
+        (["autoencoder_config", "width"], 10**400, "width=10*: "),
+        (["conditioning", 0], None, "conditioning without a name"),
+        (["conditioning", 0, "name"], "mood", "no signal 'mood'"),
+        (["conditioning", 0, "name"], "beat", "beat has other channels"),
+        (["conditioning", 0, "channels"], True, "tempo has other channels"),
+        (["conditioning", 0, "range"], [1, "2"], "tempo has no range"),
+        (["conditioning", 0, "range"], [2, 1], "tempo has no range"),
+        (["conditioning", 0, "mean"], "120", "mean of tempo is no number"),
+    ],
+)
+def test_metadata_that_no_bundle_has_is_named(folder, tmp_path, place, value, message):
+    metadata = json.loads((folder / "metadata.json").read_text())
+    inner = metadata
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=f"^--bundle_dir={tmp_path}: damaged .metadata.json: .*{message}"):
+        bundle.read_metadata(tmp_path)
 
 
 def test_of_a_format_without_render_the_networks_are_read(folder, other_weights, tmp_path):

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, from_dict, to_dict
+from musika_tf.errors import UserError
 
 ALL = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
 
@@ -32,11 +33,15 @@ def test_frames_of_the_extended_waveform_cover_whole_latents(hop_length, n_laten
     assert config.crop_samples(16 * n_latents) == extended
 
 
+def _half(value):
+    return value // 2 or 1 if isinstance(value, int) else value / 2
+
+
 @pytest.mark.parametrize("config_class", ALL)
 def test_survives_json(config_class):
     config = config_class()
     changed = {
-        f.name: tuple(v + 1 for v in f.default) if isinstance(f.default, tuple) else f.default + 1
+        f.name: tuple(map(_half, f.default)) if isinstance(f.default, tuple) else _half(f.default)
         for f in dataclasses.fields(config)
         if not isinstance(f.default, bool)
     }
@@ -51,3 +56,26 @@ def test_is_frozen_and_refuses_what_it_does_not_know(config_class):
         config_class().seed = 1
     with pytest.raises(TypeError, match="depth"):
         from_dict(config_class, {"depth": 3})
+
+
+@pytest.mark.parametrize(
+    ("config_class", "values", "message"),
+    [
+        (AutoencoderConfig, {"width": 98}, "^width=98: a multiple of 4 from 1 to"),
+        (AutoencoderConfig, {"width": 0}, "^width=0: "),
+        (AutoencoderConfig, {"width": "96"}, "^width=96: "),
+        (AutoencoderConfig, {"sample_rate": 44_100.0}, "^sample_rate=44100.0: a whole number"),
+        (AutoencoderTraining, {"batch_size": True}, "^batch_size=True: a whole number"),
+        (AutoencoderTraining, {"seed": -1}, "^seed=-1: a whole number from 0"),
+        (AutoencoderTraining, {"steps": (1, 2, 3)}, "^steps=1,2,3: 4 numbers between commas"),
+        (AutoencoderTraining, {"learning_rates": (1e-3, 1e-3, float("nan"), 1e-3)}, "^learning_rates=.*nan.*a number"),
+        (GanConfig, {"window": 96}, "^window=96: a multiple of 64 from 64 to 128"),
+        (GanConfig, {"patch_critic": 1}, "^patch_critic=1: true or false"),
+        (GanTraining, {"final_rate_share": 1.5}, "^final_rate_share=1.5: a number from 0 to 1"),
+        (GanTraining, {"r1_weight": float("inf")}, "^r1_weight=inf: a number from 0"),
+        (GanTraining, {"r1_weight": 10**400}, "^r1_weight=10*: a number from 0"),
+    ],
+)
+def test_what_no_training_can_use_is_named(config_class, values, message):
+    with pytest.raises(UserError, match=message):
+        from_dict(config_class, values)

@@ -75,3 +75,16 @@ def test_spoken(seconds, text):
 @pytest.mark.parametrize("seconds", [1, 59, 60, 61, 3599, 3600, 86_399])
 def test_what_is_spoken_is_parsed(seconds):
     assert durations.parse(durations.spoken(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["9" * 16, "9" * 400 + "h", f"{10**15}.1"])
+def test_more_than_any_float_of_seconds_can_count_is_refused(text):
+    for parse in (durations.parse, lambda text, flag: durations.parse_time(text, f"--{flag}")):
+        with pytest.raises(UserError, match="^--long: longer than 10.15 seconds"):
+            parse(text, "long")
+    assert durations.parse("9" * 15) == 10**15 - 1
+
+
+def test_more_digits_than_python_reads_are_no_duration():
+    with pytest.raises(UserError, match="^--long=9*: a duration above 0"):
+        durations.parse("9" * 5000, "long")

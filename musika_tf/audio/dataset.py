@@ -15,6 +15,7 @@ rates, because only soxr resamples as `files.read` does.
 """
 
 import atexit
+import concurrent.futures
 import functools
 import math
 import os
@@ -30,6 +31,7 @@ READERS = ("auto", "tensorflow-io", "soundfile")
 
 _SAMPLE_TYPES = {"PCM_16": tf.int16, "PCM_24": tf.int32, "FLOAT": tf.float32}
 _CONTAINERS = {"auto": ("WAV", "WAVEX"), "tensorflow-io": ("WAV", "WAVEX", "FLAC"), "soundfile": ()}
+_BOTH = -1  # in place of a side
 _FULL_SCALE = {tf.int16: 2.0**15, tf.int32: 2.0**31, tf.float32: 1.0}
 
 
@@ -72,7 +74,8 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", s
       files.AudioFileError: a file can't be read, or none has a sample.
       ValueError: an unknown reader, or one that isn't installed.
     """
-    infos = [files.probe(path) for path in paths]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        infos = list(pool.map(files.probe, paths))
     lengths = np.array([files.n_samples_at(info) for info in infos], np.int64)
     if not lengths.sum():
         named = ", ".join(str(path) for path in paths[:3]) or "no files"
@@ -92,10 +95,13 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", s
         return file, start, side, tf.switch_case(branch, branches)
 
     def read_with_soundfile(file, start, side, waveform):
-        read = functools.partial(_read_with_soundfile, names[file], start, crop_samples)
-        waveform = tf.cond(tf.size(waveform) > 0, lambda: waveform, read)
-        waveform = tf.ensure_shape(waveform, [crop_samples, 2])
-        return waveform if stereo else tf.gather(waveform, side, axis=1)
+        def pick():
+            return waveform if stereo else tf.gather(waveform, [side], axis=1)
+
+        wanted = tf.constant(_BOTH, tf.int64) if stereo else side
+        read = functools.partial(_read_with_soundfile, names[file], start, crop_samples, wanted)
+        waveform = tf.ensure_shape(tf.cond(tf.size(waveform) > 0, pick, read), [crop_samples, 2 if stereo else 1])
+        return waveform if stereo else waveform[:, 0]
 
     dataset = tf.data.Dataset.range(first_batch * batch_size, np.iinfo(np.int64).max).map(choose)
     if any(sample_types):
@@ -141,26 +147,34 @@ def _map_one_by_one(dataset, function):
 
 
 def _read_with_tensorflow_io(path, start, n_samples, dtype):
-    """float32 `[n_samples, 2]` of a mono or stereo file at 44.1 kHz; only to be called one by one."""
+    """float32 `[n_samples, 2]` of a mono or stereo file at 44.1 kHz; `[0, 2]` where not all of it is finite.
+
+    Only to be called one by one.
+    """
     import tensorflow_io
 
     audio = tensorflow_io.audio.AudioIOTensor(path, dtype=dtype)
     waveform = tf.cast(audio[start : start + n_samples], tf.float32) / _FULL_SCALE[dtype]
     waveform = tf.broadcast_to(waveform, [tf.shape(waveform)[0], 2])
-    return tf.pad(waveform, [[0, n_samples - tf.shape(waveform)[0]], [0, 0]])
+    waveform = tf.pad(waveform, [[0, n_samples - tf.shape(waveform)[0]], [0, 0]])
+    if dtype != tf.float32:
+        return waveform
+    is_finite = tf.reduce_all(tf.math.is_finite(waveform))
+    return tf.cond(is_finite, lambda: waveform, lambda: tf.zeros([0, 2]))  # soundfile's turn, which says what is wrong
 
 
-def _read_with_soundfile(path, start, n_samples):
-    """float32 `[n_samples, 2]` of any file."""
+def _read_with_soundfile(path, start, n_samples, side):
+    """float32 `[n_samples, 2]` of any file, or `[n_samples, 1]` of one side."""
 
-    def read(path, start):
+    def read(path, start, side):
+        side = None if side == _BOTH else int(side)
         with _python_calls:
             if _python_calls.are_over:
-                return np.zeros([n_samples, 2], np.float32)
-            waveform = files.read(os.fsdecode(path), int(start), n_samples)
+                return np.zeros([n_samples, 2 if side is None else 1], np.float32)
+            waveform = files.read(os.fsdecode(path), int(start), n_samples, files.SAMPLE_RATE, side)
         return np.pad(waveform, [(0, n_samples - len(waveform)), (0, 0)])
 
-    return tf.numpy_function(read, [path, start], tf.float32, stateful=False)
+    return tf.numpy_function(read, [path, start, side], tf.float32, stateful=False)
 
 
 class _PythonCalls:

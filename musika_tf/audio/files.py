@@ -1,8 +1,8 @@
 """Any audio file -> float32 waveform `[samples, 2]` in [-1, 1], exactly.
 
 One law holds for every format and every rate: `read(path, start, n)` equals `read(path)[start:start + n]`, and only
-about that much is decoded, so that memory stays bounded however long a file is. Equal means bit for bit; only Opus,
-whose decoder never quite forgets where it started, differs by some 1e-9.
+about that much is decoded, so that memory stays bounded however long a file is. Equal means bit for bit; only two
+decoders never quite forget where they started: Opus differs by some 1e-9, MP3 of 24 kHz or less by up to 1e-6.
 
 Files at another rate are resampled in blocks on a fixed grid of whole seconds, each from its own second of the file
 and a margin on both sides that is longer than the resampling filter:
@@ -28,6 +28,7 @@ from musika_tf.errors import UserError
 SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
 EXTENSIONS = (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav")
 
+_SLOWEST_RATE, _FASTEST_RATE = 1000, 1_000_000  # Hz; a damaged header may say anything, and resampling would believe it
 _MARGIN_SECONDS = 0.1  # the HQ filter reaches less than 20 ms at 8 kHz, and less still at higher rates
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
@@ -135,7 +136,10 @@ def opened(path):
     if not path.exists():
         raise AudioFileError(f"{path}: no such file, or a broken link; give an audio file")
     try:
-        with soundfile.SoundFile(mp3.source(path)) as file:
+        with _sound_file(path) as file:
+            if not _SLOWEST_RATE <= file.samplerate <= _FASTEST_RATE:
+                reason = f"{file.samplerate} samples per second, which no music has"
+                raise AudioFileError(f"{path}: {reason}; correct its header, or take it out")
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
@@ -146,6 +150,13 @@ def opened(path):
         ) from error
     except OSError as error:
         raise AudioFileError(f"{path}: {error.strerror or error}; make it readable or take it out") from error
+
+
+def _sound_file(path):
+    try:
+        return soundfile.SoundFile(mp3.source(path))
+    except TypeError as error:  # a name like x.raw promises samples without a header, whose rate nobody knows
+        raise AudioFileError(f"{path}: named like samples without a header; convert it to WAV or FLAC") from error
 
 
 def n_samples_at(info, sample_rate=SAMPLE_RATE):
@@ -255,7 +266,7 @@ def resample_part(known, known_start, from_rate, to_rate, start, stop):
     return output
 
 
-def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
+def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
     """Reads a part of an audio file, or all of it, as stereo at one rate.
 
     Args:
@@ -263,23 +274,32 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
       start: first sample to return, counted at `sample_rate`, not negative.
       n_samples: how many, counted at `sample_rate`; None: all that follow.
       sample_rate: of the result, Hz.
+      side: 0 or 1 for the left or the right one alone, which takes less time where it is resampled; None for both.
 
     Returns:
-      float32 `[samples, 2]`; like a slice, shorter than `n_samples` where the file ends before.
+      float32 `[samples, 2]`, or `[samples, 1]` of a side; like a slice, shorter than `n_samples` where the file ends.
 
     Raises:
-      AudioFileError: the file can't be read, or ends before the length in its header.
+      AudioFileError: the file can't be read, ends before the length in its header, or has samples that are not finite.
     """
     with opened(path) as file:
+        sides = slice(None) if side is None else slice(side, side + 1)
         total = resampled_length(file.frames, file.samplerate, sample_rate)
         start = min(start, total)
         stop = total if n_samples is None else min(start + n_samples, total)
         if file.samplerate == sample_rate:
-            return _read_span(file, path, start, stop)
+            return _finite(_read_span(file, path, start, stop)[:, sides], path)
         first, last = _input_span(file.samplerate, sample_rate, start, stop)
         first, last = max(first, 0), min(last, file.frames)
-        known = _read_span(file, path, first, max(first, last))
-        return resample_part(known, first, file.samplerate, sample_rate, start, stop)
+        known = _finite(_read_span(file, path, first, max(first, last))[:, sides], path)
+        return _finite(resample_part(known, first, file.samplerate, sample_rate, start, stop), path)
+
+
+def _finite(waveform, path):
+    """The waveform, unless it has samples that are no numbers: one alone would end a training in NaN."""
+    if waveform.size and not (math.isfinite(waveform.min()) and math.isfinite(waveform.max())):
+        raise AudioFileError(f"{path}: has samples that are no finite numbers (NaN, inf); repair it or take it out")
+    return waveform
 
 
 def _read_span(file, path, start, stop):
@@ -293,7 +313,11 @@ def _read_span(file, path, start, stop):
 
 def read_on(file, path, position, n_samples):
     """float32 `[n_samples, 2]` of an open file that stands at sample `position`, at its own rate."""
-    waveform = file.read(n_samples, dtype="float32", always_2d=True)
+    try:
+        waveform = file.read(n_samples, dtype="float32", always_2d=True)
+    except (MemoryError, OverflowError) as error:
+        reason = f"{n_samples} samples, as its header says, don't fit into memory"
+        raise AudioFileError(f"{path}: {reason}; cut it into parts, or correct it") from error
     if len(waveform) < n_samples:
         raise AudioFileError(
             f"{path}: truncated, only {position + len(waveform)} of {file.frames} samples are there; "

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from musika_tf.audio import dataset, spectrogram
+from musika_tf import json_file
+from musika_tf.audio import cache, dataset, spectrogram
 from musika_tf.audio.files import find_audio
 from musika_tf.autoencoder import assessment
 from musika_tf.autoencoder.critic import SpectrogramCritic
@@ -37,6 +38,7 @@ class Job:
     level1_phase: int = 2
     export: str = "last"  # or "best": the checkpoint of a complete phase that later ones and other programs read
     initial: Callable[[], Autoencoder] | None = None  # gives the autoencoder to fine-tune, asked for once
+    cache_dir: str | None = None  # where decoded audio is kept
 
     def directory(self, phase):
         return Path(self.checkpoint_dir) / f"phase{phase}"
@@ -62,6 +64,8 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         holds another size of autoencoder.
     """
     paths = find_audio(job.audio_dir)
+    if job.cache_dir:
+        paths = cache.cached(paths, job.cache_dir)
     tf.keras.utils.set_random_seed(job.training.seed + phase)
     _keep_config(job)
     _keep_initial(job)
@@ -98,7 +102,7 @@ def load(checkpoint_dir):
         raise UserError(
             f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}"
         )
-    autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, json.loads(path.read_text())))
+    autoencoder = Autoencoder.create(_stored_config(path))
     given = _restore_initial(autoencoder, checkpoint_dir)
     for phase in (1, 2, 3, 4):
         directory = Path(checkpoint_dir) / f"phase{phase}"
@@ -111,11 +115,22 @@ def load(checkpoint_dir):
     return autoencoder
 
 
+def _stored_config(path):
+    """The AutoencoderConfig in a file; UserError where it holds none."""
+    try:
+        return from_dict(AutoencoderConfig, json_file.read(path))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); write it again: train_ae.py with the flags beside the checkpoints, "
+            "after deleting it"
+        ) from error
+
+
 def _keep_config(job):
     """Stores the sizes beside the phases, and refuses other ones."""
     path = Path(job.checkpoint_dir) / _CONFIG_FILE
     if path.is_file():
-        if from_dict(AutoencoderConfig, json.loads(path.read_text())) != job.config:
+        if _stored_config(path) != job.config:
             raise UserError(
                 f"--checkpoint_dir={job.checkpoint_dir}: holds an autoencoder of another size; "
                 "use its flagfile, or another folder"

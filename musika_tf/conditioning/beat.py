@@ -14,7 +14,7 @@ import numpy as np
 
 from musika_tf.conditioning import madmom_package
 from musika_tf.conditioning.recording import FRAME, Recording, parts
-from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.conditioning.signal import Extracted, Signal, is_number, is_positive
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
@@ -123,7 +123,7 @@ class Beat(Signal):
     unit = "cosine and sine of bar phase"
     legal = (-1.0, 1.0)
     n_channels = 10
-    grid_keys = ("bpm", "first_beat_seconds")
+    grid_keys = {"bpm": is_positive, "first_beat_seconds": is_number}
     beats_per_bar = 4
     harmonics = (1, 2, 4, 8, 16)
     flag = "bpm"

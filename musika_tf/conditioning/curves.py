@@ -116,7 +116,7 @@ def _rows(path, where):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or no name that a file can have
         raise UserError(f"{where}: can't be read ({error}); {GRAMMAR}, please") from error
     if rows and not any(_is_number(cell.strip()) for cell in rows[0]) and not _is_point(rows[0]):
         rows = rows[1:]

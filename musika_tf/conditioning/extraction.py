@@ -5,11 +5,11 @@ signal needs it is preferred to any detector, because it is the truth; `--signal
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
+from musika_tf import json_file
 from musika_tf.conditioning.signal import GRID, Extracted, Signal
 from musika_tf.errors import UserError
 
@@ -94,20 +94,15 @@ def read_facts(audio_path):
     if not path.is_file():
         return {}
     try:
-        facts = json.loads(path.read_text())
+        facts = json_file.read(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no JSON ({error}); remove it, or use --signal_source=audio") from error
     return facts if isinstance(facts, dict) else {}
 
 
 def _holds(facts, signal):
-    """Whether the facts have numbers, or lists of them, for all that the signal's grid needs."""
-    return all(_is_numeric(facts.get(key)) for key in signal.grid_keys)
-
-
-def _is_numeric(value):
-    values = value if isinstance(value, list) else [value]
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and np.isfinite(v) for v in values)
+    """Whether the facts have all that the signal's grid needs, each of its kind."""
+    return all(is_right(facts.get(key)) for key, is_right in signal.grid_keys.items())
 
 
 def doubt(choice, arrays):

@@ -15,7 +15,8 @@ import numpy as np
 
 from musika_tf.conditioning import curves, madmom_package
 from musika_tf.conditioning.recording import Recording
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, column
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, are_numbers, column, is_positive
+from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ _ONE_ONSET_SECONDS = 0.03  # strokes of a spread chord, a flam: MIREX's onset de
 _THRESHOLD = 0.54  # of MadMom's activation, its authors' choice
 _SMOOTH_SECONDS = 0.05
 _REACH = 6.0  # deviations beyond which a Gaussian counts nothing
+_SLACK_SECONDS = 1.0  # the last latent's centre may lie beyond the audio's end
 _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
 
 
@@ -126,7 +128,7 @@ class NoteDensity(Signal):
     name = "note_density"
     unit = "share of the densest music"
     legal = (0.0, 1.0)
-    grid_keys = ("onsets_seconds", "seconds")
+    grid_keys = {"onsets_seconds": are_numbers, "seconds": is_positive}
     draw_row = 1
 
     def extractor(self):
@@ -141,7 +143,12 @@ class NoteDensity(Signal):
         return Extracted(column(values), detector)
 
     def from_grid(self, facts, times):
-        return column(density(as_heard(facts["onsets_seconds"]), times, float(facts["seconds"])))
+        seconds = float(facts["seconds"])
+        if len(times) and times[-1] > seconds + _SLACK_SECONDS:
+            raise UserError(
+                f"note_density: the .json beside it says {seconds:g} s, but it is longer; correct or remove that"
+            )
+        return column(density(as_heard(facts["onsets_seconds"]), times, seconds))
 
     def fitted(self, pieces, latents_per_second):
         full_scale = float(np.percentile(np.concatenate(pieces), FULL_SCALE_PERCENTILE))

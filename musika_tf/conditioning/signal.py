@@ -29,6 +29,21 @@ def column(values):
     return np.asarray(values, np.float32)[:, None]
 
 
+def is_number(value):
+    """Whether a value of a JSON file is a number that seconds or BPM could be."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def is_positive(value):
+    """Whether it is such a number, and above 0."""
+    return is_number(value) and value > 1e-3
+
+
+def are_numbers(value):
+    """Whether it is a list of such numbers."""
+    return isinstance(value, list) and all(map(is_number, value))
+
+
 @dataclasses.dataclass(frozen=True)
 class Extracted:
     """A signal read off a piece: `stored` float32 `[n, k]`, by which `extractor`, how sure of itself (0..1)."""
@@ -57,7 +72,7 @@ class Signal:
     unit = ""
     legal = (-np.inf, np.inf)  # values that mean anything, in the unit
     n_channels = 1
-    grid_keys = ()  # what the facts must hold for `from_grid`
+    grid_keys = {}  # what the facts must hold for `from_grid` -> function that says whether a value is of its kind
     least_confidence = 0.0  # pieces below are no use for training
     first_extractor = GRID  # of files whose encode.py read grids alone and did not say so
     draw_row = 0  # of Stream.CONDITIONING, one per signal: part of every piece's identity, never change it

@@ -16,7 +16,7 @@ import numpy as np
 
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.recording import Recording, spans
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, is_number, is_positive
 from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,10 @@ class Tempo(Signal):
     name = "tempo"
     unit = "BPM"
     legal = (_SLOWEST, 285)
-    grid_keys = ("bpm", "first_beat_seconds")  # rendered piano has a bpm too, but no grid: it breathes
+    grid_keys = {
+        "bpm": is_positive,
+        "first_beat_seconds": is_number,
+    }  # rendered piano has a bpm too, but no grid: it breathes
     least_confidence = LEAST_CONFIDENCE
     flag = "bpm"
 

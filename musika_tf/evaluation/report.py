@@ -1,12 +1,13 @@
 """Measures folders of audio and reconstructions, and prints what it found as tables."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
+from musika_tf import json_file
 from musika_tf.audio import files, spectrogram
+from musika_tf.conditioning.signal import is_positive
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, structure
 from musika_tf.evaluation.frechet import frechet_distance
@@ -97,10 +98,11 @@ def true_bpm(path):
     if not sidecar.is_file():
         return None
     try:
-        facts = json.loads(sidecar.read_text())
-    except ValueError as error:
+        facts = json_file.read(sidecar)
+    except (OSError, ValueError) as error:
         raise UserError(f"{sidecar}: not JSON ({error}); correct it or take it away") from None
-    return facts.get("bpm") if isinstance(facts, dict) else None
+    bpm = facts.get("bpm") if isinstance(facts, dict) else None
+    return bpm if is_positive(bpm) else None
 
 
 def _read(path):

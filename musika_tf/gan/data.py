@@ -2,7 +2,10 @@
 
 import dataclasses
 import logging
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class LatentPieces:
-    """The encoded pieces that are long enough, in memory (about 20 MB an hour).
+    """The encoded pieces that are long enough, in memory (about 20 MB an hour) or memory-mapped.
 
     latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
     extractors: what read each signal off the pieces, by its name.
@@ -31,10 +34,14 @@ class LatentPieces:
         return sum(len(piece) for piece in self.latents)
 
     def statistics(self):
-        """Mean and deviation per channel, both sides pooled since they are swapped at random: `[latent_size]` each."""
-        every = np.concatenate(self.latents)
-        sides = np.concatenate(np.split(every, 2, axis=1))
-        return np.tile(sides.mean(axis=0), 2), np.tile(sides.std(axis=0), 2)
+        """Mean and deviation per channel, both sides pooled since they are swapped at random: `[latent_size]` each.
+
+        Piece by piece and in float64, whether or not all of them would fit into memory.
+        """
+        n = 2 * self.n_latents
+        mean = sum(_both_sides(piece).sum(axis=0) for piece in self.latents) / n
+        variance = sum(np.square(_both_sides(piece) - mean).sum(axis=0) for piece in self.latents) / n
+        return np.tile(mean, 2).astype(np.float32), np.tile(np.sqrt(variance), 2).astype(np.float32)
 
     def conditioning_statistics(self):
         """Mean and deviation per conditioning channel: `[n_conditioning]` each."""
@@ -42,32 +49,35 @@ class LatentPieces:
         return every.mean(axis=0), every.std(axis=0)
 
 
-def load_pieces(latents_dir, signals, min_latents):
-    """Reads the `.npz` files that encode.py wrote.
+def _both_sides(piece):
+    """`[n, 2 size]` of left and right -> float64 `[2 n, size]`."""
+    return np.concatenate(np.split(np.asarray(piece, np.float64), 2, axis=1))
+
+
+def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
+    """The `.npz` files that encode.py wrote.
 
     Args:
       latents_dir: folder, searched recursively.
       signals: the conditioning signals that every file must hold (conditioning.signal.Signal).
       min_latents: pieces shorter than this are left out, as are those of whose signals the extractor was unsure.
+      cache_dir: folder for one file with all latents, which is memory-mapped, for collections that memory can't hold;
+        signals stay in memory.
 
     Raises:
       UserError: no usable file, a missing signal, several extractors of one, or latents of several models; names
         the file.
     """
-    pieces = LatentPieces([], [], "")
     paths = sorted(Path(latents_dir).rglob("*.npz"))
-    for path in paths:
-        data = read_latents(path)
-        pieces.model_id = pieces.model_id or data["model_id"]
-        if data["model_id"] != pieces.model_id:
-            raise UserError(
-                f"{path}: latents of model {data['model_id']} among those of {pieces.model_id}; encode them apart"
-            )
-        if len(data["latents"]) < min_latents or _is_doubtful(path, data, signals):
-            continue
-        pieces.latents.append(data["latents"])
-        pieces.conditioning.append(_channels(path, data, signals))
-        _check_extractors(path, data, signals, pieces.extractors)
+    if cache_dir is None:
+        pieces = LatentPieces([], [], "")
+        for latents, conditioning in each_piece(paths, signals, min_latents, pieces):
+            pieces.latents.append(latents)
+            pieces.conditioning.append(conditioning)
+    else:
+        from musika_tf.gan import shard
+
+        pieces = shard.pieces(paths, signals, min_latents, cache_dir)
     if not pieces.latents:
         raise UserError(
             f"--latents_dir={latents_dir}: {len(paths)} .npz files, none of {min_latents} latents or more"
@@ -76,17 +86,81 @@ def load_pieces(latents_dir, signals, min_latents):
     return pieces
 
 
+def each_piece(paths, signals, min_latents, known):
+    """Reads files one by one; arguments and errors as `load_pieces`.
+
+    Args:
+      known: LatentPieces, whose model_id and extractors are entered as they are found.
+
+    Yields:
+      (latents, conditioning) of each piece that is used.
+    """
+    latent_size = None
+    for path in paths:
+        data = read_latents(path)
+        known.model_id = known.model_id or data["model_id"]
+        if data["model_id"] != known.model_id:
+            raise UserError(
+                f"{path}: latents of model {data['model_id']} among those of {known.model_id}; encode them apart"
+            )
+        latents = data["latents"]
+        if len(latents) < min_latents or _is_doubtful(path, data, signals):
+            continue
+        latent_size = latent_size or latents.shape[1]
+        if latents.shape[1] != latent_size or latent_size % 2:
+            raise UserError(
+                f"{path}: latents of {latents.shape[1]} numbers among those of {latent_size}; "
+                "remove it and encode the audio again"
+            )
+        conditioning = _channels(path, data, signals)
+        _check_extractors(path, data, signals, known.extractors)
+        yield latents, conditioning
+
+
 def read_latents(path):
-    """One file of encode.py as a dict of arrays, `model_id` as text; UserError names a file that is none."""
+    """One file of encode.py.
+
+    Returns:
+      Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
+      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
+
+    Raises:
+      UserError: it is missing, damaged, or no such file; pickled objects are never read.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            data = {name: file[name] for name in file.files}
-        data["model_id"] = str(data["model_id"])
-        if data["latents"].ndim != 2 or data["latents"].dtype != np.float32:
-            raise ValueError(f"latents are {data['latents'].dtype} {data['latents'].shape}")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no latents that encode.py wrote ({error}); encode the audio again") from error
+            data = {name: _checked(name, file[name]) for name in file.files}
+        for name in ("latents", "model_id"):
+            if name not in data:
+                raise ValueError(f"{name} is missing")
+    except DAMAGE as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise UserError(f"{path}: no latents that encode.py wrote ({reason[0]}); encode the audio again") from error
     return data
+
+
+# What NumPy and zipfile raise over bytes that are no .npz, or one that was damaged.
+DAMAGE = (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, RuntimeError, SyntaxError)
+DAMAGE += (MemoryError, OverflowError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+
+
+def _checked(name, array):
+    """An array of an `.npz`, as what it is by its name; ValueError where it is not."""
+    kind = name.split("_")[0]
+    if kind in ("latents", "conditioning"):
+        if array.ndim != 2 or array.dtype.kind != "f" or (kind == "latents" and array.dtype != np.float32):
+            raise ValueError(f"{name} are {array.dtype} {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} are not all finite")
+        return array
+    if name == "model_id" or kind == "extractor":
+        if array.ndim or array.dtype.kind != "U":
+            raise ValueError(f"{name} is {array.dtype} {array.shape}")
+        return str(array)
+    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
+    if numbers and (array.ndim or array.dtype.kind not in numbers):
+        raise ValueError(f"{name} is {array.dtype} {array.shape}")
+    return array
 
 
 def _channels(path, data, signals):
@@ -98,7 +172,13 @@ def _channels(path, data, signals):
             raise UserError(f"{path}: has no signal {signal.name!r}; encode with --conditioning={wanted}")
         if len(stored) != len(data["latents"]):
             raise UserError(f"{path}: {len(stored)} values of {signal.name!r}; remove it and encode the audio again")
-        columns.append(signal.pick(stored))
+        picked = signal.pick(stored)
+        if picked.shape[1] != signal.n_channels:
+            raise UserError(
+                f"{path}: {picked.shape[1]} channels of {signal.name!r}, which has {signal.n_channels}; "
+                "remove it and encode the audio again"
+            )
+        columns.append(picked)
     return np.concatenate(columns, axis=1)
 
 

@@ -55,8 +55,10 @@ def nearest_tempo(seconds, bpm, span, where="--loop"):
     low, high = span
     wish = _FIRST_GUESS if bpm is None else bpm
     most, least = int(seconds * high / _BAR), int(-(-seconds * low // _BAR))
-    candidates = [(n, _BAR * n / seconds) for n in range(max(least, 1), most + 1)]
-    if candidates:
+    least = max(least, 1)
+    if least <= most:
+        near = math.floor(seconds * wish / _BAR)  # a piece may be long: there are too many to try all
+        candidates = [(n, _BAR * n / seconds) for n in sorted({min(max(near + i, least), most) for i in (-1, 0, 1, 2)})]
         return min(candidates, key=lambda candidate: abs(candidate[1] - wish))
     # Rounded inwards, or they would not do themselves.
     lengths = [math.floor(1000 * _BAR * most / low) / 1000] * (most > 0)

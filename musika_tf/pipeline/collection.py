@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +79,12 @@ def prepare_folder(out_dir, model_id):
 
 def _model_of(path):
     """The model whose latents a file holds, without reading them."""
+    from musika_tf.gan.data import DAMAGE
+
     try:
         with np.load(path, allow_pickle=False) as file:
             return str(file["model_id"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise UserError(
             f"{path}: no latents that encode.py wrote ({error}); remove it, and its audio is encoded again"
         ) from error

@@ -165,6 +165,8 @@ def stored(target, model_id):
         return {}
     arrays = read_latents(target)
     check_model(target, arrays["model_id"], model_id)
+    if not {"n_samples", "sample_rate"} <= set(arrays):
+        raise UserError(f"{target}: does not say how long its audio is; remove it, and its audio is encoded again")
     return arrays
 
 

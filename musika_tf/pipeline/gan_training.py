@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import bundle
+from musika_tf import bundle, json_file
 from musika_tf.autoencoder import phases
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
@@ -47,6 +47,7 @@ class Job:
     bundle_dir: str | None = None
     keep_critic: bool = True
     export: str = "last"  # or "best": the checkpoint that becomes the bundle
+    cache_dir: str | None = None
     about: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -73,7 +74,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     """
     bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
-    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window)
+    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
     autoencoder, gan, conditioner = _networks(job)
     if pieces.model_id != autoencoder.identity():
         raise UserError(
@@ -138,12 +139,19 @@ def _keep_config(job):
     """Stores sizes and signals beside the checkpoints, and refuses other ones."""
     path = job.directory / "gan.json"
     described = {**to_dict(job.config), "signals": list(job.signals)}
-    if path.is_file() and json.loads(path.read_text()) != described:
+    if path.is_file() and _stored(path) != described:
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(described, indent=1))
+
+
+def _stored(path):
+    try:
+        return json_file.read(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it, and give the flags of this training again") from error
 
 
 def _previewer(line, config):

@@ -1,6 +1,7 @@
 """Which part of which piece: with the model, all that its samples depend on, and its place in a comment tag."""
 
 import dataclasses
+import math
 import re
 import urllib.parse
 
@@ -83,11 +84,11 @@ def _escaped(text):
 
 def read_comment(comment):
     """The Piece of a comment tag; UserError where it is not ours."""
-    values = dict(re.findall(r"(\w+)=(\S+)", comment or ""))
+    values = dict(re.findall(r"\b(\w+)=(\S+)", comment or ""))
     try:
         # The first files had one style each and named its seed.
         style = StylePlan.from_text(values["style"] if "style" in values else values["style_seed"])
-        return Piece(
+        piece = Piece(
             seed=int(values["seed"]),
             style=style,
             start_sample=int(values["start_sample"]),
@@ -101,5 +102,14 @@ def read_comment(comment):
             },
             click=values.get("click") == "1",
         )
+        possible = (
+            -(2**63) <= piece.seed < 2**63
+            and 0 < piece.truncation < math.inf
+            and piece.loop_samples >= 0
+            and (piece.n_samples is None or piece.n_samples > 0)
+        )
+        if not possible:
+            raise ValueError("a seed, a range or a truncation that no piece has")
+        return piece
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"comment {comment!r}: not of a file that generate.py wrote") from error

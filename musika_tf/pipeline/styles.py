@@ -10,15 +10,16 @@ Only proportions matter: `coordinates.style_line` scales every blend to the devi
 
 import dataclasses
 import json
-import math
-from pathlib import Path
+import reprlib
+import sys
 
 import numpy as np
 
-from musika_tf import durations
+from musika_tf import durations, json_file
 from musika_tf.errors import UserError
 
 _EXAMPLE = '[{"time": 0, "style": 7}, {"time": "1m30s", "style": {"7": 0.5, "9": 0.5}}]'
+_MOST = sys.float_info.max  # JSON's whole numbers have no bound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,7 @@ class StylePlan:
         """
         seeds = self.seeds
         rows = np.array([[dict(blend).get(seed, 0.0) for seed in seeds] for _, blend in self.keyframes])
+        rows = np.ldexp(rows, -np.frexp(rows.max(axis=1, keepdims=True))[1])  # exact; or squares could be 0 or infinite
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)  # or a keyframe of large weights would win the way
         if len(rows) == 1:
             return rows.astype(np.float32)
@@ -77,9 +79,9 @@ class StylePlan:
     @classmethod
     def from_text(cls, text):
         """The plan of `text()`; ValueError, TypeError, KeyError or UserError where it is none."""
-        value = json.loads(text)
+        value = json_file.parse(text)
         if isinstance(value, int):
-            return cls.constant(value)
+            return cls.constant(_seed(value, "style"))
         return _plan([{"time": seconds, "style": style} for seconds, style in value], "style")
 
 
@@ -92,7 +94,7 @@ def read(path):
       UserError: there is no such file, or what is wrong with it.
     """
     try:
-        keyframes = json.loads(Path(path).read_text())
+        keyframes = json_file.read(path)
     except OSError as error:
         raise UserError(f"--style_file={path}: can't be read ({error.strerror})") from error
     except ValueError as error:
@@ -117,10 +119,10 @@ def _keyframe(row, where):
     time, style = row["time"], row["style"]
     if isinstance(time, str):
         seconds = float(durations.parse_time(time, where))
-    elif isinstance(time, (int, float)) and not isinstance(time, bool) and 0 <= time < math.inf:
+    elif isinstance(time, (int, float)) and not isinstance(time, bool) and 0 <= time <= _MOST:
         seconds = float(time)
     else:
-        raise UserError(f'{where}: "time" is {json.dumps(time)}; write seconds from 0 on, or "1m30s"')
+        raise UserError(f'{where}: "time" is {_shown(time)}; write seconds from 0 on, or "1m30s"')
     blend = style.items() if isinstance(style, dict) else [(style, 1.0)]
     weights = tuple((_seed(seed, where), _weight(weight, where)) for seed, weight in blend)
     if not any(weight for _, weight in weights):
@@ -136,10 +138,15 @@ def _seed(value, where):
             return int(value)
     except ValueError:
         pass
-    raise UserError(f"{where}: {json.dumps(value)} is no style; write a seed (a whole number below 2^63) or weights")
+    raise UserError(f"{where}: {_shown(value)} is no style; write a seed (a whole number below 2^63) or weights")
 
 
 def _weight(value, where):
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST:
         return float(value)
-    raise UserError(f"{where}: weight {json.dumps(value)}; write a number from 0 on")
+    raise UserError(f"{where}: weight {_shown(value)}; write a number from 0 on")
+
+
+def _shown(value):
+    """What a file has in place of a number, as JSON; lists and objects, which may be long, in short."""
+    return reprlib.repr(value) if isinstance(value, (list, dict)) else json.dumps(value)[:100]

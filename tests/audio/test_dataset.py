@@ -163,6 +163,15 @@ def test_bad_input(rulers, tmp_path):
         dataset.crops([], CROP, 8, seed=1)
 
 
+@pytest.mark.parametrize("reader", ["auto", "soundfile"])
+def test_samples_that_are_no_numbers_are_named(tmp_path, reader):
+    waveform = np.zeros([CROP, 2], np.float32)
+    waveform[100, 0] = np.nan
+    soundfile.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")
+    with pytest.raises(tf.errors.OpError, match="AudioFileError: .*nan.wav: has samples that are no finite numbers"):
+        take(1, [tmp_path / "nan.wav"], CROP, 2, seed=1, reader=reader)
+
+
 @pytest.mark.slow
 def test_a_program_that_reads_ahead_can_end(tmp_path):
     path = tmp_path / "x.wav"

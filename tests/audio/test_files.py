@@ -90,6 +90,26 @@ class TestProbe:
             files.probe(tmp_path / name)
         assert "\n" not in str(error.value)
 
+    def test_samples_without_a_header(self, tmp_path):
+        (tmp_path / "x.raw").write_bytes(bytes(100))
+        with pytest.raises(files.AudioFileError, match="x.raw: named like samples without a header"):
+            files.read(tmp_path / "x.raw")
+
+    @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
+    def test_rates_that_no_music_has(self, tmp_path, rate):
+        path = write(tmp_path / "x.wav", noise(10), rate)
+        with pytest.raises(files.AudioFileError, match=f"x.wav: {rate} samples per second, which no music has"):
+            files.read(path)
+
+    @pytest.mark.parametrize("rate", [RATE, 48_000])
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_samples_that_are_no_numbers(self, tmp_path, rate, value):
+        waveform = noise(2000)
+        waveform[1500, 1] = value
+        path = write(tmp_path / "x.wav", waveform, rate, "WAV", "FLOAT")
+        with pytest.raises(files.AudioFileError, match="x.wav: has samples that are no finite numbers"):
+            files.read(path)
+
     def test_missing_and_folder(self, tmp_path):
         with pytest.raises(files.AudioFileError, match="no.wav: no such file"):
             files.probe(tmp_path / "no.wav")
@@ -181,6 +201,10 @@ class TestRead:
         path = write(tmp_path / "x.wav", tones(1.2, rate), rate, "WAV", "FLOAT")
         np.testing.assert_array_equal(files.read(path), files.resample(tones(1.2, rate), rate, RATE))
         assert len(files.read(path)) == files.n_samples_at(files.probe(path)) == round(1.2 * RATE)
+        for side in (0, 1):  # resampled alone it is the same
+            np.testing.assert_array_equal(
+                files.read(path, 500, 3000, side=side)[:, 0], files.read(path, 500, 3000)[:, side]
+            )
 
     def test_mono_and_six_channels(self, tmp_path):
         for n_channels in (1, 6):

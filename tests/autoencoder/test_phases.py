@@ -252,6 +252,13 @@ def test_load_of_a_folder_without_an_autoencoder(tmp_path):
         phases.load(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"width": 98}', '{"depth": 3}', "[" * 100_000])
+def test_damaged_sizes_are_named(tmp_path, content):
+    (tmp_path / "autoencoder.json").write_text(content)
+    with pytest.raises(UserError, match="autoencoder.json: damaged"):
+        phases.load(tmp_path)
+
+
 def test_another_size_is_refused(job):
     phases._keep_config(job)
     other = phases.Job(**{**vars(job), "config": tiny.AutoencoderConfig(width=16, hop_length=32, latent_size=6)})

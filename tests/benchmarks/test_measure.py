@@ -69,6 +69,28 @@ def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
     assert done.stdout.count("| flags") == len(rows)
 
 
+@pytest.mark.slow
+def test_data_benchmark_writes_its_rows(tmp_path):
+    path = tmp_path / "rows.json"
+    sizes = ["--songs=1", "--song_minutes=0.05", "--rounds=1", "--steps_each=2", "--latent_pieces=1", "--steps=1,gan"]
+    command = [sys.executable, "-m", "benchmarks.data", *TINY, *sizes, "--formats=wav,mp3-cached", f"--json={path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["data"] for row in rows] == ["wav", "mp3-cached", "latents, memory", "latents, cache"]
+    for row in rows:
+        assert set(row) == {"preset", "data", "step_seconds", "waiting", "slowed", "supply"}
+        assert 0 <= row["waiting"] < 1 and row["slowed"] > -1 and row["supply"] > 0 and row["step_seconds"] > 0
+    assert done.stdout.count("| flags") == 4
+
+
+def test_formats_that_do_not_exist_are_named():
+    command = [sys.executable, "-m", "benchmarks.data", *TINY, "--formats=wav,aac"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "--formats: no 'aac'; there are wav, wav-cached, flac" in done.stderr
+
+
 def test_json_that_cannot_be_written_is_named_at_once():
     command = [sys.executable, "-m", "benchmarks.encode", "--json=no/such/file"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

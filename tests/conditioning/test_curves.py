@@ -67,6 +67,8 @@ def test_canonical_text_is_the_same_curve(text):
         ("0:0.1,0s:0.5", "times must ascend, but 0s follows 0"),
         ("0:nan,1:0", "'nan' is no number"),
         ("missing.csv", "can't be read"),
+        ("0:1," + "9" * 400 + ":2", "is no time"),
+        ("0:1," + "9" * 5000 + ":2", "is no time"),
     ],
 )
 def test_malformed_text_is_named(text, named):
@@ -103,3 +105,8 @@ def test_one_channel_is_a_column_of_float32():
     column = curves.OneChannel(curves.parse("0:0,10:1", "x"))(np.array([0.0, 5.0]))
     assert column.dtype == np.float32
     assert column.tolist() == [[0.0], [0.5]]
+
+
+def test_a_name_that_no_file_can_have_is_named_in_one_line():
+    with pytest.raises(UserError, match=r"^--x=a\\x00\.csv: can't be read \(embedded null byte\)"):
+        curves.parse("a\0.csv", "x")

@@ -76,6 +76,18 @@ def test_broken_sidecar_is_named(tmp_path):
     with pytest.raises(UserError, match=r"a\.json: not JSON"):
         report.true_bpm(tmp_path / "a.wav")
     assert report.true_bpm(tmp_path / "b.wav") is None
+    for content in ("[" * 100_000, b"\xff"):
+        (tmp_path / "a.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(UserError, match=r"a\.json: not JSON"):
+            report.true_bpm(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("bpm", ['"fast"', "[120]", "0", "-3", "NaN", "true", "1" + "0" * 400])
+def test_a_tempo_that_is_none_is_not_used(tmp_path, bpm):
+    (tmp_path / "a.json").write_text(f'{{"bpm": {bpm}}}')
+    assert report.true_bpm(tmp_path / "a.wav") is None
+    (tmp_path / "a.json").write_text('{"bpm": 132}')
+    assert report.true_bpm(tmp_path / "a.wav") == 132
 
 
 def test_evaluate_autoencoder(folder):

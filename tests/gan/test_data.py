@@ -99,11 +99,11 @@ def test_load_pieces_in_order_of_their_names(tmp_path):
 
 
 def test_load_pieces_stacks_signals_in_the_order_asked_for(tmp_path):
-    one, two = np.full([8, 1], 1, np.float32), np.full([8, 2], 2, np.float32)
+    one, two = np.full([8, 1], 1, np.float32), np.full([8, 10], 2, np.float32)
     words = np.tile(np.arange(50, dtype=np.float32), (8, 1))
     write(tmp_path / "a.npz", ruler(1, 8), conditioning_tempo=one, conditioning_beat=two, conditioning_tags=words)
     assert data.load_pieces(tmp_path, [], 8).conditioning[0].shape == (8, 0)
-    np.testing.assert_array_equal(data.load_pieces(tmp_path, [BEAT, TEMPO], 8).conditioning[0][0], [2, 2, 1])
+    np.testing.assert_array_equal(data.load_pieces(tmp_path, [BEAT, TEMPO], 8).conditioning[0][0], [2] * 10 + [1])
     mixed = [signals.find("tag:slow"), TEMPO, signals.find("tag:techno")]
     np.testing.assert_array_equal(data.load_pieces(tmp_path, mixed, 8).conditioning[0][0], [2, 1, 3])
 
@@ -138,6 +138,19 @@ def test_pieces_of_unclear_tempo_are_left_out(tmp_path, caplog):
     (tmp_path / "a.npz").unlink()
     with pytest.raises(UserError, match="1 .npz files, none of 8 latents or more with clear signals"):
         data.load_pieces(tmp_path, [TEMPO], 8)
+
+
+def test_latents_of_another_size_are_named(tmp_path):
+    write(tmp_path / "a.npz", ruler(1, 8))
+    write(tmp_path / "b.npz", ruler(1, 8)[:, 1:])
+    with pytest.raises(UserError, match="b.npz: latents of 5 numbers among those of 6"):
+        data.load_pieces(tmp_path, [], 8)
+
+
+def test_signal_of_other_channels_is_named(tmp_path):
+    write(tmp_path / "a.npz", ruler(1, 8), conditioning_beat=np.zeros([8, 2], np.float32))
+    with pytest.raises(UserError, match="a.npz: 2 channels of 'beat', which has 10"):
+        data.load_pieces(tmp_path, [BEAT], 8)
 
 
 def test_signal_of_another_length_is_named(tmp_path):
@@ -194,6 +207,14 @@ def pickled_inside(path):
     np.savez(path, latents=np.array([{"a": 1}], object), model_id="abc")
 
 
+def flipped_in_a_compressed_file(path):
+    np.savez_compressed(path, latents=np.random.default_rng(0).normal(size=[300, 6]).astype(np.float32), model_id="abc")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"latents.npy") + 11 + int.from_bytes(content[28:30], "little")  # behind name and extra field
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -210,6 +231,15 @@ def pickled_inside(path):
         lambda path: write(path, ruler(1, 8)[0]),
         lambda path: write(path, ruler(1, 8).astype(np.float64)),
         lambda path: path.symlink_to("nowhere.npz"),
+        lambda path: write(path, ruler(1, 8) * np.float32("nan")),
+        lambda path: write(path, ruler(1, 8), model_id=7),
+        lambda path: write(path, ruler(1, 8), conditioning_tempo=np.full([8, 1], np.inf, np.float32)),
+        lambda path: write(path, ruler(1, 8), conditioning_tempo=np.full([8], 120, np.float32)),
+        lambda path: write(path, ruler(1, 8), conditioning_tempo=np.full([8, 1], "120")),
+        lambda path: write(path, ruler(1, 8), confidence_tempo=np.ones(2, np.float32)),
+        lambda path: write(path, ruler(1, 8), extractor_tempo=np.zeros(2)),
+        lambda path: write(path, ruler(1, 8), sample_rate="fast"),
+        flipped_in_a_compressed_file,
     ],
 )
 def test_file_that_holds_no_latents_is_named(tmp_path, make):

@@ -72,6 +72,9 @@ def test_folder_of_another_gan(job, changes):
         gan_training._keep_config(dataclasses.replace(job, **changes))
     assert (job.directory / "gan.json").read_text() == before
     gan_training._keep_config(job)  # its own it takes
+    (job.directory / "gan.json").write_text(before[:-5])
+    with pytest.raises(UserError, match="gan.json: damaged"):
+        gan_training._keep_config(job)
 
 
 @pytest.mark.parametrize("there", [False, True])

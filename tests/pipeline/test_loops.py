@@ -131,3 +131,17 @@ def test_crossfade_keeps_the_power(alike):
 
 def test_crossfade_of_silence_is_silence():
     np.testing.assert_array_equal(loops.crossfade(np.zeros([100, 2], np.float32), np.zeros([100, 2], np.float32)), 0)
+
+
+@pytest.mark.parametrize("wish", [None, 60.0, 114.9, 128.0, 133.33, 300.0])
+def test_the_nearest_tempo_is_that_of_all(wish):
+    for seconds in (7.3, 61.7, 1800.1):
+        numbers = range(1, 2000)
+        tempos = [(n, 240 * n / seconds) for n in numbers if 110 <= 240 * n / seconds <= 150]
+        expected = min(tempos, key=lambda pair: abs(pair[1] - (wish or 125.0)))
+        assert bars.nearest_tempo(seconds, wish, (110, 150)) == expected
+
+
+def test_the_nearest_tempo_of_a_loop_of_years_is_found_at_once():
+    n, bpm = bars.nearest_tempo(2.0**40, 128.0, (110, 150))
+    assert abs(bpm - 128.0) < 1e-6 and n == round(2.0**40 * 128 / 240)

@@ -65,6 +65,13 @@ def test_comments_of_the_first_files_are_read():
         "seed=x style_seed=1 truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style=[1] truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style={} truncation=2.0 start_sample=0 n_samples=9",
+        "seed=1 style=true truncation=2.0 start_sample=0 n_samples=9",
+        f"seed=1 style={2**63} truncation=2.0 start_sample=0 n_samples=9",
+        f"seed={2**63} style=1 truncation=2.0 start_sample=0 n_samples=9",
+        "seed=1 style=1 truncation=nan start_sample=0 n_samples=9",
+        "seed=1 style=1 truncation=2.0 start_sample=0 n_samples=-9",
+        "seed=1 style=1 truncation=2.0 start_sample=0 n_samples=9 loop_samples=-9",
+        "seed=1 style=" + "[" * 100_000 + " truncation=2.0 start_sample=0 n_samples=9",
     ],
 )
 def test_comment_of_another_file_is_refused(comment):

@@ -84,6 +84,11 @@ def test_text_is_inverted(plan):
         ([{"time": 0, "style": {"1": -1}}], "keyframe 1: weight -1"),
         ([{"time": 0, "style": {"1": "much"}}], 'keyframe 1: weight "much"'),
         ([{"time": 0, "style": {"1": 1, "01": 1}}], "keyframe 1: names a seed twice"),
+        ([{"time": 10**400, "style": 1}], 'keyframe 1: "time" is 10*; write seconds'),
+        ([{"time": 0, "style": {"1": 10**400}}], "keyframe 1: weight 10*; write a number"),
+        ([{"time": "9" * 400, "style": 1}], "keyframe 1: longer than"),
+        ("[" * 100_000, "no JSON .too many brackets within brackets"),
+        ('[{"time": 0, "style": ' + "[" * 900 + "]" * 900 + "}]", "keyframe 1: .* is no style"),
         ([{"time": 5, "style": 1}, {"time": 5, "style": 2}], "keyframe 2: its time is not after"),
     ],
 )
@@ -96,3 +101,15 @@ def test_bad_files_are_named_in_one_line(tmp_path, keyframes, message):
 def test_missing_file(tmp_path):
     with pytest.raises(UserError, match="--style_file=.*none.json: can't be read .No such file"):
         styles.read(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1.0, 1e200, 1e307])
+def test_weights_of_any_size_are_proportions(scale):
+    plan = StylePlan(((0.0, ((7, 3 * scale), (9, 4 * scale))),))
+    np.testing.assert_allclose(plan.weights(np.zeros(1)), [[0.6, 0.8]], rtol=1e-6)
+
+
+def test_text_of_a_style_that_is_none():
+    for text in ("true", str(2**63), "1.5", "null", "[" * 100_000):
+        with pytest.raises((ValueError, TypeError)):
+            StylePlan.from_text(text)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf import cli
+from musika_tf import cli, json_file
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import pieces, report
 
@@ -70,7 +70,7 @@ def _earlier():
     results = []
     for path in FLAGS.results:
         try:
-            results.append(json.loads(Path(path).read_text()))
+            results.append(json_file.read(path))
             report.text(results[-1])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"--results={path}: not a file that --json of this program wrote ({error!r})") from error
