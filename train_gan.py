@@ -16,6 +16,7 @@ def main(_):
     cli.read_back([Path(checkpoint_dir) / "gan"])
     latents_dir = cli.require("latents_dir")
     cli.start_tensorflow()
+    devices = cli.make_devices()
     from musika_tf.conditioning import signals
     from musika_tf.config import GanConfig, GanTraining
     from musika_tf.pipeline import gan_training
@@ -32,6 +33,8 @@ def main(_):
         bundle_dir=FLAGS.bundle_dir,
         keep_critic=FLAGS.keep_critic,
         about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
+        precision=FLAGS.precision,
+        devices=devices,
     )
     if not gan_training.train(job, save_flags=cli.save_flags):
         print(f"stopped and saved; the same command resumes in {job.directory}")

@@ -14,8 +14,10 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
+from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam, minimise
+from musika_tf.training.precision import loss_scale_of
 
 _CONSISTENCY_FLOOR = 1e-5  # -50 dB
 
@@ -35,10 +37,12 @@ class AutoencoderTrainer(tf.Module):
       training: AutoencoderTraining.
       phase: 1, 2, 3 or 4.
       critic: SpectrogramCritic for phases 2 and 4, otherwise None.
+      devices: Devices that share each batch.
     """
 
-    def __init__(self, autoencoder, training, phase, critic=None):
+    def __init__(self, autoencoder, training, phase, critic=None, devices=ONE):
         super().__init__()
+        self.devices, self.loss_scale = devices, loss_scale_of(autoencoder.decoder1)
         self.autoencoder, self.training, self.phase = autoencoder, training, phase
         self.networks = autoencoder.networks
         self.n_steps = training.steps[phase - 1]
@@ -58,8 +62,8 @@ class AutoencoderTrainer(tf.Module):
             self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0)
         config = autoencoder.config
         self.weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
-        self._plain_step = tf.function(self._step, autograph=False)
-        self._critic_step = tf.function(self._step_with_critic, autograph=False)
+        self._plain_step = devices.function(self._step)
+        self._critic_step = devices.function(self._step_with_critic)
 
     @property
     def crop_samples(self):
@@ -68,8 +72,8 @@ class AutoencoderTrainer(tf.Module):
         return config.crop_samples(self.training.crop_windows * config.window_frames)
 
     def step(self, waveform):
-        """Trains on `waveform` float32 `[b, crop_samples]`, mono; returns named scalar losses."""
-        if self.critic is not None and int(self.step_count) >= self.critic_start:
+        """Trains on `waveform` float32 `[b, crop_samples]`, mono, this worker's part; returns named scalar losses."""
+        if self.critic is not None and int(self.step_count.numpy()) >= self.critic_start:
             return self._critic_step(waveform)
         return self._plain_step(waveform)
 
@@ -81,8 +85,8 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        minimise(self.optimiser, tape, loss, self.trained)
-        return self._after(terms, loss)
+        finite = self._minimise(self.optimiser, tape, loss, self.trained)
+        return self._after({**terms, "loss": loss}, [finite])
 
     def _step_with_critic(self, waveform):
         with tf.GradientTape(persistent=True) as tape:
@@ -94,17 +98,24 @@ class AutoencoderTrainer(tf.Module):
             real_features, fake_features = zip(*[tf.split(f, 2) for f in features], strict=True)
             real_features = [tf.stop_gradient(f) for f in real_features]
             terms["adversarial"] = losses.decoder_hinge(fake_scores)
-            terms["features"] = losses.feature_matching(real_features, fake_features)
+            terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
             critic_loss = losses.critic_hinge(real_scores, fake_scores)
-        minimise(self.optimiser, tape, loss, self.trained)
-        minimise(self.critic_optimiser, tape, critic_loss, self.critic.trainable_variables)
-        return self._after({**terms, "critic": critic_loss}, loss)
+        finite = [
+            self._minimise(self.optimiser, tape, loss, self.trained),
+            self._minimise(self.critic_optimiser, tape, critic_loss, self.critic.trainable_variables),
+        ]
+        return self._after({**terms, "critic": critic_loss, "loss": loss}, finite)
 
-    def _after(self, terms, loss):
+    def _minimise(self, optimiser, tape, loss, variables):
+        return minimise(optimiser, tape, loss, variables, self.devices, self.loss_scale)
+
+    def _after(self, scalars, finite):
+        if self.loss_scale is not None:
+            self.loss_scale.update(tf.reduce_all(finite))
         self.average.update()
         self.step_count.assign_add(1)
-        return {**terms, "loss": loss}
+        return self.devices.mean(scalars)
 
     def _total(self, terms):
         t = self.training
@@ -130,7 +141,7 @@ class AutoencoderTrainer(tf.Module):
             latents = self.autoencoder.encode2(level1)
             if self.phase == 4:
                 latents = tf.stop_gradient(latents)
-            latents += self.training.latent_noise * self._normal(3, tf.shape(latents))
+            latents += self.training.latent_noise * self._normal(3, latents.shape)
             decoded = self.autoencoder.decode2(latents, self._noise(2, real))
             terms["latent"] = tf.reduce_mean(tf.abs(level1 - decoded))
         magnitude, phase = self.autoencoder.decode1(decoded, self._noise(1, real))
@@ -156,11 +167,11 @@ class AutoencoderTrainer(tf.Module):
     def _noise(self, level, frames):
         """Decoder noise for every window of `frames` [b, frames, bins]."""
         config = self.autoencoder.config
-        windows = tf.shape(frames)[0] * tf.shape(frames)[1] // config.window_frames
+        windows = frames.shape[0] * frames.shape[1] // config.window_frames
         size = self.autoencoder.decoder_noise_sizes()[level - 1]
         return self._normal(level, [windows, size])
 
     def _normal(self, stream, shape):
-        """N(0, 1) that is a function of seed, step and stream, so that a resumed run draws the same."""
+        """N(0, 1) of this share's `shape`, a function of seed, step and stream: a resumed run draws the same."""
         seed = tf.stack([tf.cast(self.training.seed * 8 + stream, tf.int64), self.step_count])
-        return tf.random.stateless_normal(shape, seed)
+        return self.devices.share(tf.random.stateless_normal([shape[0] * self.devices.n, *shape[1:]], seed))

@@ -5,8 +5,10 @@ import tensorflow as tf
 from musika_tf.gan.coordinates import training_coordinates
 from musika_tf.gan.r1 import R1Controller, scores_and_penalty
 from musika_tf.layers import fold, unfold
+from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam, minimise
+from musika_tf.training.precision import loss_scale_of
 
 
 class GanTrainer(tf.Module):
@@ -15,10 +17,12 @@ class GanTrainer(tf.Module):
     Args:
       gan: the Gan to train in place.
       training: GanTraining.
+      devices: Devices that share each batch.
     """
 
-    def __init__(self, gan, training):
+    def __init__(self, gan, training, devices=ONE):
         super().__init__()
+        self.devices, self.loss_scale = devices, loss_scale_of(gan.critic)
         self.gan, self.training, self.n_steps = gan, training, training.steps
         self.networks = {"generator": gan.generator, "averaged": gan.averaged, "critic": gan.critic}
         self.standardiser = gan.standardiser
@@ -30,28 +34,29 @@ class GanTrainer(tf.Module):
         self.optimiser = adam(*args, self.weights)
         self.critic_optimiser = adam(*args, self.critic_weights)
         self.average = MovingAverage(self.weights, training.ema_decay, gan.averaged.trainable_variables)
-        self._plain_step = tf.function(lambda x, c: self._step(x, c, with_r1=False), autograph=False)
-        self._r1_step = tf.function(lambda x, c: self._step(x, c, with_r1=True), autograph=False)
+        self._plain_step = devices.function(lambda x, c: self._step(x, c, with_r1=False))
+        self._r1_step = devices.function(lambda x, c: self._step(x, c, with_r1=True))
 
     def step(self, batch):
         """Trains once.
 
         Args:
           batch: real latents `[b, critic_window, latent_size]` at their own scale, and their conditioning
-            `[b, critic_window, n_conditioning]`, which the generated ones get too.
+            `[b, critic_window, n_conditioning]`, which the generated ones get too; this worker's part of the batch.
 
         Returns:
           Named scalars.
         """
         latents, conditioning = batch
-        with_r1 = int(self.step_count) % self.training.r1_every == 0
+        with_r1 = int(self.step_count.numpy()) % self.training.r1_every == 0
         return (self._r1_step if with_r1 else self._plain_step)(latents, conditioning)
 
     def _step(self, latents, conditioning, with_r1):
-        training = self.training
+        training, devices = self.training, self.devices
         seeds = self._seeds(5)
         real = self.gan.standardiser.standardise(latents)
-        blur = self._instance_noise() * tf.random.stateless_normal(tf.concat([[2], tf.shape(real)], 0), seeds[2])
+        pairs = [2, real.shape[0] * devices.n, *real.shape[1:]]
+        blur = self._instance_noise() * devices.share(tf.random.stateless_normal(pairs, seeds[2]), axis=1)
 
         def critic(x):
             return self.gan.critic(tf.concat([x, conditioning], axis=-1))
@@ -60,7 +65,7 @@ class GanTrainer(tf.Module):
             # Apart, so that the generator's gradient and R1 take no detour over the half that they don't need.
             fake_scores = critic(self._generate(conditioning, seeds) + blur[1])
             if with_r1:
-                real_scores, penalty = scores_and_penalty(critic, real + blur[0])
+                real_scores, penalty = scores_and_penalty(critic, real + blur[0], self.loss_scale)
             else:
                 real_scores = critic(real + blur[0])
             generator_loss = -_mean(fake_scores)
@@ -69,22 +74,29 @@ class GanTrainer(tf.Module):
             critic_loss = hinge
             if with_r1:
                 critic_loss += self.r1.weight * training.r1_every * penalty
-        minimise(self.optimiser, tape, generator_loss, self.weights)
-        minimise(self.critic_optimiser, tape, critic_loss, self.critic_weights)
-        real_score, fake_score = _mean(real_scores), _mean(fake_scores)
-        self.r1.update(real_score, fake_score)
+        finite = [
+            minimise(self.optimiser, tape, generator_loss, self.weights, devices, self.loss_scale),
+            minimise(self.critic_optimiser, tape, critic_loss, self.critic_weights, devices, self.loss_scale),
+        ]
+        scalars = {"generator": generator_loss, "critic": hinge}
+        scalars |= {"real": _mean(real_scores), "fake": _mean(fake_scores)} | ({"r1": penalty} if with_r1 else {})
+        scalars = devices.mean(scalars)
+        self.r1.update(scalars["real"], scalars["fake"])
+        if self.loss_scale is not None:
+            self.loss_scale.update(tf.reduce_all(finite))
         self.average.update()
         self.step_count.assign_add(1)
-        scalars = {"generator": generator_loss, "critic": hinge, "real": real_score, "fake": fake_score}
-        return {**scalars, "r1": penalty} if with_r1 else scalars
+        return scalars
 
     def _generate(self, conditioning, seeds):
         """Two windows at a time, generated independently: `[b, critic_window, latent_size]`, standardised."""
-        config, batch = self.gan.config, tf.shape(conditioning)[0]
-        line = training_coordinates(config, batch, seeds[0])
+        config, share = self.gan.config, self.devices.share
+        n = conditioning.shape[0]
+        batch = n * self.devices.n
+        line = share(training_coordinates(config, batch, seeds[0]))
         windows = fold(tf.concat([line, conditioning], axis=-1), config.window)
-        noise = tf.random.stateless_normal([2 * batch, self.gan.noise_size], seeds[1])
-        return unfold(self.gan.generator(windows, noise), batch)
+        noise = share(tf.random.stateless_normal([2 * batch, self.gan.noise_size], seeds[1]))
+        return unfold(self.gan.generator(windows, noise), n)
 
     def _instance_noise(self):
         """Deviation of the noise on the critic's input, falling to 0 over the first half."""

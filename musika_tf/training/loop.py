@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 
 from musika_tf.errors import UserError
+from musika_tf.training.devices import ONE, watched
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Interrupt:
             signal.signal(number, handler)
 
 
-def train(trainer, batches, directory, save_every, preview=None, report_every=10):
+def train(trainer, batches, directory, save_every, preview=None, devices=ONE, report_every=10):
     """Trains until `trainer.n_steps`, resuming from the newest checkpoint in `directory`.
 
     Args:
@@ -76,34 +77,47 @@ def train(trainer, batches, directory, save_every, preview=None, report_every=10
       directory: where checkpoints, `summaries/` and previews go.
       save_every: steps between two checkpoints.
       preview: function (directory, step) called at each checkpoint, or None.
+      devices: the trainer's Devices; of several workers the chief alone writes and reports.
       report_every: steps between two updates of the bar and the summaries.
 
     Returns:
-      True when training is complete, False when a signal stopped it; either way it is saved.
+      True when training is complete, False when a signal stopped it (any worker); either way it is saved.
+
+    Raises:
+      UserError: the data can't be read, a checkpoint is another trainer's, or another worker is gone.
     """
+    with watched(devices):
+        return _train(trainer, batches, directory, save_every, preview, devices, report_every)
+
+
+def _train(trainer, batches, directory, save_every, preview, devices, report_every):
     directory = Path(directory)
     checkpoints = Checkpoints(trainer, directory)
     if checkpoints.restore():
-        logger.info("%s: resumed at step %d", directory, int(trainer.step_count))
-    step = int(trainer.step_count)
+        logger.info("%s: resumed at step %d", directory, int(trainer.step_count.numpy()))
+    step = int(trainer.step_count.numpy())
     if step >= trainer.n_steps:
         return True
-    writer = tf.summary.create_file_writer(str(directory / "summaries"))
+    writer = tf.summary.create_file_writer(str(directory / "summaries")) if devices.is_chief else None
     bar = keras.utils.Progbar(trainer.n_steps)
     log = None
     with Interrupt() as interrupt:
         for batch in _readable(batches(step)):
             scalars = trainer.step(batch)
             step += 1
-            if step % report_every == 0 or step in (1, trainer.n_steps):
+            asked = devices.any(interrupt.asked)
+            is_last = asked or step == trainer.n_steps
+            if devices.is_chief and (step % report_every == 0 or step in (1, trainer.n_steps)):
                 log = _report(bar, writer, scalars, step, log)
-            if step % save_every == 0 or step == trainer.n_steps or interrupt.asked:
+            if devices.is_chief and (step % save_every == 0 or is_last):
                 checkpoints.save(step)
                 if preview is not None:
                     preview(directory, step)
-            if step == trainer.n_steps or interrupt.asked:
+            if is_last:
                 break
-    writer.flush()
+    if devices.is_chief:
+        writer.flush()
+    devices.barrier()  # what the chief saved is there for all
     return step >= trainer.n_steps
 
 

@@ -3,9 +3,19 @@
 import keras
 import tensorflow as tf
 
+from musika_tf.training.devices import ONE
+
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten."""
+    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten.
+
+    Gradients come reduced over the replicas, and each replica updates its own copies.
+    """
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Keras's own for TensorFlow would sum the gradients over the replicas, after they were clipped.
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         n = tf.cast(self.iterations.value + 1, tf.float32)
@@ -48,8 +58,28 @@ def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
     return optimiser
 
 
-def minimise(optimiser, tape, loss, variables):
-    """One step of `optimiser`; weights that the loss does not reach stay as they are."""
-    gradients = tape.gradient(loss, variables)
+def minimise(optimiser, tape, loss, variables, devices=ONE, loss_scale=None):
+    """One step of `optimiser`; weights that the loss does not reach stay as they are.
+
+    Args:
+      optimiser: of `adam`.
+      tape: that recorded the loss.
+      loss: scalar, a mean over this replica's share of the batch.
+      variables: weights to train.
+      devices: Devices over whose replicas the gradients are averaged.
+      loss_scale: LossScale, where the gradients are float16's; then a step that overflows is left out.
+
+    Returns:
+      bool scalar: whether the gradients were finite, looked at with a loss scale only.
+    """
+    scale = None if loss_scale is None else tf.identity(loss_scale.value)
+    gradients = tape.gradient(loss, variables, output_gradients=scale)
     filled = [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, variables, strict=True)]
-    optimiser.apply(filled, variables)
+    reduced = devices.mean(filled)
+    if scale is None:
+        optimiser.apply(reduced, variables)
+        return tf.constant(True)
+    unscaled = [g / scale for g in reduced]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in unscaled])
+    tf.cond(finite, lambda: optimiser.apply(unscaled, variables), lambda: None)
+    return finite
