@@ -21,6 +21,7 @@ def main(_):
     cli.read_back(Path(checkpoint_dir) / f"phase{phase}" for phase in reversed(wanted))
     audio_dir = cli.require("audio_dir")
     cli.start_tensorflow()
+    devices = cli.make_devices()
     from musika_tf.autoencoder import phases
     from musika_tf.config import AutoencoderConfig, AutoencoderTraining
     from musika_tf.pipeline.loading import load_autoencoder
@@ -35,6 +36,8 @@ def main(_):
         level1_phase=int(FLAGS.level1_phase),
         cache_dir=FLAGS.cache_dir,
         initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
+        precision=FLAGS.precision,
+        devices=devices,
     )
     for phase in wanted:
         if not phases.train_phase(job, phase, save_flags=cli.save_flags):

@@ -16,6 +16,7 @@ def main(_):
     cli.read_back([Path(checkpoint_dir) / "gan"])
     latents_dir = cli.require("latents_dir")
     cli.start_tensorflow()
+    devices = cli.make_devices()
     from musika_tf.conditioning import signals
     from musika_tf.config import GanConfig, GanTraining
     from musika_tf.pipeline import gan_training
@@ -34,6 +35,8 @@ def main(_):
         keep_critic=FLAGS.keep_critic,
         cache_dir=FLAGS.cache_dir,
         about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
+        precision=FLAGS.precision,
+        devices=devices,
     )
     if not gan_training.train(job, save_flags=cli.save_flags):
         print(f"stopped and saved; the same command resumes in {job.directory}")

@@ -252,8 +252,8 @@ def _complete(loaded):
     return loaded
 
 
-def load_networks(bundle_dir):
-    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata)."""
+def load_networks(bundle_dir, policy="float32"):
+    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's."""
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
 
@@ -262,7 +262,7 @@ def load_networks(bundle_dir):
     names = [row["name"] for row in metadata["conditioning"]]
     conditioner = Conditioner(names, autoencoder.config.latents_per_second)
     gan_config = from_dict(GanConfig, metadata["gan_config"])
-    gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels)
+    gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
     checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner, metadata["has_critic"]))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
     variables = Path(bundle_dir) / "variables" / "variables"

@@ -24,7 +24,7 @@ FLAGS = flags.FLAGS
 PRESETS = Path(__file__).resolve().parent.parent / "flags"
 
 EFFECTIVE = "effective.flags"
-_OF_THE_RUN = ("phase", "threads", "checkpoint_dir")  # not meant to be as last time
+_OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla")  # not meant to be as last time
 
 _PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -71,6 +71,19 @@ flags.DEFINE_enum(
     ["last", "best"],
     "checkpoint of a complete training that later phases, other programs and the bundle take; what is best is told by "
     "best/best.json beside the checkpoints",
+)
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_float16", "mixed_bfloat16"],
+    "what training computes its convolutions in, for GPUs; weights and bundles stay float32",
+)
+flags.DEFINE_bool("xla", False, "compile the training steps with XLA")
+flags.DEFINE_enum(
+    "strategy",
+    "none",
+    ["none", "mirrored", "multi_worker"],
+    "devices that share each training batch: one, all of this machine's GPUs, those of all workers of TF_CONFIG",
 )
 flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
 
@@ -177,6 +190,14 @@ def start_tensorflow(threads=None):
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def make_devices():
+    """The Devices that --strategy and --xla ask for; right after `start_tensorflow`."""
+    from musika_tf.training import devices
+
+    with _silent_stderr():
+        return devices.create(FLAGS.strategy, FLAGS.xla)
 
 
 @contextlib.contextmanager

@@ -201,6 +201,9 @@ class GanTraining(_Checked):
     instance_noise: float = field(
         0.0, "noise on the critic's input at the start, fading out over the first half", _FROM_0
     )
+    mismatch_weight: float = field(
+        1.0, "weight of real music under another piece's signals, to be rejected as generated music is", _FROM_0
+    )
     noise_init: float = field(0.0, "initial scale of the generator's noise layers", _FROM_0)
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
     max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)

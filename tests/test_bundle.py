@@ -160,7 +160,7 @@ def other_weights(monkeypatch):
     """`load_networks` begins with networks of other weights, which it has to overwrite; they are built already."""
     made = []
 
-    def create_gan(config, latent_size, n_conditioning):
+    def create_gan(config, latent_size, n_conditioning, policy):
         made.append((config, latent_size, n_conditioning))
         return tiny.gan(config, latent_size, n_conditioning, seed=5)
 

@@ -215,6 +215,8 @@ def stored(tmp_path):
         "--gan_patch_critic",
         "--audio_dir=music",
         "--threads=1",
+        "--strategy=multi_worker",
+        "--precision=mixed_bfloat16",
         "--gone=1",
     ]
     (tmp_path / cli.EFFECTIVE).write_text("\n".join(lines) + "\n")
@@ -228,7 +230,15 @@ def test_a_resumed_run_takes_its_flags_from_beside_the_checkpoint(stored):
     assert cli.config(AutoencoderConfig).width == 24 and cli.config(GanConfig).patch_critic
     assert flags.FLAGS.audio_dir == "music"
     assert cli.config(AutoencoderTraining).steps == (5, 6, 7, 8)  # what is given counts
-    assert flags.FLAGS.threads == 0  # of the run, not of the training
+    assert flags.FLAGS.precision == "mixed_bfloat16"
+    assert flags.FLAGS.threads == 0 and flags.FLAGS.strategy == "none"  # of the run, not of the training
+
+
+def test_speed_modes_are_those_of_the_library():
+    from musika_tf.training import devices, precision  # imports TensorFlow, which programs don't before they run
+
+    for name, values in (("precision", precision.POLICIES), ("strategy", devices.STRATEGIES)):
+        assert flags.FLAGS[name].parser.enum_values == list(values) and flags.FLAGS[name].default == values[0]
 
 
 @flagsaver.flagsaver

@@ -51,7 +51,7 @@ def tensorflow_io_available():
     return True
 
 
-def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", stereo=False):
+def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", stereo=False, part=(0, 1)):
     """Endless batches of random crops at 44.1 kHz.
 
     The i-th crop is a pure function of (paths, seed, i): a file drawn in proportion to its length, a uniform offset,
@@ -66,9 +66,10 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", s
       first_batch: number of batches to leave out; costs nothing.
       reader: one of READERS; the samples don't depend on it.
       stereo: whether to keep both sides instead of drawing one.
+      part: (i, n): the i-th of n equal parts of each batch only, for one of n workers; no other crop is read.
 
     Returns:
-      tf.data.Dataset of float32 `[batch, crop_samples]`, or `[batch, crop_samples, 2]` with stereo.
+      tf.data.Dataset of float32 `[batch / n, crop_samples]`, or `[batch / n, crop_samples, 2]` with stereo.
 
     Raises:
       files.AudioFileError: a file can't be read, or none has a sample.
@@ -103,11 +104,13 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", s
         waveform = tf.ensure_shape(tf.cond(tf.size(waveform) > 0, pick, read), [crop_samples, 2 if stereo else 1])
         return waveform if stereo else waveform[:, 0]
 
-    dataset = tf.data.Dataset.range(first_batch * batch_size, np.iinfo(np.int64).max).map(choose)
+    share = batch_size // part[1]
+    dataset = tf.data.Dataset.range(first_batch * share, np.iinfo(np.int64).max)
+    dataset = dataset.map(lambda i: choose(i // share * batch_size + part[0] * share + i % share))
     if any(sample_types):
         dataset = _map_one_by_one(dataset, read_with_tensorflow_io)
     dataset = dataset.map(read_with_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return dataset.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def _sample_type(info, reader):

@@ -15,9 +15,9 @@ class SpectrogramCritic(keras.Model):
     """
 
     def __init__(self, width, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # half precision is too coarse for a waveform
         self.stacks = [[_conv(width * k, s) for k, s in ((1, 2), (2, 2), (4, 2), (4, 1))] for _ in STFT_SIZES]
-        self.heads = [_conv(1, 1) for _ in STFT_SIZES]
+        self.heads = [_conv(1, 1, "float32") for _ in STFT_SIZES]
 
     def call(self, waveform, training=False):
         """Judges waveforms.
@@ -39,8 +39,10 @@ class SpectrogramCritic(keras.Model):
         return scores, features
 
 
-def _conv(channels, stride):
-    return keras.layers.SpectralNormalization(keras.layers.Conv2D(channels, 3, stride, padding="same"))
+def _conv(channels, stride, dtype=None):
+    convolution = keras.layers.Conv2D(channels, 3, stride, padding="same", dtype=dtype)
+    # The wrapper writes the normalised kernel back: in half precision it would round it at every step.
+    return keras.layers.SpectralNormalization(convolution, dtype="float32")
 
 
 def _picture(waveform, size):

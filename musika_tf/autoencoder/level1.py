@@ -12,7 +12,7 @@ class Encoder1(keras.Model):
         super().__init__(**kwargs)
         wide = 4 * config.width
         self.hidden = [keras.layers.Conv1D(wide, 1, activation="swish") for _ in range(5)]
-        self.out = keras.layers.Conv1D(config.level1_size, 1, activation="tanh")
+        self.out = keras.layers.Conv1D(config.level1_size, 1, activation="tanh", dtype="float32")
 
     def call(self, magnitude):
         x = magnitude
@@ -61,9 +61,9 @@ class Decoder1(keras.Model):
         self.g0, self.g1 = conv(3 * h, 3), conv(3 * h, 3, 2)
         self.g2, self.g3 = conv(2 * h, 3, 2), conv(h, 3, 2)
         self.u2, self.u1, self.u0 = up(2 * h), up(3 * h), up(3 * h)
-        self.magnitude_out = keras.layers.Conv1D(config.n_bins, 1)
+        self.magnitude_out = keras.layers.Conv1D(config.n_bins, 1, dtype="float32")
         self.v1, self.v0 = up(3 * h), up(3 * h)
-        self.phase_out = keras.layers.Conv1D(config.n_bins, 1)
+        self.phase_out = keras.layers.Conv1D(config.n_bins, 1, dtype="float32")
 
     @property
     def noise_steps(self):

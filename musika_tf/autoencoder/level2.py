@@ -22,7 +22,7 @@ class Encoder2(keras.Model):
             (3 * h, 1, 1, "same"),
         ]
         self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
-        self.out = keras.layers.Conv1D(config.latent_size, 1, activation="tanh")
+        self.out = keras.layers.Conv1D(config.latent_size, 1, activation="tanh", dtype="float32")
 
     def call(self, level1_latents):
         x = level1_latents
@@ -46,7 +46,7 @@ class Decoder2(keras.Model):
             up(h * 3 // 2),
             up(h),
         ]
-        self.out = keras.layers.Conv1D(config.level1_size, 1)
+        self.out = keras.layers.Conv1D(config.level1_size, 1, dtype="float32")
 
     @property
     def noise_steps(self):

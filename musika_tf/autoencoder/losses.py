@@ -67,10 +67,19 @@ def decoder_hinge(fake_scores):
     return -tf.add_n([tf.reduce_mean(f) for f in fake_scores]) / len(fake_scores)
 
 
-def feature_matching(real_features, fake_features):
-    """Mean L1 between the critic's activations, each relative to the mean size of the real ones."""
+def feature_matching(real_features, fake_features, over_replicas=lambda sizes: sizes):
+    """Mean L1 between the critic's activations, each relative to the mean size of the real ones.
+
+    The only loss that is no mean over items: its denominators belong to the batch.
+
+    Args:
+      real_features: list of activations, no gradient wanted.
+      fake_features: as many, of the same shapes.
+      over_replicas: the denominators' mean over all replicas that share the batch.
+    """
+    sizes = over_replicas([tf.reduce_mean(tf.abs(r)) for r in real_features])
     losses = [
-        tf.reduce_mean(tf.abs(r - f)) / (tf.reduce_mean(tf.abs(r)) + 1e-3)
-        for r, f in zip(real_features, fake_features, strict=True)
+        tf.reduce_mean(tf.abs(r - f)) / (size + 1e-3)
+        for r, f, size in zip(real_features, fake_features, sizes, strict=True)
     ]
     return tf.add_n(losses) / len(losses)

@@ -17,7 +17,8 @@ from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, from_dict, to_dict
 from musika_tf.errors import UserError
-from musika_tf.training import checkpoints, loop, preview
+from musika_tf.training import checkpoints, loop, precision, preview
+from musika_tf.training.devices import ONE, Devices
 from musika_tf.training.ema import MovingAverage
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class Job:
     export: str = "last"  # or "best": the checkpoint of a complete phase that later ones and other programs read
     initial: Callable[[], Autoencoder] | None = None  # gives the autoencoder to fine-tune, asked for once
     cache_dir: str | None = None  # where decoded audio is kept
+    precision: str = "float32"  # of precision.POLICIES
+    devices: Devices = ONE
 
     def directory(self, phase):
         return Path(self.checkpoint_dir) / f"phase{phase}"
@@ -63,30 +66,41 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
       UserError: a phase before this one is missing and nothing to fine-tune was given, or the folder or what was given
         holds another size of autoencoder.
     """
+    devices = job.devices
+    devices.check_batch(job.training.batch_size, "ae_batch_size")
     paths = find_audio(job.audio_dir)
     if job.cache_dir:
         paths = cache.cached(paths, job.cache_dir)
     tf.keras.utils.set_random_seed(job.training.seed + phase)
-    _keep_config(job)
-    _keep_initial(job)
+    devices.chief_first(lambda: (_keep_config(job), _keep_initial(job)))
+    with devices.scope(), precision.policy(job.precision):
+        trainer = _trainer(job, phase)
+    if devices.is_chief:
+        save_flags(job.directory(phase))
+    logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
+
+    def batches(first):
+        size, seed = job.training.batch_size, job.training.seed * 4 + phase
+        return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
+
+    directory = job.directory(phase)
+    write_preview = _previewer(trainer.autoencoder, phase, paths) if devices.is_chief else None
+    assess = assessment.assessor(trainer, paths) if devices.is_chief else None
+    complete = loop.train(trainer, batches, directory, job.save_every, write_preview, assess, devices)
+    if complete:
+        devices.chief_first(lambda: checkpoints.export(directory, job.export))
+    return complete
+
+
+def _trainer(job, phase):
+    """The trainer of `phase`, from the phases before it."""
     autoencoder = Autoencoder.create(job.config)
     given = _restore_initial(autoencoder, job.checkpoint_dir)
     for source in job.sources(phase):
         if not given or _is_there(job.directory(source)):
             _restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
-    trainer = AutoencoderTrainer(autoencoder, job.training, phase, SpectrogramCritic(job.training.critic_width))
-    save_flags(job.directory(phase))
-    logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
-
-    def batches(first):
-        seed = job.training.seed * 4 + phase
-        return dataset.crops(paths, trainer.crop_samples, job.training.batch_size, seed, first_batch=first)
-
-    write_preview, assess = _previewer(autoencoder, phase, paths), assessment.assessor(trainer, paths)
-    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, write_preview, assess)
-    if complete:
-        checkpoints.export(job.directory(phase), job.export)
-    return complete
+    critic = SpectrogramCritic(job.training.critic_width)
+    return AutoencoderTrainer(autoencoder, job.training, phase, critic, job.devices)
 
 
 def load(checkpoint_dir):

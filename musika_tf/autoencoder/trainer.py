@@ -14,8 +14,10 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
+from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam
+from musika_tf.training.precision import loss_scale_of
 from musika_tf.training.update import Guard, Objective, update
 
 _CONSISTENCY_FLOOR = 1e-5  # -50 dB
@@ -36,10 +38,12 @@ class AutoencoderTrainer(tf.Module):
       training: AutoencoderTraining.
       phase: 1, 2, 3 or 4.
       critic: SpectrogramCritic for phases 2 and 4, otherwise None.
+      devices: Devices that share each batch.
     """
 
-    def __init__(self, autoencoder, training, phase, critic=None):
+    def __init__(self, autoencoder, training, phase, critic=None, devices=ONE):
         super().__init__()
+        self.devices, self.loss_scale = devices, loss_scale_of(autoencoder.decoder1)
         self.autoencoder, self.training, self.phase = autoencoder, training, phase
         self.networks = autoencoder.networks
         self.n_steps = training.steps[phase - 1]
@@ -60,8 +64,8 @@ class AutoencoderTrainer(tf.Module):
             self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0, scale)
         config = autoencoder.config
         self.weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
-        self._plain_step = tf.function(self._step, autograph=False)
-        self._critic_step = tf.function(self._step_with_critic, autograph=False)
+        self._plain_step = devices.function(self._step)
+        self._critic_step = devices.function(self._step_with_critic)
 
     @property
     def crop_samples(self):
@@ -70,8 +74,8 @@ class AutoencoderTrainer(tf.Module):
         return config.crop_samples(self.training.crop_windows * config.window_frames)
 
     def step(self, waveform):
-        """Trains on `waveform` float32 `[b, crop_samples]`, mono; returns named scalar losses."""
-        if self.critic is not None and int(self.step_count) >= self.critic_start:
+        """Trains on `waveform` float32 `[b, crop_samples]`, mono, this worker's part; returns named scalar losses."""
+        if self.critic is not None and int(self.step_count.numpy()) >= self.critic_start:
             return self._critic_step(waveform)
         return self._plain_step(waveform)
 
@@ -83,9 +87,7 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        update(tape, [Objective(self.optimiser, loss, self.trained)], self.guard, self.average.update)
-        self.step_count.assign_add(1)
-        return {**terms, "loss": loss}
+        return self._update(tape, [Objective(self.optimiser, loss, self.trained)], {**terms, "loss": loss})
 
     def _step_with_critic(self, waveform):
         moved = [(v.value, tf.identity(v.value)) for v in self.critic.weights]  # by spectral normalisation
@@ -98,16 +100,19 @@ class AutoencoderTrainer(tf.Module):
             real_features, fake_features = zip(*[tf.split(f, 2) for f in features], strict=True)
             real_features = [tf.stop_gradient(f) for f in real_features]
             terms["adversarial"] = losses.decoder_hinge(fake_scores)
-            terms["features"] = losses.feature_matching(real_features, fake_features)
+            terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
             critic_loss = losses.critic_hinge(real_scores, fake_scores)
         objectives = (
             Objective(self.optimiser, loss, self.trained),
             Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),
         )
-        update(tape, objectives, self.guard, self.average.update, moved)
+        return self._update(tape, objectives, {**terms, "critic": critic_loss, "loss": loss}, moved)
+
+    def _update(self, tape, objectives, scalars, moved=()):
+        update(tape, objectives, self.guard, self.average.update, moved, self.devices, self.loss_scale)
         self.step_count.assign_add(1)
-        return {**terms, "critic": critic_loss, "loss": loss}
+        return self.devices.mean(scalars)
 
     def _total(self, terms):
         t = self.training
@@ -133,7 +138,7 @@ class AutoencoderTrainer(tf.Module):
             latents = self.autoencoder.encode2(level1)
             if self.phase == 4:
                 latents = tf.stop_gradient(latents)
-            latents += self.training.latent_noise * self._normal(3, tf.shape(latents))
+            latents += self.training.latent_noise * self._normal(3, latents.shape)
             decoded = self.autoencoder.decode2(latents, self._noise(2, real))
             terms["latent"] = tf.reduce_mean(tf.abs(level1 - decoded))
         magnitude, phase = self.autoencoder.decode1(decoded, self._noise(1, real))
@@ -159,11 +164,11 @@ class AutoencoderTrainer(tf.Module):
     def _noise(self, level, frames):
         """Decoder noise for every window of `frames` [b, frames, bins]."""
         config = self.autoencoder.config
-        windows = tf.shape(frames)[0] * tf.shape(frames)[1] // config.window_frames
+        windows = frames.shape[0] * frames.shape[1] // config.window_frames
         size = self.autoencoder.decoder_noise_sizes()[level - 1]
         return self._normal(level, [windows, size])
 
     def _normal(self, stream, shape):
-        """N(0, 1) that is a function of seed, step and stream, so that a resumed run draws the same."""
+        """N(0, 1) of this share's `shape`, a function of seed, step and stream: a resumed run draws the same."""
         seed = tf.stack([tf.cast(self.training.seed * 8 + stream, tf.int64), self.step_count])
-        return tf.random.stateless_normal(shape, seed)
+        return self.devices.share(tf.random.stateless_normal([shape[0] * self.devices.n, *shape[1:]], seed))

@@ -31,7 +31,8 @@ class Critic(keras.Model):
         ]
         self.last = keras.layers.Conv1D(7 * c, 3, padding="same")
         n_heads = 1 + len(self.blocks) if self.patches else 1
-        self.heads = [keras.layers.Conv1D(1, 1) if self.patches else keras.layers.Dense(1) for _ in range(n_heads)]
+        head, sizes = (keras.layers.Conv1D, (1, 1)) if self.patches else (keras.layers.Dense, (1,))
+        self.heads = [head(*sizes, dtype="float32") for _ in range(n_heads)]
 
     def call(self, latents):
         """Scores of `latents` `[b, critic_window, channels]`: a list of `[b, patches]`."""

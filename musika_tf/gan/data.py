@@ -203,18 +203,28 @@ def _check_extractors(path, data, signals, known):
             )
 
 
-def batches(pieces, length, batch_size, seed, first_batch=0):
+def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
     """Endless batches of random spans; batch i is a pure function of (pieces, seed, i).
 
     Each span comes from one piece, drawn in proportion to the starts that it offers, with left and right
     swapped at random.
 
+    Args:
+      pieces: LatentPieces.
+      length: latents of a span.
+      batch_size: spans per batch.
+      seed: integer.
+      first_batch: number of batches to leave out.
+      part: (i, n): the i-th of n equal parts of each batch only, for one of n workers.
+
     Returns:
-      tf.data.Dataset of float32 `[batch, length, latent_size]` and `[batch, length, n_conditioning]`.
+      tf.data.Dataset of float32 `[batch / n, length, latent_size]` and `[batch / n, length, n_conditioning]`.
     """
     starts = np.array([len(piece) - length + 1 for piece in pieces.latents])
     ends = np.cumsum(starts)
     half = pieces.latents[0].shape[1] // 2
+    share = batch_size // part[1]
+    rows = slice(part[0] * share, (part[0] + 1) * share)
 
     def draw(index):
         rng = np.random.default_rng([seed, index])
@@ -225,12 +235,12 @@ def batches(pieces, length, batch_size, seed, first_batch=0):
             span = pieces.latents[piece][start : start + length]
             spans.append(np.roll(span, half, axis=1) if rng.integers(2) else span)
             signals.append(pieces.conditioning[piece][start : start + length])
-        return np.stack(spans), np.stack(signals)
+        return np.stack(spans[rows]), np.stack(signals[rows])
 
     def load(index):
         latents, conditioning = tf.numpy_function(draw, [index], [tf.float32, tf.float32], stateful=False)
-        latents.set_shape([batch_size, length, 2 * half])
-        conditioning.set_shape([batch_size, length, pieces.conditioning[0].shape[1]])
+        latents.set_shape([share, length, 2 * half])
+        conditioning.set_shape([share, length, pieces.conditioning[0].shape[1]])
         return latents, conditioning
 
     return tf.data.Dataset.range(first_batch, np.iinfo(np.int64).max).map(load).prefetch(4)

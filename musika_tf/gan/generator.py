@@ -48,7 +48,7 @@ class Generator(keras.Model):
             self.noise_steps += [n_steps, n_steps]
         self.last = Stage(TransposedConv(2 * c), 2 * c, noise_scale)
         self.noise_steps.append(2 * n_steps)
-        self.out = keras.layers.Conv1D(latent_size, 4, padding="same")
+        self.out = keras.layers.Conv1D(latent_size, 4, padding="same", dtype="float32")
 
     def call(self, coordinates, noise=None):
         """Generates windows.

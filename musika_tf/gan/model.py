@@ -8,6 +8,7 @@ import tensorflow as tf
 from musika_tf.config import GanConfig
 from musika_tf.gan.critic import Critic
 from musika_tf.gan.generator import Generator
+from musika_tf.training import precision
 
 
 class Standardiser(tf.Module):
@@ -49,10 +50,21 @@ class Gan:
     standardiser: Standardiser
 
     @classmethod
-    def create(cls, config, latent_size, n_conditioning=0, noise_scale=0.0):
-        """Builds the networks with fresh weights; the average starts as the generator."""
-        generator, averaged = (Generator(config, latent_size, noise_scale) for _ in range(2))
-        critic = Critic(config)
+    def create(cls, config, latent_size, n_conditioning=0, noise_scale=0.0, policy="float32"):
+        """Builds the networks with fresh weights; the average starts as the generator.
+
+        Args:
+          config: GanConfig.
+          latent_size: channels of a latent.
+          n_conditioning: channels of conditioning.
+          noise_scale: initial scale of the generator's noise layers.
+          policy: one of precision.POLICIES, for what is trained; the average computes in float32.
+        """
+        with precision.policy(policy):
+            generator = Generator(config, latent_size, noise_scale)
+        averaged = Generator(config, latent_size, noise_scale)
+        with precision.policy(policy):
+            critic = Critic(config)
         for network in (generator, averaged):
             channels = config.coordinate_size + n_conditioning
             network(tf.zeros([1, config.window, channels]), tf.zeros([1, sum(network.noise_steps)]))

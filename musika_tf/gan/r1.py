@@ -32,7 +32,7 @@ class R1Controller(tf.Module):
             self.switch.assign(tf.clip_by_value(self.switch + change, -1.0, 0.0))
 
 
-def scores_and_penalty(critic, real):
+def scores_and_penalty(critic, real, loss_scale=None):
     """Scores of real data, and R1: the mean over the batch of ||grad_x D(x)||^2, in float32.
 
     One forward pass serves both. D(x) is the mean over heads of the mean over patches.
@@ -40,6 +40,7 @@ def scores_and_penalty(critic, real):
     Args:
       critic: function of latents `[b, t, c]` to a list of scores `[b, patches]`.
       real: real latents.
+      loss_scale: LossScale, where the critic computes in float16: the inner gradient needs its range too.
 
     Returns:
       The scores, and a scalar.
@@ -49,5 +50,8 @@ def scores_and_penalty(critic, real):
         tape.watch(real)
         scores = critic(real)
         total = tf.add_n([tf.reduce_sum(tf.reduce_mean(s, axis=1)) for s in scores]) / len(scores)
-    gradient = tape.gradient(total, real)
+    if loss_scale is None:
+        gradient = tape.gradient(total, real)
+    else:
+        gradient = tape.gradient(total, real, output_gradients=tf.identity(loss_scale.value)) / loss_scale.value
     return scores, tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2)))

@@ -23,6 +23,7 @@ from musika_tf.gan.trainer import GanTrainer
 from musika_tf.pipeline.line import Line, steady
 from musika_tf.pipeline.signal_path import SignalPath
 from musika_tf.training import checkpoints, loop, preview
+from musika_tf.training.devices import ONE, Devices
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class Job:
     export: str = "last"  # or "best": the checkpoint that becomes the bundle
     cache_dir: str | None = None
     about: dict = dataclasses.field(default_factory=dict)
+    precision: str = "float32"  # of precision.POLICIES
+    devices: Devices = ONE
 
     @property
     def directory(self):
@@ -72,10 +75,13 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     Raises:
       UserError: no autoencoder or latents, latents of another model, or other sizes than the folder's.
     """
+    devices = job.devices
+    devices.check_batch(job.training.batch_size, "gan_batch_size")
     bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
     pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
-    autoencoder, gan, conditioner = _networks(job)
+    with devices.scope():
+        autoencoder, gan, conditioner = _networks(job)
     if pieces.model_id != autoencoder.identity():
         raise UserError(
             f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
@@ -88,22 +94,29 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         if job.training.standardise:
             gan.standardiser.fit(*pieces.statistics())
     pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
-    trainer = GanTrainer(gan, job.training)
-    _keep_config(job)
-    save_flags(job.directory)
+    with devices.scope():
+        trainer = GanTrainer(gan, job.training, devices)
+    devices.chief_first(lambda: _keep_config(job))
+    if devices.is_chief:
+        save_flags(job.directory)
     logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
 
     def batches(first):
-        return data.batches(pieces, job.config.critic_window, job.training.batch_size, job.training.seed, first)
+        size, seed = job.training.batch_size, job.training.seed
+        return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
 
     line = Line(SignalPath(autoencoder), gan, conditioner)
-    write_preview, assess = _previewer(line, autoencoder.config), _assessor(line, pieces, trainer)
-    complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview, assess)
-    if job.export == "best":
-        checkpoints.restore_best(trainer, job.directory)
-    steps = int(trainer.step_count)
-    about = {"name": job.target.name, **job.about, "steps": steps}
-    bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about)
+    write_preview = _previewer(line, autoencoder.config) if devices.is_chief else None
+    assess = _assessor(line, pieces, trainer) if devices.is_chief else None
+    complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview, assess, devices)
+
+    def write_bundle():
+        if job.export == "best":
+            checkpoints.restore_best(trainer, job.directory)
+        about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
+        bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about)
+
+    devices.chief_first(write_bundle)
     return complete
 
 
@@ -111,9 +124,10 @@ def _networks(job):
     """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
     if job.init_from:
         if (Path(job.init_from) / bundle.METADATA).is_file():
-            autoencoder, gan, conditioner, metadata = bundle.load_networks(job.init_from)
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(job.init_from, job.precision)
         else:
-            autoencoder, gan, conditioner, metadata = bundle.load_networks(_bundle_of_checkpoint(job.init_from))
+            folder = _bundle_of_checkpoint(job.init_from)
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(folder, job.precision)
         conditioner.restore(metadata["conditioning"])
         names = tuple(signal.name for signal in conditioner.signals)
         if names != job.signals:
@@ -124,7 +138,7 @@ def _networks(job):
     autoencoder = phases.load(job.checkpoint_dir)
     conditioner = Conditioner(job.signals, autoencoder.config.latents_per_second)
     latent_size = 2 * autoencoder.config.latent_size
-    gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init)
+    gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init, job.precision)
     return autoencoder, gan, conditioner
 
 
@@ -193,7 +207,7 @@ def _assessor(line, pieces, trainer):
     def assess():
         generated = np.stack([latents(tf.constant(seed, tf.int64)).numpy() for seed in _ASSESSED_SEEDS])
         figures = {"frechet": frechet_distance(real, pairs(generated)), **alarm.figures(generated)}
-        step = int(trainer.step_count)
+        step = int(trainer.step_count.numpy())
         if step >= _FIRST_ALARM * trainer.n_steps:
             for warning in alarm.warnings(figures):
                 logger.warning("step %d: %s", step, warning)

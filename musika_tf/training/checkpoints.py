@@ -45,7 +45,7 @@ class Checkpoints:
         Raises:
           UserError: it is damaged, or of other networks.
         """
-        path = path or self.manager.latest_checkpoint
+        path = path or tf.train.latest_checkpoint(str(self.directory))  # saved by this process, or by another worker's
         if path is None:
             return False
         try:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints
 from musika_tf.training.checkpoints import Checkpoints
+from musika_tf.training.devices import ONE, watched
 from musika_tf.training.report import Report
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Interrupt:
             signal.signal(number, handler)
 
 
-def train(trainer, batches, directory, save_every, preview=None, assess=None, report_every=10):
+def train(trainer, batches, directory, save_every, preview=None, assess=None, devices=ONE, report_every=10):
     """Trains until `trainer.n_steps`, resuming from the newest checkpoint in `directory`.
 
     Where too many steps in a row had to be skipped, or a weight is not finite when it is to be saved, the training goes
@@ -57,46 +58,65 @@ def train(trainer, batches, directory, save_every, preview=None, assess=None, re
       preview: function (directory, step) called at each checkpoint, or None.
       assess: function without arguments -> figures by name, called at each checkpoint, or None. The checkpoint whose
         first figure is the lowest is kept as the best.
+      devices: the trainer's Devices; of several workers the chief alone writes and reports.
       report_every: steps between two updates of the bar and the summaries, and looks at the guard.
 
     Returns:
-      True when training is complete, False when a signal stopped it; either way it is saved.
+      True when training is complete, False when a signal stopped it (any worker); either way it is saved.
 
     Raises:
-      UserError: a checkpoint can't be written or read, or going back helped no more.
+      UserError: the data can't be read, a checkpoint can't be written or read, going back helped no more, or another
+        worker is gone.
     """
+    with watched(devices):
+        return _train(trainer, batches, directory, save_every, preview, assess, devices, report_every)
+
+
+def _train(trainer, batches, directory, save_every, preview, assess, devices, report_every):
     directory = Path(directory)
-    checkpoints.clean(directory)
-    saved = Checkpoints(trainer, directory)
-    if saved.restore():
-        logger.info("%s: resumed at step %d", directory, int(trainer.step_count))
-    elif not saved.save(0):
-        raise UserError(f"{directory}: the weights to start from are not finite; give others")
-    step = int(trainer.step_count)
+    saved = _begun(trainer, directory, devices)
+    step = int(trainer.step_count.numpy())
     if step >= trainer.n_steps:
         return True
-    report = Report(directory, trainer.n_steps)
+    report = Report(directory, trainer.n_steps) if devices.is_chief else None
     with Interrupt() as interrupt:
         stream, is_last = _readable(batches(step)), False
         while not is_last:
             scalars = trainer.step(next(stream))
             step += 1
-            is_last = step == trainer.n_steps or interrupt.asked
+            asked = devices.any(interrupt.asked)
+            is_last = asked or step == trainer.n_steps
             reports, saves = is_last or step == 1 or step % report_every == 0, is_last or step % save_every == 0
-            if reports:
+            if reports and report:
                 report.step(step, scalars, trainer.guard)
             is_good = not (reports or saves) or not trainer.guard.tripped
             if is_good and saves:
-                is_good = _keep(saved, step, report, preview, assess)
-            if not is_good and is_last and interrupt.asked:
+                is_good = not devices.any(devices.is_chief and not _keep(saved, step, report, preview, assess))
+            if not is_good and asked:
                 saved.restore()  # so that nothing is exported that isn't finite
-                logger.warning("%s: step %d was not finite; step %d is the last", directory, step, trainer.step_count)
-                step = int(trainer.step_count)
+                last = int(trainer.step_count.numpy())
+                logger.warning("%s: step %d was not finite; step %d is the last", directory, step, last)
+                step = last
             elif not is_good:
                 step = _go_back(trainer, saved, step)
                 stream, is_last = _readable(batches(step)), False
-    report.close()
+    if report:
+        report.close()
+    devices.barrier()  # what the chief saved is there for all
     return step >= trainer.n_steps
+
+
+def _begun(trainer, directory, devices):
+    """The Checkpoints of a training, restored from the newest, or with a first one that the chief has saved."""
+    devices.chief_first(lambda: checkpoints.clean(directory))
+    saved = Checkpoints(trainer, directory)
+    restored = saved.restore()
+    devices.barrier()  # before there is one that others could find
+    if restored:
+        logger.info("%s: resumed at step %d", directory, int(trainer.step_count.numpy()))
+    elif devices.is_chief and not saved.save(0):
+        raise UserError(f"{directory}: the weights to start from are not finite; give others")
+    return saved
 
 
 def _keep(saved, step, report, preview, assess):
@@ -124,16 +144,16 @@ def _preview(preview, directory, step):
 def _go_back(trainer, saved, step):
     """Restores the newest checkpoint, with lower learning rates; returns its step."""
     guard, directory = trainer.guard, saved.directory
-    if int(guard["rollbacks"]) >= guard.max_rollbacks:
+    if int(guard["rollbacks"].numpy()) >= guard.max_rollbacks:
         raise UserError(
             f"{directory}: losses or gradients are still not finite at step {step}, after going back "
             f"{guard.max_rollbacks} times and at {float(guard['rate_scale']):g} of the learning rate; look for NaN in "
             f"the data, or begin again at a lower rate; {saved.manager.latest_checkpoint} is the last good checkpoint"
         )
     guard.go_back(saved.restore)
-    back = int(trainer.step_count)
+    back = int(trainer.step_count.numpy())
     message = "%s: step %d was not finite; back at step %d, and on with %g of the learning rate (roll-back %d of %d)"
-    numbers = float(guard["rate_scale"]), int(guard["rollbacks"]), guard.max_rollbacks
+    numbers = float(guard["rate_scale"].numpy()), int(guard["rollbacks"].numpy()), guard.max_rollbacks
     logger.warning(message, directory, step, back, *numbers)
     return back
 

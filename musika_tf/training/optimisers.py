@@ -5,7 +5,15 @@ import tensorflow as tf
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten."""
+    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten.
+
+    Gradients come reduced over the replicas, and each replica updates its own copies.
+    """
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Keras's own for TensorFlow would sum the gradients over the replicas, after they were clipped.
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
 
     def update_step(self, gradient, variable, learning_rate):
         n = tf.cast(self.iterations.value + 1, tf.float32)

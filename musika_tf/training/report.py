@@ -27,9 +27,9 @@ class Report:
     def step(self, step, scalars, guard):
         """Reports the scalars of a training step, how fast the steps are, and what the guard has counted."""
         now = time.monotonic()
-        values = {name: float(value) for name, value in scalars.items()} | {"skipped": int(guard["skipped"])}
-        if int(guard["rollbacks"]):
-            values["rate_scale"] = float(guard["rate_scale"])
+        values = {name: float(value) for name, value in scalars.items()} | {"skipped": int(guard["skipped"].numpy())}
+        if int(guard["rollbacks"].numpy()):
+            values["rate_scale"] = float(guard["rate_scale"].numpy())
         if self._previous is not None and step > self._previous[1]:
             values["steps/s"] = (step - self._previous[1]) / (now - self._previous[0])
         self._previous = now, step

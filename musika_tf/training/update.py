@@ -5,6 +5,7 @@ import typing
 import tensorflow as tf
 
 from musika_tf.errors import UserError
+from musika_tf.training.devices import ONE
 
 LOWER = 0.5  # factor of the learning rates at each roll-back
 
@@ -53,7 +54,7 @@ class Guard:
     @property
     def tripped(self):
         """Whether so many steps in a row were skipped that skipping won't help."""
-        return int(self["in_a_row"]) >= self.max_skips
+        return int(self["in_a_row"].numpy()) >= self.max_skips
 
     def count(self, finite):
         """Enters the outcome of one step, a boolean scalar."""
@@ -71,7 +72,7 @@ class Guard:
             self[name].assign(value)
 
 
-def update(tape, objectives, guard, applied, moved=()):
+def update(tape, objectives, guard, applied, moved=(), devices=ONE, loss_scale=None):
     """Moves the weights of all networks of a step, or of none: where one loss or gradient is not finite, it is skipped.
 
     Args:
@@ -82,10 +83,14 @@ def update(tape, objectives, guard, applied, moved=()):
         when they do.
       moved: pairs (variable, its value before the step) of what the forward pass has changed already, as spectral
         normalisation does; put back when the step is skipped.
+      devices: Devices over whose replicas losses and gradients are averaged, so that all decide alike.
+      loss_scale: LossScale, where the gradients are float16's. What it can cure by a lower scale is not counted.
     """
-    losses = [objective.loss for objective in objectives]
-    gradients = [_gradients(tape, objective) for objective in objectives]
-    # Where replicas share a step, losses and gradients are reduced here: all then decide alike.
+    scale = tf.constant(1.0) if loss_scale is None else tf.identity(loss_scale.value)
+    gradients = [_gradients(tape, objective, scale if loss_scale else None) for objective in objectives]
+    losses, gradients = devices.mean(([objective.loss for objective in objectives], gradients))
+    if loss_scale is not None:
+        gradients = [[g / scale for g in some] for some in gradients]
     finite = all_finite(losses + [g for some in gradients for g in some])
 
     def apply():
@@ -100,11 +105,13 @@ def update(tape, objectives, guard, applied, moved=()):
         return finite
 
     tf.cond(finite, apply, skip)
-    guard.count(finite)
+    if loss_scale is not None:
+        loss_scale.update(finite)
+    guard.count(tf.logical_or(finite, tf.logical_and(all_finite(losses), scale > 1.0)))
 
 
-def _gradients(tape, objective):
-    gradients = tape.gradient(objective.loss, objective.variables)
+def _gradients(tape, objective, scale):
+    gradients = tape.gradient(objective.loss, objective.variables, output_gradients=scale)
     return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, objective.variables, strict=True)]
 
 

@@ -88,6 +88,13 @@ def test_batch_size_does_not_matter(rulers):
     )
 
 
+def test_parts_of_a_batch_make_the_batch(rulers):
+    whole = take(2, rulers, CROP, 6, seed=5, first_batch=3)
+    parts = [take(2, rulers, CROP, 6, seed=5, first_batch=3, part=(i, 3)) for i in range(3)]
+    for n, expected in enumerate(whole):
+        np.testing.assert_array_equal(np.concatenate([part[n] for part in parts]), expected)
+
+
 def test_stereo_keeps_both_sides(rulers):
     stereo, mono = take(1, rulers, CROP, 16, seed=5, stereo=True)[0], take(1, rulers, CROP, 16, seed=5)[0]
     assert stereo.shape == (16, CROP, 2)

@@ -75,6 +75,14 @@ def test_batch_is_a_function_of_seed_and_index(pieces):
     assert not np.array_equal(take(1, pieces, 8, 4, seed=2)[0][0], whole[0][0])
 
 
+def test_parts_of_a_batch_make_the_batch(pieces):
+    whole = take(2, pieces, 8, 6, seed=1, first_batch=3)
+    parts = [take(2, pieces, 8, 6, seed=1, first_batch=3, part=(i, 3)) for i in range(3)]
+    for n, batch in enumerate(whole):
+        for which, expected in enumerate(batch):
+            np.testing.assert_array_equal(np.concatenate([part[n][which] for part in parts]), expected)
+
+
 def test_statistics_pool_both_sides(pieces):
     rng = np.random.default_rng(0)
     pieces.latents = [rng.normal(3, 2, [40, 6]).astype(np.float32), rng.normal(1, 1, [60, 6]).astype(np.float32)]

@@ -64,7 +64,7 @@ def test_one_step_changes_both_networks_and_moves_the_average():
 
 
 def test_scalars_add_up():
-    trainer = make_trainer(instance_noise=0.0)
+    trainer = make_trainer(instance_noise=0.0, mismatch_weight=0.5)
     for head in trainer.gan.critic.heads:
         head.set_weights([0.1 * w for w in head.get_weights()])  # within +-1 the hinge is linear
     latents, conditioning = batch()
@@ -75,12 +75,23 @@ def test_scalars_add_up():
         score = tf.reduce_mean([tf.reduce_mean(head, axis=1) for head in heads], axis=0)  # one an item
         total = tf.reduce_sum(score)
     slope = tape.gradient(total, real).numpy()
+    of_others = tf.stack([conditioning[1], conditioning[0], conditioning[0]])  # of a pair, and the last alone
+    mismatched = np.mean([tf.reduce_mean(h) for h in trainer.gan.critic(tf.concat([real, of_others], axis=-1))])
     scalars = {name: float(value) for name, value in trainer.step((latents, conditioning)).items()}
-    assert set(scalars) == {"generator", "critic", "real", "fake", "r1"}
+    assert set(scalars) == {"generator", "critic", "real", "fake", "r1", "mismatched"}
     assert scalars["generator"] == pytest.approx(-scalars["fake"], rel=1e-5)
     assert scalars["real"] == pytest.approx(np.mean(score), rel=1e-4)
     assert scalars["r1"] == pytest.approx(np.mean(np.sum(slope**2, axis=(1, 2))), rel=1e-3)
-    assert scalars["critic"] == pytest.approx(1 - (scalars["real"] - scalars["fake"]) / 2, rel=1e-4)
+    assert scalars["mismatched"] == pytest.approx(mismatched, rel=1e-4)
+    rejected = (scalars["fake"] + 0.5 * scalars["mismatched"]) / 1.5
+    assert scalars["critic"] == pytest.approx(1 - (scalars["real"] - rejected) / 2, rel=1e-4)
+
+
+def test_nothing_is_mismatched_without_signals_or_by_wish():
+    assert "mismatched" not in first_step(mismatch_weight=0.0)[0]
+    gan = tiny.gan(CONFIG, 12)
+    latents, conditioning = batch()
+    assert "mismatched" not in GanTrainer(gan, TRAINING).step((latents, conditioning[..., :0]))
 
 
 def test_lazy_r1_counts_for_the_steps_it_leaves_out():

@@ -22,7 +22,7 @@ METADATA = [{"name": "tempo", "extractor": "grid"}, {"name": "beat"}]  # the fir
 def job(tmp_path, monkeypatch):
     """A job whose networks are built already; to train it is to fail."""
     monkeypatch.setattr(phases, "load", lambda folder: tiny.autoencoder())
-    monkeypatch.setattr(gan_training.Gan, "create", lambda config, size, k, noise_scale: tiny.gan(config, size, k))
+    monkeypatch.setattr(gan_training.Gan, "create", lambda config, size, k, *_: tiny.gan(config, size, k))
     monkeypatch.setattr(loop, "train", lambda *args: pytest.fail("trained all the same"))
     write_latents(tmp_path / "latents", tiny.autoencoder().identity())
     folder = tmp_path / "checkpoints"
@@ -91,7 +91,7 @@ def start(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "metadata.json").write_text(json.dumps({"format_version": 1}))
     networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), {"conditioning": METADATA}
-    monkeypatch.setattr(bundle, "load_networks", lambda path: networks)
+    monkeypatch.setattr(bundle, "load_networks", lambda path, policy: networks)
     return str(folder)
 
 
