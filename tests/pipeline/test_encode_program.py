@@ -78,6 +78,11 @@ def test_runner_that_beam_does_not_know_is_named(folder, audio, tmp_path):
     assert done.returncode == 2 and "encode.py: --runner=Nobody: " in done.stderr.splitlines()[-1]
 
 
+def test_workers_of_a_runner_are_beams_own(folder, audio, tmp_path):
+    done = encode(folder, audio, tmp_path / "beam", "--runner=DirectRunner", "--workers=2")
+    assert done.returncode == 2 and "--workers: with --runner, Beam's own flags" in done.stderr
+
+
 # Workers that die
 
 
