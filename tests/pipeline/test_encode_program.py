@@ -1,5 +1,6 @@
-"""encode.py by several processes, by Beam, killed and gone on with: always the same files and the same report."""
+"""Encoding by several processes, by Beam, killed and gone on with: always the same files and the same report."""
 
+import functools
 import os
 import random
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 import tiny
 
+from musika_tf import cli
 from musika_tf.errors import UserError
 from musika_tf.pipeline import collection
 from musika_tf.pipeline.encoding import Job, Recipe
@@ -42,40 +44,47 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.npz"))}
 
 
-def in_this_process(bundle, audio, out_dir):
-    """(contents, lines) of the folder encoded by one process."""
-    encoder, lines = Recipe(str(bundle), "position").encoder(), []
-    collection.encode_collection(audio, out_dir, lambda jobs: map(encoder, jobs), encoder.model_id, lines.append)
+def encoded(bundle, audio, out_dir, by=None):
+    """(contents, lines) of the folder encoded by one process, or by a function of the recipe and the jobs."""
+    recipe, lines = Recipe(str(bundle), "position"), []
+    encoder = recipe.encoder()
+    encode_all = functools.partial(by, recipe) if by else functools.partial(map, encoder)
+    collection.encode_collection(audio, out_dir, encode_all, encoder.model_id, lines.append)
     return contents(out_dir), lines
 
 
 def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
-    alone, lines = in_this_process(folder, audio, tmp_path / "alone")
-    assert sorted(alone) == ["0.wav.npz", "1.wav.npz", "3.wav.npz", "4.wav.npz"]
-    done = encode(folder, audio, tmp_path / "shared", "--workers=2", "--conditioning=position")
-    assert done.returncode == 1
-    assert contents(tmp_path / "shared") == alone
-    assert done.stdout.splitlines() == lines
-    assert "hours of audio per hour" in done.stderr.splitlines()[-2]
-    assert done.stderr.splitlines()[-1] == "1 files could not be encoded"
-    assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone)
+    alone = encoded(folder, audio, tmp_path / "alone")
+    assert sorted(alone[0]) == ["0.wav.npz", "1.wav.npz", "3.wav.npz", "4.wav.npz"]
+    crew = Crew(2, cli.start_tensorflow)
+    by_workers = lambda recipe, jobs: collection.by_workers(recipe, crew, jobs)  # noqa: E731
+    assert encoded(folder, audio, tmp_path / "shared", by_workers) == alone
+    assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone[0])
+
+
+def by_beam(runner, out_dir):
+    pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
+    from musika_tf.pipeline import beam_pipeline
+
+    run = beam_pipeline.Run(runner, ["--direct_num_workers=1"], str(out_dir), cli.start_tensorflow)
+    return lambda recipe, jobs: beam_pipeline.encode_all(recipe, run, jobs)
 
 
 def test_beam_writes_the_same_bytes_and_report(folder, audio, tmp_path):
-    pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
-    alone, lines = in_this_process(folder, audio, tmp_path / "alone")
-    flags = ["--runner=DirectRunner", "--beam_flags=--direct_num_workers=1", "--conditioning=position"]
-    done = encode(folder, audio, tmp_path / "beam", *flags)
-    assert done.returncode == 1, done.stderr
-    assert contents(tmp_path / "beam") == alone
-    assert done.stdout.splitlines() == lines
-    assert sorted(os.listdir(tmp_path / "beam")) == sorted(alone)
+    by = by_beam("DirectRunner", tmp_path / "beam")
+    alone = encoded(folder, audio, tmp_path / "alone")
+    assert encoded(folder, audio, tmp_path / "beam", by) == alone
+    assert sorted(os.listdir(tmp_path / "beam")) == sorted(alone[0])
 
 
-def test_runner_that_beam_does_not_know_is_named(folder, audio, tmp_path):
-    pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
-    done = encode(folder, audio, tmp_path / "beam", "--runner=Nobody")
-    assert done.returncode == 2 and "encode.py: --runner=Nobody: " in done.stderr.splitlines()[-1]
+def test_runner_that_beam_does_not_know_is_named(tmp_path):
+    with pytest.raises(UserError, match="--runner=Nobody: .*Nobody"):
+        list(by_beam("Nobody", tmp_path)(Recipe("model"), [Job("a", "a", "a")]))
+
+
+def test_workers_of_a_runner_are_beams_own(folder, audio, tmp_path):
+    done = encode(folder, audio, tmp_path / "beam", "--runner=DirectRunner", "--workers=2")
+    assert done.returncode == 2 and "--workers: with --runner, Beam's own flags" in done.stderr
 
 
 # Workers that die
@@ -112,7 +121,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(folder, tmp_path, wor
     (tmp_path / "audio").mkdir()
     for number in range(40):
         soundfile.write(tmp_path / "audio" / f"{number:02}.flac", 0.1 * tiny.normal(400_000, 2, seed=number), 44_100)
-    alone, _ = in_this_process(folder, tmp_path / "audio", tmp_path / "alone")
+    alone, _ = encoded(folder, tmp_path / "audio", tmp_path / "alone")
     out_dir, rng, killed = tmp_path / "killed", random.Random(workers), 0
     flags = [f"--workers={workers}", "--conditioning=position"]
     while killed < 4:
