@@ -32,6 +32,7 @@ def main(_):
         audio_dir=audio_dir,
         checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
+        export=FLAGS.export,
         level1_phase=int(FLAGS.level1_phase),
         initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
         precision=FLAGS.precision,

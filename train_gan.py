@@ -28,6 +28,7 @@ def main(_):
         latents_dir=latents_dir,
         checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
+        export=FLAGS.export,
         signals=tuple(signal.name for signal in signals.parse(FLAGS.conditioning)),
         init_from=FLAGS.init_from,
         bundle_dir=FLAGS.bundle_dir,

@@ -187,7 +187,7 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
       **about: name, licence, trained_on, steps, flags for the metadata.
 
     Raises:
-      UserError: the folder exists and is no bundle.
+      UserError: the folder exists and is no bundle, or the disk is full.
     """
     check_target(bundle_dir)
     bundle_dir = Path(bundle_dir)
@@ -216,6 +216,11 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
         tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
         (temporary / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
         _replace(bundle_dir, temporary)
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"--bundle_dir={bundle_dir}: can't be written ({reason}); make room, and run it again"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

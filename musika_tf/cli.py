@@ -71,6 +71,13 @@ flags.DEFINE_enum(
     ["none", "mirrored", "multi_worker"],
     "devices that share each training batch: one, all of this machine's GPUs, those of all workers of TF_CONFIG",
 )
+flags.DEFINE_enum(
+    "export",
+    "last",
+    ["last", "best"],
+    "checkpoint of a complete training that later phases, other programs and the bundle take; what is best is told by "
+    "best/best.json beside the checkpoints",
+)
 flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
 
 

@@ -92,6 +92,8 @@ class AutoencoderTraining:
     critic_width: int = field(16, "channels of the spectrogram critic's first layer")
     critic_start: float = field(0.5, "share of phases 2 and 4 after which the critic joins")
     latent_noise: float = field(0.02, "standard deviation of the noise on latents in phases 3 and 4")
+    max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
+    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up")
     seed: int = field(0, "seed of the crops and of the initial weights")
 
 
@@ -142,6 +144,8 @@ class GanTraining:
     standardise: bool = field(False, "standardise the latents per channel and invert at the generator's output")
     instance_noise: float = field(0.0, "noise on the critic's input at the start, fading out over the first half")
     noise_init: float = field(0.0, "initial scale of the generator's noise layers")
+    max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
+    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up")
     seed: int = field(0, "seed of crops, coordinates and initial weights")
 
 

@@ -219,7 +219,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="--bundle_dir=.*No space"):
         bundle.save(folder, *networks(), name="x")
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]

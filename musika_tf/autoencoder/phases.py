@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from musika_tf.audio import dataset, spectrogram
 from musika_tf.audio.files import find_audio
+from musika_tf.autoencoder import assessment
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, from_dict, to_dict
 from musika_tf.errors import UserError
-from musika_tf.training import loop, precision, preview
+from musika_tf.training import checkpoints, loop, precision, preview
 from musika_tf.training.devices import ONE, Devices
 from musika_tf.training.ema import MovingAverage
 
@@ -35,6 +36,7 @@ class Job:
     checkpoint_dir: str
     save_every: int
     level1_phase: int = 2
+    export: str = "last"  # or "best": the checkpoint of a complete phase that later ones and other programs read
     initial: Callable[[], Autoencoder] | None = None  # gives the autoencoder to fine-tune, asked for once
     precision: str = "float32"  # of precision.POLICIES
     devices: Devices = ONE
@@ -77,8 +79,11 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         size, seed = job.training.batch_size, job.training.seed * 4 + phase
         return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
 
-    write_preview = _previewer(trainer.autoencoder, phase, paths) if devices.is_chief else None
-    return loop.train(trainer, batches, job.directory(phase), job.save_every, write_preview, devices)
+    previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
+    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)), devices)
+    if complete:
+        devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
+    return complete
 
 
 def _trainer(job, phase):
@@ -163,20 +168,20 @@ def _all_weights(autoencoder):
 
 
 def _is_there(directory):
-    return tf.train.latest_checkpoint(str(directory)) is not None
+    return checkpoints.exported(directory) is not None
 
 
 def _restore_trained(autoencoder, directory, phase, wanted_by=None):
     """Reads the averaged weights of the networks that `phase` trained, and those it was given, into `autoencoder`."""
-    newest = tf.train.latest_checkpoint(str(directory))
-    if newest is None:
+    path = checkpoints.exported(directory)
+    if path is None:
         reason = f"phase {wanted_by} starts from phase {phase}, which" if wanted_by else f"phase {phase}"
         raise UserError(f"{reason} is missing in {directory}; run train_ae.py --phase={phase} first")
     # Phase 3's level 1 may be older than phase 2's: take from each phase only what it trained.
     holder = tf.Module()
     trained = [v for name in TRAINED[phase] for v in autoencoder.networks[name].trainable_variables]
     holder.average = MovingAverage(trained, 0.0)
-    status = tf.train.Checkpoint(trainer=holder).restore(newest)
+    status = tf.train.Checkpoint(trainer=holder).restore(path)
     status.expect_partial().assert_existing_objects_matched()
     holder.average.copy_to(trained)
 

@@ -16,8 +16,9 @@ from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
-from musika_tf.training.optimisers import adam, minimise
+from musika_tf.training.optimisers import adam
 from musika_tf.training.precision import loss_scale_of
+from musika_tf.training.update import Guard, Objective, update
 
 _CONSISTENCY_FLOOR = 1e-5  # -50 dB
 
@@ -47,10 +48,11 @@ class AutoencoderTrainer(tf.Module):
         self.networks = autoencoder.networks
         self.n_steps = training.steps[phase - 1]
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.guard = Guard(training.max_skips, training.max_rollbacks)
         self.trained = [v for name in TRAINED[phase] for v in self.networks[name].trainable_variables]
         betas = (training.beta_1, training.beta_2)
-        rate, share = training.learning_rates[phase - 1], training.final_rate_share
-        self.optimiser = adam(rate, self.n_steps, share, betas, self.trained, training.clip_norm)
+        rate, share, scale = training.learning_rates[phase - 1], training.final_rate_share, self.guard["rate_scale"]
+        self.optimiser = adam(rate, self.n_steps, share, betas, self.trained, training.clip_norm, scale)
         self.average = MovingAverage(self.trained, training.ema_decay)
         self.critic = critic if phase in (2, 4) else None
         if self.critic is not None:
@@ -59,7 +61,7 @@ class AutoencoderTrainer(tf.Module):
             self.critic_start = int(training.critic_start * self.n_steps)
             n_critic = max(self.n_steps - self.critic_start, 1)
             rate = training.critic_learning_rate
-            self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0)
+            self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0, scale)
         config = autoencoder.config
         self.weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
         self._plain_step = devices.function(self._step)
@@ -85,13 +87,14 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        finite = self._minimise(self.optimiser, tape, loss, self.trained)
-        return self._after({**terms, "loss": loss}, [finite])
+        self._update(tape, [Objective(self.optimiser, loss, self.trained)])
+        return self._after({**terms, "loss": loss})
 
     def _step_with_critic(self, waveform):
+        moved = [(v.value, tf.identity(v.value)) for v in self.critic.weights]  # by spectral normalisation
         with tf.GradientTape(persistent=True) as tape:
             terms, fake = self._losses(waveform)
-            real = self._inner(waveform)
+            real = self.inner(waveform)
             both = tf.concat([real, fake], axis=0)
             scores, features = self.critic(both, training=True)
             real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
@@ -101,19 +104,17 @@ class AutoencoderTrainer(tf.Module):
             terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
             critic_loss = losses.critic_hinge(real_scores, fake_scores)
-        finite = [
-            self._minimise(self.optimiser, tape, loss, self.trained),
-            self._minimise(self.critic_optimiser, tape, critic_loss, self.critic.trainable_variables),
-        ]
-        return self._after({**terms, "critic": critic_loss, "loss": loss}, finite)
+        objectives = (
+            Objective(self.optimiser, loss, self.trained),
+            Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),
+        )
+        self._update(tape, objectives, moved)
+        return self._after({**terms, "critic": critic_loss, "loss": loss})
 
-    def _minimise(self, optimiser, tape, loss, variables):
-        return minimise(optimiser, tape, loss, variables, self.devices, self.loss_scale)
+    def _update(self, tape, objectives, moved=()):
+        update(tape, objectives, self.guard, self.average.update, moved, self.devices, self.loss_scale)
 
-    def _after(self, scalars, finite):
-        if self.loss_scale is not None:
-            self.loss_scale.update(tf.reduce_all(finite))
-        self.average.update()
+    def _after(self, scalars):
         self.step_count.assign_add(1)
         return self.devices.mean(scalars)
 
@@ -153,13 +154,13 @@ class AutoencoderTrainer(tf.Module):
     def _waveform_losses(self, terms, waveform, magnitude, phase):
         config, knee = self.autoencoder.config, self.training.frequency_knee
         whole = spectrogram.inverse(magnitude, phase, config)
-        real, fake = self._inner(waveform), self._inner(whole)
+        real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
         twice = [spectrogram.log_magnitude(w, config, _CONSISTENCY_FLOOR) for w in (real, fake)]
         terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
         return terms, fake
 
-    def _inner(self, waveform):
+    def inner(self, waveform):
         """Without the 3 hops on each side where the inverse STFT is not complete."""
         edge = 3 * self.autoencoder.config.hop_length
         return waveform[:, edge:-edge]

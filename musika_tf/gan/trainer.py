@@ -7,8 +7,9 @@ from musika_tf.gan.r1 import R1Controller, scores_and_penalty
 from musika_tf.layers import fold, unfold
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
-from musika_tf.training.optimisers import adam, minimise
+from musika_tf.training.optimisers import adam
 from musika_tf.training.precision import loss_scale_of
+from musika_tf.training.update import Guard, Objective, update
 
 
 class GanTrainer(tf.Module):
@@ -27,12 +28,14 @@ class GanTrainer(tf.Module):
         self.networks = {"generator": gan.generator, "averaged": gan.averaged, "critic": gan.critic}
         self.standardiser = gan.standardiser
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.guard = Guard(training.max_skips, training.max_rollbacks)
         self.r1 = R1Controller(training.r1_weight, training.r1_control)
         self.weights = gan.generator.trainable_variables
         self.critic_weights = gan.critic.trainable_variables
         args = training.learning_rate, training.steps, training.final_rate_share, (training.beta_1, training.beta_2)
-        self.optimiser = adam(*args, self.weights)
-        self.critic_optimiser = adam(*args, self.critic_weights)
+        scale = self.guard["rate_scale"]
+        self.optimiser = adam(*args, self.weights, rate_scale=scale)
+        self.critic_optimiser = adam(*args, self.critic_weights, rate_scale=scale)
         self.average = MovingAverage(self.weights, training.ema_decay, gan.averaged.trainable_variables)
         self._plain_step = devices.function(lambda x, c: self._step(x, c, with_r1=False))
         self._r1_step = devices.function(lambda x, c: self._step(x, c, with_r1=True))
@@ -74,17 +77,19 @@ class GanTrainer(tf.Module):
             critic_loss = hinge
             if with_r1:
                 critic_loss += self.r1.weight * training.r1_every * penalty
-        finite = [
-            minimise(self.optimiser, tape, generator_loss, self.weights, devices, self.loss_scale),
-            minimise(self.critic_optimiser, tape, critic_loss, self.critic_weights, devices, self.loss_scale),
-        ]
         scalars = {"generator": generator_loss, "critic": hinge}
         scalars |= {"real": _mean(real_scores), "fake": _mean(fake_scores)} | ({"r1": penalty} if with_r1 else {})
         scalars = devices.mean(scalars)
-        self.r1.update(scalars["real"], scalars["fake"])
-        if self.loss_scale is not None:
-            self.loss_scale.update(tf.reduce_all(finite))
-        self.average.update()
+
+        def applied():
+            self.r1.update(scalars["real"], scalars["fake"])
+            self.average.update()
+
+        objectives = (
+            Objective(self.optimiser, generator_loss, self.weights),
+            Objective(self.critic_optimiser, critic_loss, self.critic_weights),
+        )
+        update(tape, objectives, self.guard, applied, devices=devices, loss_scale=self.loss_scale)
         self.step_count.assign_add(1)
         return scalars
 

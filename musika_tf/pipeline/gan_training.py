@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from musika_tf import bundle
@@ -14,18 +15,23 @@ from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import GanConfig, GanTraining, to_dict
 from musika_tf.errors import UserError
+from musika_tf.evaluation.frechet import frechet_distance
 from musika_tf.gan import data
+from musika_tf.gan.alarm import Alarm
 from musika_tf.gan.model import Gan
 from musika_tf.gan.trainer import GanTrainer
-from musika_tf.pipeline.line import Line
+from musika_tf.pipeline.line import Line, steady
 from musika_tf.pipeline.signal_path import SignalPath
-from musika_tf.training import loop, preview
+from musika_tf.training import checkpoints, loop, preview
 from musika_tf.training.devices import ONE, Devices
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_SEEDS = (1, 2, 3)
 _PREVIEW_SECONDS = 12
+_ASSESSED_SEEDS = range(1, 17)  # the previews' among them
+_MOST_ROWS = 8192
+_FIRST_ALARM = 0.05  # share of the steps before which every GAN looks collapsed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Job:
     init_from: str | None = None
     bundle_dir: str | None = None
     keep_critic: bool = True
+    export: str = "last"  # or "best": the checkpoint that becomes the bundle
     about: dict = dataclasses.field(default_factory=dict)
     precision: str = "float32"  # of precision.POLICIES
     devices: Devices = ONE
@@ -97,8 +104,11 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         size, seed = job.training.batch_size, job.training.seed
         return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
 
-    write_preview = _previewer(autoencoder, gan, conditioner) if devices.is_chief else None
-    complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview, devices)
+    line = Line(SignalPath(autoencoder), gan, conditioner)
+    previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
+    complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)), devices)
+    if job.export == "best":
+        checkpoints.restore_best(trainer, job.directory)
     about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
     devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
     return complete
@@ -145,9 +155,8 @@ def _keep_config(job):
     path.write_text(json.dumps(described, indent=1))
 
 
-def _previewer(autoencoder, gan, conditioner):
+def _previewer(line, config):
     """A function (directory, step) that writes the beginnings of the same pieces every time."""
-    line, config = Line(SignalPath(autoencoder), gan, conditioner), autoencoder.config
     n_latents = int(_PREVIEW_SECONDS * config.latents_per_second)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
@@ -160,3 +169,35 @@ def _previewer(autoencoder, gan, conditioner):
         )
 
     return write
+
+
+def _assessor(line, pieces, trainer):
+    """A function to figures of the averaged generator: the Frechet distance of its latents, and gan.alarm's.
+
+    The distance is that of the training's and of generated pairs of neighbouring latents, so that movement counts, each
+    channel divided by its deviation. Both have as many rows every time, or few rows' bias would be compared.
+    """
+    deviation = np.maximum(pieces.statistics()[1], 1e-3)
+    alarm, n = Alarm(pieces.latents, deviation), 2 * line.gan.config.critic_window
+
+    def pairs(some):
+        rows = np.concatenate([np.concatenate([x[:-1], x[1:]], axis=1) for x in some])
+        return rows[:: -(-len(rows) // _MOST_ROWS)] / np.tile(deviation, 2)
+
+    real = pairs(pieces.latents)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
+    def latents(seed):
+        course = steady(seed, seed, 2.0, tf.zeros([0, 0]), 0)
+        return line.latents_between(course, tf.constant(0, tf.int64), tf.constant(n, tf.int64))
+
+    def assess():
+        generated = np.stack([latents(tf.constant(seed, tf.int64)).numpy() for seed in _ASSESSED_SEEDS])
+        figures = {"frechet": frechet_distance(real, pairs(generated)), **alarm.figures(generated)}
+        step = int(trainer.step_count.numpy())
+        if step >= _FIRST_ALARM * trainer.n_steps:
+            for warning in alarm.warnings(figures):
+                logger.warning("step %d: %s", step, warning)
+        return figures
+
+    return assess

@@ -1,5 +1,7 @@
 """Exponential moving average of weights."""
 
+import contextlib
+
 import tensorflow as tf
 
 
@@ -28,6 +30,17 @@ class MovingAverage(tf.Module):
         decay = tf.minimum(self.decay, (1.0 + n) / (10.0 + n))
         for average, variable in zip(self.averages, self.variables_followed, strict=True):
             average.assign_sub((1.0 - decay) * (average - variable))
+
+    @contextlib.contextmanager
+    def swapped_in(self):
+        """While entered, the variables that are followed hold their averages."""
+        kept = [tf.identity(v) for v in self.variables_followed]
+        self.copy_to(self.variables_followed)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables_followed, kept, strict=True):
+                variable.assign(value)
 
     def copy_to(self, variables):
         """Writes the averages into `variables`, in the order that they were followed in."""

@@ -2,52 +2,27 @@
 
 What a trainer offers:
   step(batch)   trains once, returns a dict of scalar tensors
-  step_count    tf.Variable, steps done so far
+  step_count    tf.Variable, steps done so far, skipped ones among them
   n_steps       steps until it is done
   networks      its Keras models by name
-and it is a tf.Module whose variables, with those of its networks, are all that a resumed run needs.
+  guard         update.Guard that has counted the steps that were skipped
+and it is a tf.Module whose variables, with those of its networks and its guard, are all that a resumed run needs.
 """
 
 import logging
 import re
 import signal
-import time
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from musika_tf.errors import UserError
+from musika_tf.training import checkpoints
+from musika_tf.training.checkpoints import Checkpoints
 from musika_tf.training.devices import ONE, watched
+from musika_tf.training.report import Report
 
 logger = logging.getLogger(__name__)
-
-
-class Checkpoints:
-    """Saves and restores a trainer under `directory`, keeping the newest few."""
-
-    def __init__(self, trainer, directory, keep=2):
-        # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
-        networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
-        checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks)
-        self.manager = tf.train.CheckpointManager(checkpoint, str(directory), keep)
-
-    def restore(self):
-        """Restores the newest checkpoint; False where there is none."""
-        newest = self.manager.latest_checkpoint
-        if newest is None:
-            return False
-        try:
-            self.manager.checkpoint.restore(newest).assert_existing_objects_matched()
-        except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
-            raise UserError(
-                f"{newest}: of networks of other sizes, or of an older version; "
-                "resume with the flags that lie beside it, or give another --checkpoint_dir"
-            ) from error
-        return True
-
-    def save(self, step):
-        self.manager.save(checkpoint_number=step)
 
 
 class Interrupt:
@@ -68,8 +43,12 @@ class Interrupt:
             signal.signal(number, handler)
 
 
-def train(trainer, batches, directory, save_every, preview=None, devices=ONE, report_every=10):
+def train(trainer, batches, directory, save_every, preview=None, assess=None, devices=ONE, report_every=10):
     """Trains until `trainer.n_steps`, resuming from the newest checkpoint in `directory`.
+
+    Where too many steps in a row had to be skipped, or a weight is not finite when it is to be saved, the training goes
+    back to its newest checkpoint and on with half the learning rates. A first one is made before the first step: it
+    finds out about the disk early, and there is always one to go back to.
 
     Args:
       trainer: see the module.
@@ -77,48 +56,100 @@ def train(trainer, batches, directory, save_every, preview=None, devices=ONE, re
       directory: where checkpoints, `summaries/` and previews go.
       save_every: steps between two checkpoints.
       preview: function (directory, step) called at each checkpoint, or None.
+      assess: function without arguments -> figures by name, called at each checkpoint, or None. The checkpoint whose
+        first figure is the lowest is kept as the best.
       devices: the trainer's Devices; of several workers the chief alone writes and reports.
-      report_every: steps between two updates of the bar and the summaries.
+      report_every: steps between two updates of the bar and the summaries, and looks at the guard.
 
     Returns:
       True when training is complete, False when a signal stopped it (any worker); either way it is saved.
 
     Raises:
-      UserError: the data can't be read, a checkpoint is another trainer's, or another worker is gone.
+      UserError: a checkpoint can't be written or read, going back helped no more, or another worker is gone.
     """
     with watched(devices):
-        return _train(trainer, batches, directory, save_every, preview, devices, report_every)
+        return _train(trainer, batches, directory, save_every, preview, assess, devices, report_every)
 
 
-def _train(trainer, batches, directory, save_every, preview, devices, report_every):
+def _train(trainer, batches, directory, save_every, preview, assess, devices, report_every):
     directory = Path(directory)
-    checkpoints = Checkpoints(trainer, directory)
-    if checkpoints.restore():
+    if devices.is_chief:
+        checkpoints.clean(directory)
+    saved = Checkpoints(trainer, directory, writes=devices.is_chief)
+    resumed = saved.restore()
+    devices.barrier()  # all have looked before the chief writes
+    if resumed:
         logger.info("%s: resumed at step %d", directory, int(trainer.step_count.numpy()))
+    elif not saved.save(0):
+        raise UserError(f"{directory}: the weights to start from are not finite; give others")
     step = int(trainer.step_count.numpy())
     if step >= trainer.n_steps:
         return True
-    writer = tf.summary.create_file_writer(str(directory / "summaries")) if devices.is_chief else None
-    bar = keras.utils.Progbar(trainer.n_steps)
-    log = None
+    report = Report(directory, trainer.n_steps) if devices.is_chief else None
     with Interrupt() as interrupt:
-        for batch in _readable(batches(step)):
-            scalars = trainer.step(batch)
+        stream, is_last = _readable(batches(step)), False
+        while not is_last:
+            scalars = trainer.step(next(stream))
             step += 1
             asked = devices.any(interrupt.asked)
-            is_last = asked or step == trainer.n_steps
-            if devices.is_chief and (step % report_every == 0 or step in (1, trainer.n_steps)):
-                log = _report(bar, writer, scalars, step, log)
-            if devices.is_chief and (step % save_every == 0 or is_last):
-                checkpoints.save(step)
-                if preview is not None:
-                    preview(directory, step)
-            if is_last:
-                break
-    if devices.is_chief:
-        writer.flush()
+            is_last = step == trainer.n_steps or asked
+            reports, saves = is_last or step == 1 or step % report_every == 0, is_last or step % save_every == 0
+            if reports and report is not None:
+                report.step(step, scalars, trainer.guard)
+            is_good = not (reports or saves) or not trainer.guard.tripped
+            if is_good and saves:
+                is_good = _keep(saved, step, report, preview, assess)
+            if not is_good and is_last and asked:
+                saved.restore()  # so that nothing is exported that isn't finite
+                last = int(trainer.step_count.numpy())
+                logger.warning("%s: step %d was not finite; step %d is the last", directory, step, last)
+                step = last
+            elif not is_good:
+                step = _go_back(trainer, saved, step)
+                stream, is_last = _readable(batches(step)), False
+    if report is not None:
+        report.close()
     devices.barrier()  # what the chief saved is there for all
     return step >= trainer.n_steps
+
+
+def _keep(saved, step, report, preview, assess):
+    """Saves, with a preview, and the best for itself; False where something to be saved is not finite."""
+    path = saved.save(step)
+    if path is None:
+        return False
+    if preview is not None:
+        _preview(preview, saved.directory, step)
+    if assess is not None:
+        figures = assess()
+        report.write(step, figures)
+        saved.offer(path, step, *next(iter(figures.items())))
+    return True
+
+
+def _preview(preview, directory, step):
+    """Previews are worth less than the training that they'd take with them."""
+    try:
+        preview(directory, step)
+    except (UserError, OSError) as error:
+        logger.warning("no preview of step %d (%s); training goes on", step, error)
+
+
+def _go_back(trainer, saved, step):
+    """Restores the newest checkpoint, with lower learning rates; returns its step."""
+    guard, directory = trainer.guard, saved.directory
+    if int(guard["rollbacks"].numpy()) >= guard.max_rollbacks:
+        raise UserError(
+            f"{directory}: losses or gradients are still not finite at step {step}, after going back "
+            f"{guard.max_rollbacks} times and at {guard['rate_scale'].numpy():g} of the learning rate; look for NaN in "
+            f"the data, or begin again at a lower rate; {saved.manager.latest_checkpoint} is the last good checkpoint"
+        )
+    guard.go_back(saved.restore)
+    back = int(trainer.step_count.numpy())
+    message = "%s: step %d was not finite; back at step %d, and on with %g of the learning rate (roll-back %d of %d)"
+    numbers = float(guard["rate_scale"].numpy()), int(guard["rollbacks"].numpy()), guard.max_rollbacks
+    logger.warning(message, directory, step, back, *numbers)
+    return back
 
 
 def _readable(batches):
@@ -136,17 +167,3 @@ def _readable(batches):
                 found[1] if found else f"reading the data failed: {error.message.splitlines()[0]}"
             ) from error
         yield batch
-
-
-def _report(bar, writer, scalars, step, previous):
-    """Updates the progress bar and TensorBoard; returns (time, step) for the next rate."""
-    now = time.monotonic()
-    values = {name: float(value) for name, value in scalars.items()}
-    if previous is not None:
-        values["steps/s"] = (step - previous[1]) / (now - previous[0])
-    bar.stateful_metrics.update(values)  # show the losses of this step, not their mean since the start
-    bar.update(step, values.items())
-    with writer.as_default(step):
-        for name, value in values.items():
-            tf.summary.scalar(name, value)
-    return now, step

@@ -3,8 +3,6 @@
 import keras
 import tensorflow as tf
 
-from musika_tf.training.devices import ONE
-
 
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten.
@@ -38,7 +36,18 @@ def _handle(variable):
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
-def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
+class Falling(keras.optimizers.schedules.LearningRateSchedule):
+    """A cosine from `rate` to `final_share` of it in `n_steps`, times `scale`, which may be a variable."""
+
+    def __init__(self, rate, n_steps, final_share, scale):
+        self._cosine = keras.optimizers.schedules.CosineDecay(rate, n_steps, alpha=final_share)
+        self._scale = scale
+
+    def __call__(self, step):
+        return self._cosine(step) * self._scale
+
+
+def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None, rate_scale=1.0):
     """Adam whose rate falls along a cosine to `final_share` of itself, built before any step is traced.
 
     Args:
@@ -48,38 +57,12 @@ def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None):
       betas: (beta_1, beta_2).
       variables: weights to train, in a fixed order.
       clip_norm: largest global norm of the gradients, or None.
+      rate_scale: factor of the rate, such as a Guard's variable.
 
     Returns:
       A built keras.optimizers.Adam.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps, alpha=final_share)
+    schedule = Falling(learning_rate, n_steps, final_share, rate_scale)
     optimiser = FusedAdam(schedule, *betas, global_clipnorm=clip_norm)
     optimiser.build(variables)
     return optimiser
-
-
-def minimise(optimiser, tape, loss, variables, devices=ONE, loss_scale=None):
-    """One step of `optimiser`; weights that the loss does not reach stay as they are.
-
-    Args:
-      optimiser: of `adam`.
-      tape: that recorded the loss.
-      loss: scalar, a mean over this replica's share of the batch.
-      variables: weights to train.
-      devices: Devices over whose replicas the gradients are averaged.
-      loss_scale: LossScale, where the gradients are float16's; then a step that overflows is left out.
-
-    Returns:
-      bool scalar: whether the gradients were finite, looked at with a loss scale only.
-    """
-    scale = None if loss_scale is None else tf.identity(loss_scale.value)
-    gradients = tape.gradient(loss, variables, output_gradients=scale)
-    filled = [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, variables, strict=True)]
-    reduced = devices.mean(filled)
-    if scale is None:
-        optimiser.apply(reduced, variables)
-        return tf.constant(True)
-    unscaled = [g / scale for g in reduced]
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in unscaled])
-    tf.cond(finite, lambda: optimiser.apply(unscaled, variables), lambda: None)
-    return finite

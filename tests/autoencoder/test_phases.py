@@ -16,7 +16,7 @@ from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
 from musika_tf.config import AutoencoderTraining
 from musika_tf.errors import UserError
-from musika_tf.training import loop
+from musika_tf.training import checkpoints, loop
 
 NETWORKS = {"encoder1", "decoder1", "encoder2", "decoder2"}
 TRAINING = AutoencoderTraining(batch_size=2, steps=(4, 4, 4, 4), critic_width=2, critic_start=0.0)
@@ -301,3 +301,68 @@ def test_fine_tuning_another_size_is_refused(job):
     other = dataclasses.replace(job, initial=lambda: phases.Autoencoder(tiny.AutoencoderConfig(), *[None] * 4))
     with pytest.raises(UserError, match="--init_from: an autoencoder of another size"):
         phases.train_phase(other, 2)
+
+
+# Steps that are not finite
+
+
+def skipped_step(trainer):
+    """What a step with a NaN in its batch leaves of `trainer`, and what was there before it."""
+    trainer.step(waveforms(trainer))
+    before = everything(trainer)
+    trainer.step(tf.concat([waveforms(trainer)[:1], np.nan * waveforms(trainer)[1:]], axis=0))
+    return before, everything(trainer)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_batch_with_nan_is_skipped(phase):
+    trainer = make_trainer(phase)  # phase 2 with the critic, whose spectral normalisation moves weights by itself
+    before, after = skipped_step(trainer)
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(trainer.guard["skipped"]) == 1
+    assert int(trainer.step_count) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [2, 3])
+def test_a_batch_with_nan_is_skipped_in_a_graph(phase):
+    tf.config.run_functions_eagerly(False)
+    before, after = skipped_step(make_trainer(phase))
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# The best
+
+
+@pytest.mark.parametrize(("phase", "name"), [(1, "magnitude"), (4, "frechet")])
+def test_assessment_is_that_of_the_averaged_weights(job, phase, name):
+    trainer = make_trainer(phase)
+    assess = phases.assessment.assessor(trainer, [job.audio_dir + "/a.wav"])
+    as_trained, before = assess(), tiny.weights(*trainer.networks.values())
+    assert set(as_trained) == {f"averaged/{name}"}
+    assert 0 < as_trained[f"averaged/{name}"] < np.inf
+    for average in trainer.average.averages:
+        average.assign(1.5 * average)
+    other = assess()
+    for a, b in zip(before, tiny.weights(*trainer.networks.values()), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert other != as_trained
+    trainer.finish()
+    assert assess() == other
+
+
+def test_later_phases_take_the_best_where_it_was_exported(job):
+    phases._keep_config(job)
+    trainer = make_trainer(1)
+    saved = checkpoints.Checkpoints(trainer, job.directory(1))
+    for step in (1, 2):
+        for average in trainer.average.averages:
+            average.assign(tf.fill(average.shape, float(step)))
+        saved.offer(saved.save(step), step, "averaged/magnitude", float(step))
+    for which, value in (("best", 1), ("last", 2)):
+        checkpoints.export(job.directory(1), which)
+        autoencoder = tiny.autoencoder()
+        phases._restore_trained(autoencoder, job.directory(1), 1)
+        assert all((v.numpy() == value).all() for v in autoencoder.encoder1.trainable_variables)

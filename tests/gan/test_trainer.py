@@ -146,3 +146,53 @@ def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     assert int(trainer.step_count) == 3
     for a, b in zip(everything(trainer), expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# Steps that are not finite
+
+
+def skipped_step(trainer):
+    """What a step with a NaN in its batch leaves of `trainer`, and what was there before it."""
+    trainer.step(batch())
+    before = everything(trainer)
+    latents, conditioning = batch(1)
+    scalars = trainer.step((tf.where(tf.range(12) == 5, np.nan, latents), conditioning))
+    assert np.isnan(scalars["critic"])
+    return before, everything(trainer)
+
+
+def test_a_batch_with_nan_is_skipped():
+    trainer = make_trainer()
+    before, after = skipped_step(trainer)
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert int(trainer.guard["skipped"]) == 1
+    assert int(trainer.step_count) == 2  # the data moves on
+    trainer.step(batch(2))
+    assert int(trainer.guard["in_a_row"]) == 0
+    assert any(not np.array_equal(a, b) for a, b in zip(before, everything(trainer), strict=True))
+
+
+@pytest.mark.slow
+def test_a_batch_with_nan_is_skipped_in_a_graph():
+    tf.config.run_functions_eagerly(False)
+    before, after = skipped_step(make_trainer())
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_weight_that_became_nan_leads_back(tmp_path):
+    trainer = make_trainer(steps=8)
+
+    def batches(first):
+        for i in itertools.count(first):
+            if i == 3 and not int(trainer.guard["rollbacks"]):
+                trainer.weights[0].assign(np.nan * trainer.weights[0])
+            yield batch(i)
+
+    assert loop.train(trainer, batches, tmp_path, save_every=2, report_every=1)
+    counters = {name: float(v) for name, v in trainer.guard.variables.items()}
+    # Step 4 is skipped and can't be saved.
+    assert counters == {"skipped": 1, "in_a_row": 0, "rollbacks": 1, "rate_scale": 0.5}
+    assert float(trainer.optimiser.learning_rate) == pytest.approx(0.5 * TRAINING.learning_rate)
+    assert all(np.isfinite(v).all() for v in everything(trainer))

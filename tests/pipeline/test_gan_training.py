@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny
 
 from musika_tf import bundle
@@ -156,3 +157,32 @@ def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
     scaled = (120 - tiny.conditioner().mean[0]) / tiny.conditioner().deviation[0]
     np.testing.assert_allclose(conditioning[..., 0], np.full(conditioning.shape[:2], scaled), rtol=1e-5)
     assert about == {"name": "bundle", "steps": 0}
+
+
+def test_generated_latents_are_assessed_and_an_alarm_is_raised(job, monkeypatch, caplog):
+    seen = []
+
+    def train(trainer, batches, directory, save_every, preview, assess):
+        seen.append(assess())
+        for v in trainer.gan.averaged.trainable_variables:
+            v.assign(tf.zeros_like(v))  # it now makes one thing only
+        seen.append(assess())
+        assert not caplog.records  # as every GAN at its beginning
+        trainer.step_count.assign(trainer.n_steps)
+        seen.append(assess())
+
+    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(bundle, "save", lambda *args, **about: None)
+    gan_training.train(job)
+    first, collapsed, again = seen
+    assert set(first) == {"frechet", "nearest", "spread"}
+    assert all(np.isfinite(list(first.values())))
+    assert collapsed == again
+    assert collapsed["spread"] == 0 < first["spread"]
+    (warning,) = [r.getMessage() for r in caplog.records if "collapsed" in r.getMessage()]
+    assert warning.startswith("step 2000000: the GAN has collapsed")
+
+
+def test_a_best_that_is_not_there_is_not_exported(job, monkeypatch):
+    monkeypatch.setattr(loop, "train", lambda *args: True)
+    refused(job, "--export=best: .*gan holds no best checkpoint", export="best")

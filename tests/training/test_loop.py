@@ -12,7 +12,9 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from musika_tf.errors import UserError
-from musika_tf.training import loop
+from musika_tf.training import checkpoints, loop
+from musika_tf.training.optimisers import adam
+from musika_tf.training.update import Guard, Objective, update
 
 
 class Network(keras.Model):
@@ -34,6 +36,7 @@ class Adder(tf.Module):
         self.n_steps = n_steps
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.total = tf.Variable(0.0)
+        self.guard = Guard(max_skips=3, max_rollbacks=2)
         network = Network(size)
         network(tf.zeros([1, 2]))
         self.networks = {"network": network}
@@ -90,7 +93,7 @@ def test_signal_saves_and_the_same_command_resumes(tmp_path, number):
     stopped = loop.train(trainer, lambda first: batches(first, interrupt_at=4, number=number), tmp_path, save_every=100)
     assert not stopped
     assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert saved_steps(tmp_path) == [5]  # the step that was under way is finished
+    assert saved_steps(tmp_path) == [0, 5]  # the step that was under way is finished
     starts = []
     trainer = Adder(8)
     assert loop.train(trainer, lambda first: starts.append(first) or batches(first), tmp_path, save_every=100)
@@ -142,3 +145,148 @@ def test_file_that_proves_unreadable_is_named(tmp_path):
     with pytest.raises(UserError, match="a.wav") as error:
         loop.train(Adder(1000), lambda first: crops, tmp_path / "ck", save_every=1000)
     assert "\n" not in str(error.value)
+
+
+# Steps that are not finite, and disks that are full
+
+
+class Descent(tf.Module):
+    """One weight that falls by 0.5 in each good step: Adam without memory moves by its rate alone.
+
+    A batch that is NaN makes its step so; `poison`, a step, makes the weight NaN after it, once.
+    """
+
+    def __init__(self, n_steps, poison=None):
+        super().__init__()
+        self.n_steps, self.poison, self.networks = n_steps, poison, {}
+        self.guard = Guard(max_skips=3, max_rollbacks=2)
+        self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.weight = keras.Variable(0.0)
+        self.optimiser = adam(0.5, 100, 1.0, (0.0, 0.0), [self.weight], rate_scale=self.guard["rate_scale"])
+
+    def step(self, batch):
+        with tf.GradientTape() as tape:
+            loss = (1.0 + 0.0 * batch) * self.weight
+        update(tape, [Objective(self.optimiser, loss, [self.weight])], self.guard, lambda: None)
+        self.step_count.assign_add(1)
+        if int(self.step_count) == self.poison:
+            self.weight.assign(np.nan)
+            self.poison = None
+        return {"loss": loss}
+
+
+def with_nan(*at, times=1):
+    """A function for `train`: batch i is NaN for i in `at`, the first `times` times that it is read."""
+    reads = {i: 0 for i in at}
+
+    def start(first):
+        for i in itertools.count(first):
+            if i in reads and reads[i] < times:
+                reads[i] += 1
+                yield float("nan")
+            else:
+                yield float(i)
+
+    return start
+
+
+def test_a_bad_batch_is_skipped_and_counted(tmp_path):
+    trainer = Descent(20)
+    assert loop.train(trainer, with_nan(4, 6, 7), tmp_path, save_every=10)
+    assert float(trainer.weight) == pytest.approx(-0.5 * 17)
+    assert int(trainer.optimiser.iterations) == 17
+    assert logged(tmp_path)["skipped"] == {1: 0, 10: 3, 20: 3}
+    assert "rate_scale" not in logged(tmp_path)
+
+
+def test_bad_batches_in_a_row_lead_back_to_the_checkpoint_and_on_at_half_the_rate(tmp_path, caplog):
+    trainer, starts = Descent(30), []
+    bad = with_nan(12, 13, 14)
+    assert loop.train(trainer, lambda first: starts.append(first) or bad(first), tmp_path, save_every=10)
+    assert starts == [0, 10]
+    assert (
+        "step 20 was not finite; back at step 10, and on with 0.5 of the learning rate (roll-back 1 of 2)"
+        in caplog.text
+    )
+    assert float(trainer.weight) == pytest.approx(-0.5 * 10 - 0.25 * 20)
+    values = logged(tmp_path)
+    assert values["rate_scale"] == {20: 0.5, 30: 0.5}
+    assert values["skipped"][30] == 3  # it is remembered
+
+
+def test_a_weight_that_is_not_finite_is_never_saved(tmp_path):
+    trainer = Descent(30, poison=20)  # found when it is to be saved; nothing was skipped yet
+    assert loop.train(trainer, with_nan(), tmp_path, save_every=10)
+    assert float(trainer.weight) == pytest.approx(-0.5 * 10 - 0.25 * 20)
+    assert saved_steps(tmp_path) == [20, 30]
+    trainer = Descent(40, poison=33)  # found by the steps after it; the rate is still the half, and halved again
+    assert loop.train(trainer, with_nan(), tmp_path, save_every=10)
+    assert float(trainer.weight) == pytest.approx(-0.5 * 10 - 0.25 * 20 - 0.125 * 10)
+    assert int(trainer.guard["rollbacks"]) == 2
+    assert int(trainer.guard["skipped"]) == 7
+
+
+def test_before_the_first_checkpoint_it_goes_back_to_the_start(tmp_path):
+    trainer = Descent(20, poison=2)
+    assert loop.train(trainer, with_nan(), tmp_path, save_every=100)
+    assert float(trainer.weight) == pytest.approx(-0.25 * 20)
+
+
+def test_gives_up_when_going_back_does_not_help(tmp_path):
+    with pytest.raises(UserError) as error:
+        loop.train(Descent(30), with_nan(12, 13, 14, times=9), tmp_path, save_every=10)
+    assert str(error.value) == (
+        f"{tmp_path}: losses or gradients are still not finite at step 20, after going back 2 times and at 0.25 of the "
+        "learning rate; look for NaN in the data, or begin again at a lower rate; "
+        f"{tmp_path}/ckpt-10 is the last good checkpoint"
+    )
+    assert saved_steps(tmp_path) == [0, 10]
+
+
+def test_stopped_in_a_bad_state_it_keeps_the_checkpoint_before_it(tmp_path, caplog):
+    trainer = Descent(30, poison=11)
+    assert not loop.train(trainer, lambda first: batches(first, interrupt_at=11), tmp_path, save_every=10)
+    assert saved_steps(tmp_path) == [0, 10]
+    assert "step 12 was not finite; step 10 is the last" in caplog.text
+    assert float(trainer.weight) == pytest.approx(-0.5 * 10)  # what is exported now
+    trainer = Descent(30)
+    assert loop.train(trainer, batches, tmp_path, save_every=10)
+    assert float(trainer.weight) == pytest.approx(-0.5 * 30)
+
+
+def test_weights_to_start_from_that_are_not_finite(tmp_path):
+    trainer = Descent(3)
+    trainer.weight.assign(np.nan)
+    with pytest.raises(UserError, match="the weights to start from are not finite"):
+        loop.train(trainer, batches, tmp_path, save_every=10)
+
+
+def test_best_of_the_figures_is_kept(tmp_path):
+    trainer = Descent(5)
+    figures = iter([3.0, 1.0, 2.0, 4.0, 5.0])
+    loop.train(trainer, batches, tmp_path, 1, assess=lambda: {"distance": next(figures), "other": 7.0})
+    assert logged(tmp_path)["distance"] == {1: 3, 2: 1, 3: 2, 4: 4, 5: 5}
+    assert checkpoints.best(tmp_path) == {"checkpoint": "ckpt-2", "step": 2, "figure": "distance", "value": 1.0}
+    checkpoints.restore_best(trainer, tmp_path)
+    assert float(trainer.weight) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("error", [UserError("x.wav: can't be written"), OSError("No space left on device")])
+def test_a_preview_that_fails_does_not_end_the_training(tmp_path, caplog, error):
+    def preview(directory, step):
+        raise error
+
+    assert loop.train(Descent(20), batches, tmp_path, save_every=10, preview=preview)
+    assert saved_steps(tmp_path) == [10, 20]
+    assert caplog.text.count(f"({error}); training goes on") == 2
+
+
+def test_a_full_disk_is_found_before_the_first_step(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "ckpt-0_temp/part-0; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", full)
+    with pytest.raises(
+        UserError, match="step 0 can't be saved .No space left on device.; make room: nothing was saved"
+    ):
+        loop.train(Descent(3), lambda first: pytest.fail("asked for data"), tmp_path, save_every=10)

@@ -1,0 +1,214 @@
+"""Checkpoints of a training: whole or not there, the newest few and the best one.
+
+    ckpt-1500.index, .data-*   every variable of the trainer, its networks and its guard at step 1500; the newest two
+    checkpoint                 their names; a checkpoint counts only once it stands here
+    best/                      a copy of the one whose assessment was lowest; best.json names it, its step and figure
+
+A program that is killed leaves at worst files that no name points to, which the next start removes.
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import shutil
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from musika_tf.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+_BEST, _RECORD = "best", "best.json"
+_NO_BEST = "--export=best: %s holds no best checkpoint; train on, or export the last"
+
+
+class Checkpoints:
+    """Saves and restores a trainer under `directory`, keeping the newest few.
+
+    One that doesn't write (`writes=False`) goes along with one that does, in another process on the same variables.
+    """
+
+    def __init__(self, trainer, directory, keep=2, writes=True):
+        self._writes = writes
+        # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
+        networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
+        self._before_guards = tf.train.Checkpoint(trainer=trainer, networks=networks)
+        guard = tf.train.Checkpoint(**trainer.guard.variables)
+        checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks, guard=guard)
+        self.manager = tf.train.CheckpointManager(checkpoint, str(directory), keep)
+        self.directory = Path(directory)
+        self._is_finite = tf.function(lambda: _is_finite(checkpoint), autograph=False)
+
+    def restore(self, path=None):
+        """Restores the newest checkpoint, or the one at `path`; False where there is none.
+
+        Raises:
+          UserError: it is damaged, or of other networks.
+        """
+        path = path or tf.train.latest_checkpoint(str(self.directory))  # another process may have saved it
+        if path is None:
+            return False
+        try:
+            # Checkpoints from before there were guards go on with the counters that a training starts with.
+            has_guard = any(name.startswith("guard/") for name, _ in tf.train.list_variables(path))
+            checkpoint = self.manager.checkpoint if has_guard else self._before_guards
+            checkpoint.restore(path).assert_existing_objects_matched()
+        except (tf.errors.OpError, IndexError) as error:  # the latter where the file is too short
+            raise UserError(f"{path}: damaged ({_reason(error)}); {self._without(path)}") from error
+        except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
+            raise UserError(
+                f"{path}: of networks of other sizes, or of an older version; "
+                "resume with the flags that lie beside it, or give another --checkpoint_dir"
+            ) from error
+        return True
+
+    def _without(self, path):
+        """How to go on when the checkpoint at `path` is lost."""
+        others = [name for name in self.manager.checkpoints if name != path]
+        if not others:
+            return "there is no other; begin again in another --checkpoint_dir"
+        return f"{others[-1]} is older: write its name into {self.directory / 'checkpoint'} in place of this one"
+
+    def save(self, step):
+        """Saves under the number `step`, unless a variable is not finite.
+
+        Returns:
+          The checkpoint's path; None where nothing was saved because a variable is not finite.
+
+        Raises:
+          UserError: the disk refuses it; what was saved before is whole.
+        """
+        if not self._is_finite():
+            return None
+        if not self._writes:
+            return str(self.directory / f"ckpt-{step}")
+        try:
+            return self.manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            clean(self.directory)
+            last = self.manager.latest_checkpoint
+            kept = f"{last} is whole, and the same command goes on from it" if last else "nothing was saved yet"
+            raise UserError(
+                f"{self.directory}: step {step} can't be saved ({_reason(error)}); make room: {kept}"
+            ) from error
+
+    def offer(self, path, step, name, value):
+        """Keeps a copy of the checkpoint at `path` where its figure `value` is the lowest so far.
+
+        Args:
+          path: what `save` returned.
+          step: its step.
+          name: of the figure.
+          value: the figure; lower is better.
+        """
+        known = best(self.directory)
+        if not math.isfinite(value) or (known and known["figure"] == name and known["value"] <= value):
+            return
+        folder = self.directory / _BEST
+        try:
+            folder.mkdir(exist_ok=True)
+            for file in self.directory.glob(f"{Path(path).name}.*"):
+                _link(file, folder / file.name)
+            record = {"checkpoint": Path(path).name, "step": step, "figure": name, "value": float(value)}
+            _write(folder / _RECORD, {**(known or {}), **record})
+            _clean_best(folder)
+        except OSError as error:
+            logger.warning("%s: the best checkpoint isn't copied (%s); training goes on", folder, error.strerror)
+
+
+def best(directory):
+    """What is known of the best checkpoint: its record with the keys checkpoint, step, figure, value; or None."""
+    try:
+        return json.loads((Path(directory) / _BEST / _RECORD).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UserError(f"{Path(directory) / _BEST / _RECORD}: damaged ({error}); delete the folder") from error
+
+
+def newest(directory):
+    """Path of the newest checkpoint of a training that has begun to learn, or None."""
+    path = tf.train.latest_checkpoint(str(directory))
+    return None if path is None or path.endswith("ckpt-0") else path
+
+
+def exported(directory):
+    """Path of the checkpoint that everybody else reads: the newest, or the best where `export` said so; or None."""
+    record = best(directory)
+    if record and record.get("exported"):
+        return str(Path(directory) / _BEST / record["checkpoint"])
+    return newest(directory)
+
+
+def export(directory, which):
+    """Chooses what `exported` returns, until it is chosen again: "last" or "best".
+
+    Raises:
+      UserError: the best is wanted and there is none.
+    """
+    record = best(directory)
+    if record is None and which == "best":
+        raise UserError(_NO_BEST % directory)
+    if record and record.get("exported", False) != (which == "best"):
+        _write(Path(directory) / _BEST / _RECORD, {**record, "exported": which == "best"})
+
+
+def restore_best(trainer, directory):
+    """Puts the best checkpoint of `directory` into a trainer; UserError where there is none."""
+    record = best(directory)
+    if record is None:
+        raise UserError(_NO_BEST % directory)
+    Checkpoints(trainer, directory).restore(str(Path(directory) / _BEST / record["checkpoint"]))
+
+
+def clean(directory):
+    """Removes what a killed or failed save left; only for who trains there."""
+    directory = Path(directory)
+    for path in [*directory.glob("ckpt-*_temp*"), *directory.glob("checkpoint.tmp*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in directory.glob("ckpt-*.data-*"):
+        if not Path(re.sub(r"\.data-.*", ".index", str(path))).is_file():
+            path.unlink()
+    if (directory / _BEST).is_dir():
+        _clean_best(directory / _BEST)
+
+
+def _clean_best(folder):
+    record = best(folder.parent) or {"checkpoint": ""}
+    for path in folder.iterdir():
+        if path.name != _RECORD and path.name.partition(".")[0] != record["checkpoint"]:
+            path.unlink()
+
+
+def _link(source, target):
+    """Gives a file a second name, or where the file system has none such a copy."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _write(path, record):
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(partial, path)
+
+
+def _is_finite(checkpoint):
+    """Whether every variable of a checkpoint is, a boolean scalar."""
+    found = tf.train.TrackableView(checkpoint).descendants()
+    found = (v.value if isinstance(v, keras.Variable) else v for v in found)
+    floats = {id(v): v for v in found if isinstance(v, tf.Variable) and v.dtype.is_floating}
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(v)) for v in floats.values()])
+
+
+def _reason(error):
+    """The end of a message of TensorFlow's or the system's, which says what was wrong."""
+    if isinstance(error, OSError):
+        return error.strerror
+    return re.sub(r" *\[Op:.*", "", getattr(error, "message", str(error)).splitlines()[0]).rpartition("; ")[2]

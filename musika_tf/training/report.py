@@ -1,0 +1,59 @@
+"""What a training says while it runs: the progress bar and TensorBoard's summaries."""
+
+import contextlib
+import logging
+import time
+
+import keras
+import tensorflow as tf
+
+logger = logging.getLogger(__name__)
+
+
+class Report:
+    """Shows scalars in the bar and writes them to `directory`/summaries; a full disk ends the summaries alone.
+
+    Args:
+      directory: the training's, a Path.
+      n_steps: steps until the bar is full.
+    """
+
+    def __init__(self, directory, n_steps):
+        self._bar = keras.utils.Progbar(n_steps)
+        self._directory, self._writer, self._previous = directory / "summaries", None, None
+        with self._failures_named():
+            self._writer = tf.summary.create_file_writer(str(self._directory))
+
+    def step(self, step, scalars, guard):
+        """Reports the scalars of a training step, how fast the steps are, and what the guard has counted."""
+        now = time.monotonic()
+        values = {name: float(value) for name, value in scalars.items()} | {"skipped": int(guard["skipped"].numpy())}
+        if int(guard["rollbacks"].numpy()):
+            values["rate_scale"] = float(guard["rate_scale"].numpy())
+        if self._previous is not None and step > self._previous[1]:
+            values["steps/s"] = (step - self._previous[1]) / (now - self._previous[0])
+        self._previous = now, step
+        self._bar.stateful_metrics.update(values)  # show the losses of this step, not their mean since the start
+        self._bar.update(step, values.items())
+        self.write(step, values)
+
+    def write(self, step, values):
+        """Writes scalars for TensorBoard alone."""
+        if self._writer is not None:
+            with self._failures_named(), self._writer.as_default(step):
+                for name, value in values.items():
+                    tf.summary.scalar(name, value)
+
+    def close(self):
+        if self._writer is not None:
+            with self._failures_named():
+                self._writer.close()
+
+    @contextlib.contextmanager
+    def _failures_named(self):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            self._writer = None
+            reason = error.message.splitlines()[0].rpartition("; ")[2]
+            logger.warning("%s: no more summaries (%s); training goes on", self._directory, reason)
