@@ -66,13 +66,6 @@ flags.DEFINE_string("licence", "", "the model's licence, for its metadata")
 flags.DEFINE_string("trained_on", "", "what the model was trained on, for its metadata")
 flags.DEFINE_integer("save_every", 500, "steps between two checkpoints with a preview", lower_bound=1)
 flags.DEFINE_enum(
-    "export",
-    "last",
-    ["last", "best"],
-    "checkpoint of a complete training that later phases, other programs and the bundle take; what is best is told by "
-    "best/best.json beside the checkpoints",
-)
-flags.DEFINE_enum(
     "precision",
     "float32",
     ["float32", "mixed_float16", "mixed_bfloat16"],
@@ -84,6 +77,13 @@ flags.DEFINE_enum(
     "none",
     ["none", "mirrored", "multi_worker"],
     "devices that share each training batch: one, all of this machine's GPUs, those of all workers of TF_CONFIG",
+)
+flags.DEFINE_enum(
+    "export",
+    "last",
+    ["last", "best"],
+    "checkpoint of a complete training that later phases, other programs and the bundle take; what is best is told by "
+    "best/best.json beside the checkpoints",
 )
 flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
 

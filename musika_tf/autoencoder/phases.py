@@ -83,12 +83,10 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         size, seed = job.training.batch_size, job.training.seed * 4 + phase
         return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
 
-    directory = job.directory(phase)
-    write_preview = _previewer(trainer.autoencoder, phase, paths) if devices.is_chief else None
-    assess = assessment.assessor(trainer, paths) if devices.is_chief else None
-    complete = loop.train(trainer, batches, directory, job.save_every, write_preview, assess, devices)
+    previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
+    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)), devices)
     if complete:
-        devices.chief_first(lambda: checkpoints.export(directory, job.export))
+        devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
     return complete
 
 

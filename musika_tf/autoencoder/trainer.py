@@ -87,7 +87,8 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        return self._update(tape, [Objective(self.optimiser, loss, self.trained)], {**terms, "loss": loss})
+        self._update(tape, [Objective(self.optimiser, loss, self.trained)])
+        return self._after({**terms, "loss": loss})
 
     def _step_with_critic(self, waveform):
         moved = [(v.value, tf.identity(v.value)) for v in self.critic.weights]  # by spectral normalisation
@@ -107,10 +108,13 @@ class AutoencoderTrainer(tf.Module):
             Objective(self.optimiser, loss, self.trained),
             Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),
         )
-        return self._update(tape, objectives, {**terms, "critic": critic_loss, "loss": loss}, moved)
+        self._update(tape, objectives, moved)
+        return self._after({**terms, "critic": critic_loss, "loss": loss})
 
-    def _update(self, tape, objectives, scalars, moved=()):
+    def _update(self, tape, objectives, moved=()):
         update(tape, objectives, self.guard, self.average.update, moved, self.devices, self.loss_scale)
+
+    def _after(self, scalars):
         self.step_count.assign_add(1)
         return self.devices.mean(scalars)
 

@@ -98,7 +98,7 @@ class GanTrainer(tf.Module):
             Objective(self.optimiser, generator_loss, self.weights),
             Objective(self.critic_optimiser, critic_loss, self.critic_weights),
         )
-        update(tape, objectives, self.guard, applied, (), devices, self.loss_scale)
+        update(tape, objectives, self.guard, applied, devices=devices, loss_scale=self.loss_scale)
         self.step_count.assign_add(1)
         return scalars
 

@@ -106,17 +106,12 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
 
     line = Line(SignalPath(autoencoder), gan, conditioner)
-    write_preview = _previewer(line, autoencoder.config) if devices.is_chief else None
-    assess = _assessor(line, pieces, trainer) if devices.is_chief else None
-    complete = loop.train(trainer, batches, job.directory, job.save_every, write_preview, assess, devices)
-
-    def write_bundle():
-        if job.export == "best":
-            checkpoints.restore_best(trainer, job.directory)
-        about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
-        bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about)
-
-    devices.chief_first(write_bundle)
+    previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
+    complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)), devices)
+    if job.export == "best":
+        checkpoints.restore_best(trainer, job.directory)
+    about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
+    devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
     return complete
 
 

@@ -27,9 +27,13 @@ _NO_BEST = "--export=best: %s holds no best checkpoint; train on, or export the 
 
 
 class Checkpoints:
-    """Saves and restores a trainer under `directory`, keeping the newest few."""
+    """Saves and restores a trainer under `directory`, keeping the newest few.
 
-    def __init__(self, trainer, directory, keep=2):
+    One that doesn't write (`writes=False`) goes along with one that does, in another process on the same variables.
+    """
+
+    def __init__(self, trainer, directory, keep=2, writes=True):
+        self._writes = writes
         # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
         networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
         self._before_guards = tf.train.Checkpoint(trainer=trainer, networks=networks)
@@ -45,7 +49,7 @@ class Checkpoints:
         Raises:
           UserError: it is damaged, or of other networks.
         """
-        path = path or tf.train.latest_checkpoint(str(self.directory))  # saved by this process, or by another worker's
+        path = path or tf.train.latest_checkpoint(str(self.directory))  # another process may have saved it
         if path is None:
             return False
         try:
@@ -80,6 +84,8 @@ class Checkpoints:
         """
         if not self._is_finite():
             return None
+        if not self._writes:
+            return str(self.directory / f"ckpt-{step}")
         try:
             return self.manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:

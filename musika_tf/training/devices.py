@@ -54,7 +54,7 @@ class Devices:
         self.worker = int(resolver.task_id) if self.n_workers > 1 else 0
         self.is_chief = self.worker == 0
         if self.n_workers > 1:
-            self._sum = self.function(lambda x: tf.distribute.get_replica_context().all_reduce("SUM", x), split=False)
+            self._any = self.function(self._any_replica, split=False)
 
     @property
     def part(self):
@@ -116,7 +116,7 @@ class Devices:
         if self.n_workers == 1:
             return condition
         with watched(self):
-            return float(self._sum(tf.constant(float(condition)))) > 0
+            return bool(self._any(tf.constant(float(condition))) > 0)
 
     def barrier(self):
         """Waits for all workers."""
@@ -127,6 +127,11 @@ class Devices:
         if self.is_chief:
             act()
         self.barrier()
+
+    @staticmethod
+    def _any_replica(x):
+        # The copy has a device, which the reduction asks for; an argument has none.
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(x))
 
     def _replica(self):
         return int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))

@@ -65,8 +65,7 @@ def train(trainer, batches, directory, save_every, preview=None, assess=None, de
       True when training is complete, False when a signal stopped it (any worker); either way it is saved.
 
     Raises:
-      UserError: the data can't be read, a checkpoint can't be written or read, going back helped no more, or another
-        worker is gone.
+      UserError: a checkpoint can't be written or read, going back helped no more, or another worker is gone.
     """
     with watched(devices):
         return _train(trainer, batches, directory, save_every, preview, assess, devices, report_every)
@@ -74,7 +73,15 @@ def train(trainer, batches, directory, save_every, preview=None, assess=None, de
 
 def _train(trainer, batches, directory, save_every, preview, assess, devices, report_every):
     directory = Path(directory)
-    saved = _begun(trainer, directory, devices)
+    if devices.is_chief:
+        checkpoints.clean(directory)
+    saved = Checkpoints(trainer, directory, writes=devices.is_chief)
+    resumed = saved.restore()
+    devices.barrier()  # all have looked before the chief writes
+    if resumed:
+        logger.info("%s: resumed at step %d", directory, int(trainer.step_count.numpy()))
+    elif not saved.save(0):
+        raise UserError(f"{directory}: the weights to start from are not finite; give others")
     step = int(trainer.step_count.numpy())
     if step >= trainer.n_steps:
         return True
@@ -85,14 +92,14 @@ def _train(trainer, batches, directory, save_every, preview, assess, devices, re
             scalars = trainer.step(next(stream))
             step += 1
             asked = devices.any(interrupt.asked)
-            is_last = asked or step == trainer.n_steps
+            is_last = step == trainer.n_steps or asked
             reports, saves = is_last or step == 1 or step % report_every == 0, is_last or step % save_every == 0
-            if reports and report:
+            if reports and report is not None:
                 report.step(step, scalars, trainer.guard)
             is_good = not (reports or saves) or not trainer.guard.tripped
             if is_good and saves:
-                is_good = not devices.any(devices.is_chief and not _keep(saved, step, report, preview, assess))
-            if not is_good and asked:
+                is_good = _keep(saved, step, report, preview, assess)
+            if not is_good and is_last and asked:
                 saved.restore()  # so that nothing is exported that isn't finite
                 last = int(trainer.step_count.numpy())
                 logger.warning("%s: step %d was not finite; step %d is the last", directory, step, last)
@@ -100,7 +107,7 @@ def _train(trainer, batches, directory, save_every, preview, assess, devices, re
             elif not is_good:
                 step = _go_back(trainer, saved, step)
                 stream, is_last = _readable(batches(step)), False
-    if report:
+    if report is not None:
         report.close()
     devices.barrier()  # what the chief saved is there for all
     return step >= trainer.n_steps
@@ -147,7 +154,7 @@ def _go_back(trainer, saved, step):
     if int(guard["rollbacks"].numpy()) >= guard.max_rollbacks:
         raise UserError(
             f"{directory}: losses or gradients are still not finite at step {step}, after going back "
-            f"{guard.max_rollbacks} times and at {float(guard['rate_scale']):g} of the learning rate; look for NaN in "
+            f"{guard.max_rollbacks} times and at {guard['rate_scale'].numpy():g} of the learning rate; look for NaN in "
             f"the data, or begin again at a lower rate; {saved.manager.latest_checkpoint} is the last good checkpoint"
         )
     guard.go_back(saved.restore)

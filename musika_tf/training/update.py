@@ -83,13 +83,15 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE, loss_scale=N
         when they do.
       moved: pairs (variable, its value before the step) of what the forward pass has changed already, as spectral
         normalisation does; put back when the step is skipped.
-      devices: Devices over whose replicas losses and gradients are averaged, so that all decide alike.
-      loss_scale: LossScale, where the gradients are float16's. What it can cure by a lower scale is not counted.
+      devices: Devices whose replicas share the step; a loss is the mean over a replica's share.
+      loss_scale: LossScale where gradients are float16's, otherwise None. As long as it can fall, a step that is not
+        finite is taken for an overflow, and not counted.
     """
-    scale = tf.constant(1.0) if loss_scale is None else tf.identity(loss_scale.value)
-    gradients = [_gradients(tape, objective, scale if loss_scale else None) for objective in objectives]
-    losses, gradients = devices.mean(([objective.loss for objective in objectives], gradients))
-    if loss_scale is not None:
+    scale = None if loss_scale is None else tf.identity(loss_scale.value)
+    losses = [objective.loss for objective in objectives]
+    gradients = [_gradients(tape, objective, scale) for objective in objectives]
+    losses, gradients = devices.mean((losses, gradients))  # from here on all replicas decide alike
+    if scale is not None:
         gradients = [[g / scale for g in some] for some in gradients]
     finite = all_finite(losses + [g for some in gradients for g in some])
 
@@ -105,9 +107,11 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE, loss_scale=N
         return finite
 
     tf.cond(finite, apply, skip)
-    if loss_scale is not None:
+    if loss_scale is None:
+        guard.count(finite)
+    else:
         loss_scale.update(finite)
-    guard.count(tf.logical_or(finite, tf.logical_and(all_finite(losses), scale > 1.0)))
+        guard.count(tf.logical_or(finite, scale > 1.0))
 
 
 def _gradients(tape, objective, scale):
