@@ -56,6 +56,11 @@ class AutoencoderConfig:
         return self.frames_per_latent * self.hop_length
 
     @property
+    def window_samples(self):
+        """Samples that the decoders make at once."""
+        return self.window_latents * self.samples_per_latent
+
+    @property
     def latents_per_second(self):
         return self.sample_rate / self.samples_per_latent
 
@@ -93,6 +98,10 @@ class AutoencoderTraining:
     critic_start: float = field(0.5, "share of phases 2 and 4 after which the critic joins")
     latent_noise: float = field(0.02, "standard deviation of the noise on latents in phases 3 and 4")
     seed: int = field(0, "seed of the crops and of the initial weights")
+
+    def crop_samples(self, config):
+        """Samples of one crop: a whole number of decoder windows, at any offset."""
+        return config.crop_samples(self.crop_windows * config.window_frames)
 
 
 @dataclass(frozen=True)

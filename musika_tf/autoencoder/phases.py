@@ -3,13 +3,12 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
-from musika_tf.audio import dataset, spectrogram
-from musika_tf.audio.files import find_audio
+from musika_tf.audio import dataset, scan, spectrogram
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
@@ -21,6 +20,7 @@ from musika_tf.training.ema import MovingAverage
 logger = logging.getLogger(__name__)
 
 _CONFIG_FILE = "autoencoder.json"
+_TABLE_FILE = "audio.csv"
 _PREVIEW_SECONDS, _PREVIEWS = 6, 3
 
 
@@ -30,7 +30,7 @@ class Job:
 
     config: AutoencoderConfig
     training: AutoencoderTraining
-    audio_dir: str
+    paths: Sequence[Path]  # of audio that can be read, in an order that stays the same from run to run
     checkpoint_dir: str
     save_every: int
     level1_phase: int = 2
@@ -42,6 +42,20 @@ class Job:
     def sources(self, phase):
         """The phases that `phase` starts from, in the order they are restored in."""
         return {1: (), 2: (1,), 3: (1, self.level1_phase), 4: (1, 2, 3)}[phase]
+
+
+def scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=False):
+    """The audio.table.Table of what there is to train with; what was read for an earlier run isn't read again."""
+    known, crop_samples = Path(checkpoint_dir) / _TABLE_FILE, training.crop_samples(config)
+    return scan.scan(
+        audio_dir, window_samples=crop_samples, for_training=True, known=known, show_progress=show_progress
+    )
+
+
+def keep_table(table, checkpoint_dir):
+    """Stores the table beside the phases: what the model was trained with, and what `scan_audio` knows next time."""
+    Path(checkpoint_dir).mkdir(parents=True, exist_ok=True)
+    table.write(Path(checkpoint_dir) / _TABLE_FILE)
 
 
 def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda directory: None):
@@ -59,7 +73,6 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
       UserError: a phase before this one is missing and nothing to fine-tune was given, or the folder or what was given
         holds another size of autoencoder.
     """
-    paths = find_audio(job.audio_dir)
     tf.keras.utils.set_random_seed(job.training.seed + phase)
     _keep_config(job)
     _keep_initial(job)
@@ -70,13 +83,13 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
             _restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
     trainer = AutoencoderTrainer(autoencoder, job.training, phase, SpectrogramCritic(job.training.critic_width))
     save_flags(job.directory(phase))
-    logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
+    logger.info("phase %d: %d files, %d steps", phase, len(job.paths), trainer.n_steps)
 
     def batches(first):
         seed = job.training.seed * 4 + phase
-        return dataset.crops(paths, trainer.crop_samples, job.training.batch_size, seed, first_batch=first)
+        return dataset.crops(job.paths, trainer.crop_samples, job.training.batch_size, seed, first_batch=first)
 
-    return loop.train(trainer, batches, job.directory(phase), job.save_every, _previewer(autoencoder, phase, paths))
+    return loop.train(trainer, batches, job.directory(phase), job.save_every, _previewer(autoencoder, phase, job.paths))
 
 
 def load(checkpoint_dir):

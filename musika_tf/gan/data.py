@@ -48,7 +48,8 @@ def load_pieces(latents_dir, signals, min_latents):
     Args:
       latents_dir: folder, searched recursively.
       signals: the conditioning signals that every file must hold (conditioning.signal.Signal).
-      min_latents: pieces shorter than this are left out, as are those of whose signals the extractor was unsure.
+      min_latents: pieces shorter than this are left out, as are digital silence and those of whose signals the
+        extractor was unsure; each is named in a warning.
 
     Raises:
       UserError: no usable file, a missing signal, several extractors of one, or latents of several models; names
@@ -63,7 +64,7 @@ def load_pieces(latents_dir, signals, min_latents):
             raise UserError(
                 f"{path}: latents of model {data['model_id']} among those of {pieces.model_id}; encode them apart"
             )
-        if len(data["latents"]) < min_latents or _is_doubtful(path, data, signals):
+        if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
             continue
         pieces.latents.append(data["latents"])
         pieces.conditioning.append(_channels(path, data, signals))
@@ -100,6 +101,18 @@ def _channels(path, data, signals):
             raise UserError(f"{path}: {len(stored)} values of {signal.name!r}; remove it and encode the audio again")
         columns.append(signal.pick(stored))
     return np.concatenate(columns, axis=1)
+
+
+def _is_useless(path, data, min_latents):
+    """Whether a piece is too short to train with, or digital silence (which older files don't tell)."""
+    n_latents = len(data["latents"])
+    if n_latents < min_latents:
+        logger.warning("%s: left out, its %d latents are fewer than the %d of a span", path, n_latents, min_latents)
+        return True
+    if "silent" in data.get("flags", ()):
+        logger.warning("%s: left out, it is digital silence", path)
+        return True
+    return False
 
 
 def _is_doubtful(path, data, signals):
