@@ -100,7 +100,8 @@ def opened(path):
     if not path.is_file():
         _raise_no_file(path)
     try:
-        with open(path, "rb") as plain, soundfile.SoundFile(_source(path, plain), closefd=False) as file:
+        # Without a buffer, because libsndfile begins where the descriptor stands.
+        with open(path, "rb", buffering=0) as plain, soundfile.SoundFile(_source(path, plain), closefd=False) as file:
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
@@ -129,7 +130,7 @@ def _source(path, plain):
     A descriptor has no name, so that content decides. Going by the names .au, .snd, .vox, .gsm and .raw, libsndfile
     takes any bytes for samples; and without the name .mp3 it finds no MP3 behind leading junk.
     """
-    source = mp3.source(path)
+    source = mp3.source(path, plain)
     return plain.fileno() if source is path and path.suffix.lower() != ".mp3" else source
 
 

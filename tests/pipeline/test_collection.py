@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import tiny
 
+from musika_tf.audio.table import IGNORED, LEFT_OUT, USED
 from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.errors import UserError
 from musika_tf.gan import data
@@ -32,12 +33,16 @@ def encode(waveform):
     return SignalPath(tiny.autoencoder()).encode(waveform)
 
 
-def run(audio, tmp_path, model_id="abc", names="", encode=encode, source="auto"):
-    lines, out_dir, config = [], tmp_path / "latents", tiny.AUTOENCODER
-    failures = collection.encode_collection(
-        audio, out_dir, encode, model_id, config, signals.parse(names), lines.append, source
-    )
-    return failures, lines
+def table_of(audio, tmp_path, model_id="abc", names="", encode=encode, source="auto", report=lambda line: None):
+    wanted, out_dir = signals.parse(names), tmp_path / "latents"
+    return collection.encode_collection(audio, out_dir, encode, model_id, tiny.AUTOENCODER, wanted, report, source)
+
+
+def run(audio, tmp_path, **kwargs):
+    """The lines of the files that were left out, and all that was reported."""
+    lines = []
+    table = table_of(audio, tmp_path, report=lines.append, **kwargs)
+    return [row.line() for row in table.of(LEFT_OUT)], lines
 
 
 def files(folder):
@@ -52,8 +57,8 @@ def test_what_a_file_holds(audio, tmp_path):
     for number, (name, n_samples) in enumerate(LENGTHS.items()):
         held = data.read_latents(tmp_path / "latents" / f"{name}.npz")
         assert set(held) == {
-            "latents", "n_samples", "sample_rate", "source", "model_id", "conditioning_tempo", "conditioning_beat",
-            "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
+            "latents", "n_samples", "sample_rate", "source", "model_id", "flags", "conditioning_tempo",
+            "conditioning_beat", "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
         }  # fmt: skip
         assert (held["extractor_tempo"], held["confidence_tempo"]) == ("grid", 1)
         waveform, _ = soundfile.read(audio / name, dtype="float32")
@@ -94,6 +99,24 @@ def test_what_is_done_is_skipped(audio, tmp_path):
     assert calls == [3 * PER_LATENT]
     del before["b.wav.npz"]
     assert before == {name: (tmp_path / "latents" / name).stat().st_mtime_ns for name in before}
+
+
+def test_table_says_what_was_done_to_each_file_now_or_before(audio, tmp_path):
+    soundfile.write(audio / "loud.wav", np.clip(9 * tiny.normal(3000, 1), -1, 1), 48_000)
+    soundfile.write(audio / "silence.wav", np.zeros([3000, 2]), 44_100)
+    soundfile.write(audio / "nan.wav", np.full([3000, 2], np.nan), 44_100, "FLOAT")
+    (audio / "page.mp3").write_text("<html>")
+    expected = {
+        "b.json": (IGNORED, ("not-audio",)), "b.wav": (USED, ("short",)),
+        "loud.wav": (USED, ("mono", "resampled", "clipped")), "nan.wav": (LEFT_OUT, ("not-finite",)),
+        "page.mp3": (LEFT_OUT, ("not-audio",)), "silence.wav": (USED, ("silent",)),
+    }  # fmt: skip
+    for encoder in (encode, refuse):
+        table = table_of(audio, tmp_path, encode=encoder)
+        rows = {row.file: (row.status, row.flags) for row in table.rows if "/" not in row.file}
+        assert rows == expected
+    assert list(data.read_latents(tmp_path / "latents" / "loud.wav.npz")["flags"]) == ["mono", "resampled", "clipped"]
+    assert data.read_latents(tmp_path / "latents" / "b.wav.npz")["flags"].tolist() == ["short"]
 
 
 def test_encoding_is_repeatable(audio, tmp_path):
@@ -170,21 +193,21 @@ def test_true_onsets_are_preferred(audio, tmp_path, detectors):
 
 def test_extractor_that_is_not_installed_is_named_with_the_file(audio, tmp_path, detectors):
     failures, _ = run(audio, tmp_path, names="beat", source="audio")
-    assert len(failures) == 3 and "b.wav: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
+    assert len(failures) == 3 and "b.wav: left out: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
     assert files(tmp_path) == [f"audio/{name}" for name in files(audio)]
 
 
 def test_piece_that_has_no_such_signal_is_named(audio, tmp_path, detectors):
     detectors.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: tempo.steady_tempo([]))
     failures, _ = run(audio, tmp_path, names="tempo", source="audio")
-    assert len(failures) == 3 and "b.wav: tempo: no beats to be heard" in failures[0]
+    assert len(failures) == 3 and "b.wav: left out: tempo: no beats to be heard" in failures[0]
 
 
 def test_audio_that_has_changed_is_named(audio, tmp_path):
     run(audio, tmp_path)
     soundfile.write(audio / "b.wav", 0.1 * tiny.normal(50, 2), 44_100)
     failures, _ = run(audio, tmp_path, names="tempo")
-    assert len(failures) == 1 and "b.wav: has changed since it was encoded; remove its .npz" in failures[0]
+    assert len(failures) == 1 and "b.wav: left out: has changed since it was encoded; remove its .npz" in failures[0]
 
 
 def test_latents_of_the_first_version_count_as_read_off_the_grid(audio, tmp_path):
@@ -222,7 +245,7 @@ def test_unreadable_file_is_named_and_the_others_are_encoded(audio, tmp_path, co
 def test_file_without_samples_is_named(audio, tmp_path):
     soundfile.write(audio / "empty.wav", np.zeros([0, 2]), 44_100)
     failures, _ = run(audio, tmp_path)
-    assert len(failures) == 1 and "empty.wav: no samples" in failures[0]
+    assert len(failures) == 1 and "empty.wav: left out: empty (no samples)" in failures[0]
 
 
 @pytest.mark.parametrize("grid", [None, "[]", '{"bpm": 120}', '{"bpm": "fast", "first_beat_seconds": 0}'])
