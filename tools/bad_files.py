@@ -216,7 +216,9 @@ def encode(folder, cases):
     latents, table = Path(f"{folder}.latents"), Path(f"{folder}.csv")
     model = FLAGS.bundle_dir or ROOT / "models" / "techno-mini"
     command = [sys.executable, ROOT / "encode.py", f"--audio_dir={folder}", f"--out_dir={latents}"]
-    subprocess.run([*map(str, command), f"--bundle_dir={model}", f"--table={table}"], check=True)
+    done = subprocess.run([*map(str, command), f"--bundle_dir={model}", f"--table={table}"])
+    if done.returncode:
+        raise UserError(f"encode.py ended with status {done.returncode}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(f"peak memory {peak / 1e9:.2f} GB")
     lines = differences(cases, csv.DictReader(table.read_text().splitlines()))
