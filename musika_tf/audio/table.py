@@ -12,7 +12,7 @@ from musika_tf.audio import levels as level
 from musika_tf.errors import UserError
 
 USED, LEFT_OUT, IGNORED = "used", "left out", "ignored"
-HEARD = ("silent", "clipped")  # flags that the samples give, and not the header
+_HEARD = {"silent": "digital silence, to be left out of training", "clipped": "clipped"}  # by samples, not by header
 _MOST_NAMED = 3  # files in an error of one line
 
 
@@ -74,9 +74,21 @@ class Row:
         if levels.peak < level.SILENCE:
             if leave_out_silence:
                 return row.left_out("silent", "digital silence")
-            return row.noted("silent", "digital silence, to be left out of training")
+            return row.noted("silent", _HEARD["silent"])
         if levels.clipped >= level.CLIPPED_SHARE:
             return row.noted("clipped", f"clipped ({100 * levels.clipped:.2g} % of its samples)")
+        return row
+
+    def remembered(self, flags):
+        """The row with what an earlier run said of the samples.
+
+        Args:
+          flags: of the row as it was then.
+        """
+        row = self
+        for flag in flags:
+            if flag in _HEARD and flag not in row.flags:
+                row = row.noted(str(flag), _HEARD[flag])
         return row
 
 

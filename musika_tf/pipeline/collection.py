@@ -9,7 +9,7 @@ import numpy as np
 
 from musika_tf.audio import files, scan
 from musika_tf.audio.levels import Levels
-from musika_tf.audio.table import HEARD, LEFT_OUT, USED, Table, printable
+from musika_tf.audio.table import LEFT_OUT, USED, Table, printable
 from musika_tf.conditioning import extraction
 from musika_tf.conditioning.signal import centres
 from musika_tf.errors import UserError
@@ -72,7 +72,7 @@ def _encoded(row, out_dir, encode, model_id, config, signals, report, signal_sou
         missing = [choice for choice in choices if not choice.is_in(done)]
         if done and not missing:
             report(printable(f"{row.file}: done before"))
-            return _remembered(row, done)
+            return row.remembered(done.get("flags", ()))
         arrays, added, row = _complete(row, done, missing, encode, config)
     except UserError as error:
         return scan.refused(row, error)
@@ -80,14 +80,6 @@ def _encoded(row, out_dir, encode, model_id, config, signals, report, signal_sou
     report(printable(f"{row.file}: {added}"))
     for choice in missing:
         extraction.report_doubt(choice, arrays, row.file, report)
-    return row
-
-
-def _remembered(row, done):
-    """The row of a file whose latents are there already, with what was said of its samples then."""
-    for flag in done.get("flags", ()):
-        if flag in HEARD and flag not in row.flags:
-            row = row.noted(str(flag), str(flag))
     return row
 
 

@@ -23,6 +23,8 @@ def test_rows_say_what_was_done_or_why_not():
     assert (MONO.heard(silent).status, MONO.heard(silent).flags) == (USED, ("mono", "silent"))
     left_out = MONO.heard(silent, leave_out_silence=True)
     assert (left_out.status, left_out.flags, left_out.what) == (LEFT_OUT, ("silent",), "digital silence")
+    assert MONO.remembered(MONO.heard(silent).flags) == MONO.noted("silent", MONO.heard(silent).notes[-1])
+    assert MONO.remembered(("mono", "clipped", "short")).flags == ("mono", "clipped")  # short is the header's to say
     assert PLAIN.line() == "a.wav: used" and MONO.line() == "東京.wav: used: mono upmixed"
     assert LOST.line() == "b\\n.mp3: left out: not audio (HTML)"
 
