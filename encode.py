@@ -14,7 +14,7 @@ from musika_tf import cli
 from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
-for name in ("audio_dir", "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
+for name in (*cli.define_collection_flags(), "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio file")
 flags.DEFINE_integer("workers", 1, "processes that encode files side by side; each loads the model", 1)
@@ -38,21 +38,24 @@ def encode_all(recipe, encoder):
 
 
 def main(_):
-    audio_dir, out_dir = cli.require("audio_dir"), cli.require("out_dir")
+    audio_dir, out_dir = cli.require("audio_dir"), FLAGS.out_dir if FLAGS.dry_run else cli.require("out_dir")
     if FLAGS.runner and FLAGS.workers > 1:
         raise UserError("--workers: with --runner, Beam's own flags say how many there are; put them into --beam_flags")
+    cli.check_folders("table")
     cli.start_tensorflow()
-    from musika_tf.pipeline import collection, encoding
+    from musika_tf.pipeline import collection, dry_run, encoding
 
     recipe = encoding.Recipe(FLAGS.bundle_dir or FLAGS.checkpoint_dir, FLAGS.conditioning, FLAGS.signal_source)
     encoder, begin = recipe.encoder(), time.monotonic()
-    outcomes = collection.encode_collection(audio_dir, out_dir, encode_all(recipe, encoder), encoder.model_id)
-    if rate := collection.throughput(outcomes, time.monotonic() - begin):
+    encode, config = encoder.encode, encoder.encode.config
+    if FLAGS.dry_run:
+        table = collection.scan_collection(audio_dir, config, show_progress=sys.stderr.isatty())
+        return cli.report_collection(table, forecast=lambda: dry_run.encoding(table, out_dir, encode, config))
+    everybody = encode_all(recipe, encoder)
+    table, seconds = collection.encode_collection(audio_dir, out_dir, everybody, encoder.model_id, config)
+    if rate := collection.throughput(seconds, time.monotonic() - begin):
         print(rate, file=sys.stderr)
-    failures = [outcome for outcome in outcomes if outcome.error]
-    if failures:
-        print(f"{len(failures)} files could not be encoded", file=sys.stderr)
-        return 1
+    cli.report_collection(table)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _check(flag, known):
 
 def _phase(name, values, phase, folder):
     """A row for each format."""
-    from musika_tf.audio import cache, dataset, files
+    from musika_tf.audio import cache, dataset, scan
     from musika_tf.autoencoder.critic import SpectrogramCritic
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
@@ -74,7 +74,7 @@ def _phase(name, values, phase, folder):
     critic = SpectrogramCritic(training.critic_width)
     trainer = AutoencoderTrainer(autoencoder, training, phase, critic)
     if FLAGS.audio_dir:
-        collections = {FLAGS.audio_dir: files.find_audio(FLAGS.audio_dir)}
+        collections = {FLAGS.audio_dir: scan.find_audio(FLAGS.audio_dir)}
     else:
         collections = {form: _songs(folder, form.removesuffix("-cached")) for form in FLAGS.formats}
     rows = []

@@ -3,7 +3,6 @@
 Every program defines all of these flags, so that each takes any preset: `--flagfile=flags/mini.flags`.
 """
 
-import contextlib
 import copy
 import dataclasses
 import logging
@@ -19,12 +18,14 @@ from absl import logging as absl_logging
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
+from musika_tf.native import silent_stderr
 
 FLAGS = flags.FLAGS
 PRESETS = Path(__file__).resolve().parent.parent / "flags"
 
 EFFECTIVE = "effective.flags"
-_OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla")  # not meant to be as last time
+# Not meant to be as last time.
+_OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 
 _PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -86,6 +87,30 @@ flags.DEFINE_enum(
     "best/best.json beside the checkpoints",
 )
 flags.DEFINE_integer("threads", 0, "threads that TensorFlow may use; 0: all cores", lower_bound=0)
+
+
+def define_collection_flags():
+    """Defines the flags of the programs that read a collection of audio, and gives their names."""
+    flags.DEFINE_bool("dry_run", False, "show what is in --audio_dir and how long the work will take, and stop")
+    flags.DEFINE_bool("strict", False, "end with an error where a file of --audio_dir is left out")
+    flags.DEFINE_string("table", None, "CSV file to write the table of all files to")
+    return "audio_dir", "dry_run", "strict", "table"
+
+
+def report_collection(table, all_rows=True, forecast=None):
+    """Prints the table of --audio_dir, writes --table, and refuses what --strict, or anybody, can't go on with.
+
+    Args:
+      table: audio.table.Table.
+      all_rows: False leaves out the files of which there is nothing to say.
+      forecast: function to lines of text that are printed below the table where there is work to do, or None.
+    """
+    print(table.text(all_rows), flush=True)
+    if FLAGS.table:
+        table.write(FLAGS.table)
+    if forecast is not None and table.paths:
+        print(*forecast(), sep="\n")
+    table.check(f"--audio_dir={FLAGS.audio_dir}", FLAGS.strict)
 
 
 def config_flags():
@@ -185,7 +210,7 @@ def start_tensorflow(threads=None):
     """
     threads = FLAGS.threads if threads is None else threads
     # The newest ones print notices while they are imported whatever TF_CPP_MIN_LOG_LEVEL says; errors are exceptions.
-    with _silent_stderr():
+    with silent_stderr():
         import tensorflow as tf
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -196,22 +221,8 @@ def make_devices():
     """The Devices that --strategy and --xla ask for; right after `start_tensorflow`."""
     from musika_tf.training import devices
 
-    with _silent_stderr():
+    with silent_stderr():
         return devices.create(FLAGS.strategy, FLAGS.xla)
-
-
-@contextlib.contextmanager
-def _silent_stderr():
-    """Drops what native code writes to stderr."""
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
 
 
 def run(main):
@@ -222,6 +233,7 @@ def run(main):
         signal.signal(signal.SIGTERM, _terminated)
         absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's
         logging.getLogger("musika_tf").setLevel(logging.INFO)
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
         try:
             if len(argv) > 1:
                 raise UserError(f"unexpected argument {argv[1]!r}: flags are written --name=value; see --help")

@@ -108,6 +108,11 @@ class AutoencoderConfig(_Checked):
         return self.frames_per_latent * self.hop_length
 
     @property
+    def window_samples(self):
+        """Samples that the decoders make at once."""
+        return self.window_latents * self.samples_per_latent
+
+    @property
     def latents_per_second(self):
         return self.sample_rate / self.samples_per_latent
 
@@ -151,6 +156,10 @@ class AutoencoderTraining(_Checked):
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
     max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
     seed: int = field(0, "seed of the crops and of the initial weights", _SEEDS)
+
+    def crop_samples(self, config):
+        """Samples of one crop: a whole number of decoder windows, at any offset."""
+        return config.crop_samples(self.crop_windows * config.window_frames)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ CASES = {
     "argument": (["generate.py", "song.wav"], ["song.wav"]),
     "no audio_dir": (["train_ae.py", SMOKE], ["--audio_dir"]),
     "no such folder": (["train_ae.py", SMOKE, "--audio_dir=none/such"], ["none/such"]),
-    "no audio": (["train_ae.py", SMOKE, "--audio_dir=flags"], ["flags: no audio", "*.wav"]),
+    "no audio": (["train_ae.py", SMOKE, "--audio_dir=flags"], ["flags: no audio", "WAV"]),
     "no latents_dir": (["train_gan.py", SMOKE], ["--latents_dir"]),
     "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
@@ -99,6 +99,35 @@ def test_unreadable_audio_is_named(broken, tmp_path):
     done = run("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={broken}", f"--checkpoint_dir={tmp_path / 'c'}")
     assert done.returncode != 0 and "broken.wav" in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def mixed(audio, broken):
+    os.link(audio / "noise.wav", broken / "noise.wav")
+    soundfile.write(broken / "silence.wav", np.zeros([44_100, 2]), 44_100)
+    return broken
+
+
+def test_strict_training_stops_before_it_begins(mixed, tmp_path):
+    command = ("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}")
+    done = run(*command, "--strict", f"--table={tmp_path / 't.csv'}")
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and "--strict: 2 files of --audio_dir=" in last and "digital silence" in last
+    assert not (tmp_path / "c").exists() and len((tmp_path / "t.csv").read_text().splitlines()) == 4
+    assert "1 file used, 2s; 2 left out" in done.stdout
+
+
+def test_dry_run_of_training_tells_what_it_will_take_and_writes_nothing(mixed, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    done = run(
+        "train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}", "--dry_run"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["file", "broken.wav", "noise.wav", "silence.wav"]
+    assert lines[4:6] == ["1 file used, 2s; 2 left out", "1 batches of 4 crops of 0.76 s are as much audio as there is"]
+    assert lines[6].startswith("phase 1: 200 steps of ") and lines[7].endswith("on this machine")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_help_does_not_load_tensorflow():

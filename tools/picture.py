@@ -15,14 +15,14 @@ flags.DEFINE_float("seconds", 12.0, "how much of each file's beginning to show",
 
 
 def main(_):
-    from musika_tf.audio import files
+    from musika_tf.audio import files, scan
     from musika_tf.training import preview
 
     out = Path(cli.require("out"))
     if out.suffix != ".png" or not out.parent.is_dir():
         raise UserError(f"--out={out}: a name that ends in .png, in a folder that exists, please")
     n_samples = int(FLAGS.seconds * files.SAMPLE_RATE)
-    paths = files.find_audio(cli.require("audio_dir"))
+    paths = scan.find_audio(cli.require("audio_dir"))
     preview.picture(out, [files.read(path, 0, n_samples) for path in paths], files.SAMPLE_RATE)
 
 

@@ -10,12 +10,13 @@ from musika_tf.audio import files
 BLOCK_SECONDS = 10
 
 
-def read(path, sample_rate=files.SAMPLE_RATE):
+def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
     """Reads a file from its beginning to its end.
 
     Args:
       path: an audio file.
-      sample_rate: of the blocks, Hz.
+      sample_rate: of the blocks, Hz; None: the file's own.
+      watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, or None.
 
     Yields:
       float32 `[samples, 2]`, about ten seconds each.
@@ -24,11 +25,14 @@ def read(path, sample_rate=files.SAMPLE_RATE):
       AudioFileError: the file can't be read, or ends before the length in its header.
     """
     with files.opened(path) as file:
-        blocks = _stored(file, path)
-        yield from blocks if file.samplerate == sample_rate else _resampled(blocks, file.samplerate, sample_rate)
+        blocks = _stored(file, path, watch)
+        if sample_rate in (None, file.samplerate):
+            yield from blocks
+        else:
+            yield from _resampled(blocks, file.samplerate, sample_rate)
 
 
-def _stored(file, path):
+def _stored(file, path, watch):
     """Blocks of an open file at its own rate."""
     size = BLOCK_SECONDS * file.samplerate
     file.seek(0)  # as `files.read` does: mpg123 rounds otherwise after it
@@ -36,7 +40,7 @@ def _stored(file, path):
     # page of an Opus file decodes to something else.
     file.seekable = lambda: False
     for position in range(0, file.frames, size):
-        yield files.read_on(file, path, position, min(size, file.frames - position))
+        yield files.read_on(file, path, position, min(size, file.frames - position), watch)
 
 
 def _resampled(blocks, from_rate, to_rate):

@@ -15,37 +15,38 @@ and a margin on both sides that is longer than the resampling filter:
 import contextlib
 import dataclasses
 import math
-import os
 import pathlib
 
 import numpy as np
 import soundfile
 import soxr
 
-from musika_tf.audio import mp3
+from musika_tf.audio import channels, mp3
 from musika_tf.errors import UserError
 
 SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
-EXTENSIONS = (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav")
 
 _SLOWEST_RATE, _FASTEST_RATE = 1000, 1_000_000  # Hz; a damaged header may say anything, and resampling would believe it
+_LARGEST = 1e9  # what is beyond is as good as infinite: resampled or squared it may well be
 _MARGIN_SECONDS = 0.1  # the HQ filter reaches less than 20 ms at 8 kHz, and less still at higher rates
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
 
-# Each input channel's place, in the order of WAVE_FORMAT_EXTENSIBLE: left, right, centre, low frequency, left and
-# right surround, back centre. Quadraphonic back channels count as surround.
-_LAYOUTS = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCFlr", 7: "LRCFblr", 8: "LRCFlrlr"}
-_LEFT_GAINS = {"L": 1.0, "C": math.sqrt(0.5), "l": math.sqrt(0.5), "b": 0.5}  # ITU-R BS.775
-_RIGHT_GAINS = {"R": 1.0, "C": math.sqrt(0.5), "r": math.sqrt(0.5), "b": 0.5}
-# Vorbis stores the channels in an order of its own; where each channel of the layouts above is found.
-_VORBIS_ORDER = {3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 5, 3, 4], 7: [0, 2, 1, 6, 5, 3, 4],
-                 8: [0, 2, 1, 7, 5, 6, 3, 4]}  # fmt: skip
+_UNKNOWN_FORMAT = "Format not recognised"  # in libsndfile's words
 
 
 class AudioFileError(UserError):
-    """An audio file or folder that can't be used: one line with its name, what is wrong and what would work."""
+    """An audio file or folder that can't be used: one line with its name, what is wrong and what would work.
+
+    Attributes:
+      problem: what is wrong in a word or two: not audio, corrupt, truncated, not finite, unreadable.
+      reason: the rest of it.
+    """
+
+    def __init__(self, message, problem="unreadable", reason=""):
+        super().__init__(message)
+        self.problem, self.reason = problem, reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,39 +66,6 @@ class AudioInfo:
     n_channels: int
     n_samples: int
     encoding: str
-
-
-def find_audio(path):
-    """Lists the audio files of a folder, or the one file that is named.
-
-    Folders are searched recursively, links to folders not followed; hidden files and folders are skipped. A broken
-    link is listed like a file, so that reading it says what is wrong.
-
-    Args:
-      path: a folder, or a file (of any extension: it was named on purpose).
-
-    Returns:
-      list of pathlib.Path, sorted by the path relative to the folder.
-
-    Raises:
-      AudioFileError: the path does not exist, or the folder holds no audio file.
-    """
-    path = pathlib.Path(path)
-    if not path.exists():
-        raise AudioFileError(f"{path}: no such file or folder; give an audio file or a folder of them")
-    if not path.is_dir():
-        return [path]
-    found = []
-    for folder, subfolders, names in os.walk(path):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [pathlib.Path(folder, name) for name in names if _is_named_like_audio(name)]
-    if not found:
-        raise AudioFileError(f"{path}: no audio in this folder; accepted are files named *{' *'.join(EXTENSIONS)}")
-    return sorted(found, key=lambda file: file.relative_to(path).as_posix())
-
-
-def _is_named_like_audio(name):
-    return not name.startswith(".") and name.lower().endswith(EXTENSIONS)
 
 
 def probe(path):
@@ -131,32 +99,44 @@ def opened(path):
       AudioFileError: the file can't be opened, or libsndfile found something wrong in it within the block.
     """
     path = pathlib.Path(path)
-    if path.is_dir():
-        raise AudioFileError(f"{path}: is a folder; give an audio file")
-    if not path.exists():
-        raise AudioFileError(f"{path}: no such file, or a broken link; give an audio file")
+    if not path.is_file():
+        _raise_no_file(path)
     try:
-        with _sound_file(path) as file:
+        # Without a buffer, because libsndfile begins where the descriptor stands.
+        with open(path, "rb", buffering=0) as plain, soundfile.SoundFile(_source(path, plain), closefd=False) as file:
             if not _SLOWEST_RATE <= file.samplerate <= _FASTEST_RATE:
                 reason = f"{file.samplerate} samples per second, which no music has"
-                raise AudioFileError(f"{path}: {reason}; correct its header, or take it out")
+                raise AudioFileError(f"{path}: {reason}; correct its header, or take it out", "corrupt", reason)
             yield file
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        if "does not exist" in reason:  # what libsndfile says of any file named .mp3 that isn't one
-            reason = "Format not recognised"
-        raise AudioFileError(
-            f"{path}: can't be read as audio ({reason}); convert it to WAV, FLAC, OGG or MP3, or take it out"
-        ) from error
+        if "does not exist" in reason:  # what libsndfile says of what looks like MP3 and isn't
+            reason = _UNKNOWN_FORMAT
+        problem = "not audio" if reason == _UNKNOWN_FORMAT else "corrupt"
+        advice = "convert it to WAV, FLAC, OGG or MP3, or take it out"
+        raise AudioFileError(f"{path}: can't be read as audio ({reason}); {advice}", problem, reason) from error
     except OSError as error:
-        raise AudioFileError(f"{path}: {error.strerror or error}; make it readable or take it out") from error
+        reason = error.strerror or str(error)
+        raise AudioFileError(f"{path}: {reason}; make it readable or take it out", reason=reason) from error
 
 
-def _sound_file(path):
-    try:
-        return soundfile.SoundFile(mp3.source(path))
-    except TypeError as error:  # a name like x.raw promises samples without a header, whose rate nobody knows
-        raise AudioFileError(f"{path}: named like samples without a header; convert it to WAV or FLAC") from error
+def _raise_no_file(path):
+    if path.is_dir():
+        raise AudioFileError(f"{path}: is a folder; give an audio file", "not audio", "a folder")
+    if path.exists():
+        raise AudioFileError(f"{path}: is no regular file; give an audio file", "not audio", "no regular file")
+    reason = "a broken link" if path.is_symlink() else "no such file"
+    raise AudioFileError(f"{path}: no such file, or a broken link; give an audio file", reason=reason)
+
+
+def _source(path, plain):
+    """What soundfile is to open: MP3 as `mp3` says, all else by its descriptor.
+
+    A descriptor has no name, so that content decides. Going by the names .au, .snd, .vox, .gsm and .raw, libsndfile
+    takes any bytes for samples; and without the name .mp3 it finds no MP3 behind leading junk.
+    """
+    source = mp3.source(path, plain)
+    return plain.fileno() if source is path and path.suffix.lower() != ".mp3" else source
 
 
 def n_samples_at(info, sample_rate=SAMPLE_RATE):
@@ -174,43 +154,6 @@ def n_samples_at(info, sample_rate=SAMPLE_RATE):
 
 def resampled_length(n_samples, from_rate, to_rate):
     return -(-n_samples * to_rate // from_rate)
-
-
-def to_stereo(waveform):
-    """Left and right of a waveform with any number of channels.
-
-    One channel is copied to both sides; two stay as they are. Three to eight channels, in the order of
-    WAVE_FORMAT_EXTENSIBLE, follow ITU-R BS.775: left = L + 0.707 C + 0.707 Ls (+ 0.5 back centre), the low-frequency
-    channel dropped, all divided by the sum of the gains so that it can't clip. More than eight: left is the
-    mean of the channels 0, 2, 4 ..., right of 1, 3, 5 ...
-
-    Args:
-      waveform: `[samples, channels]`.
-
-    Returns:
-      float32 `[samples, 2]`.
-
-    Raises:
-      ValueError: the waveform isn't two-dimensional or has no channel.
-    """
-    waveform = np.asarray(waveform, np.float32)
-    if waveform.ndim != 2 or waveform.shape[1] == 0:
-        raise ValueError(f"waveform must be [samples, channels], got {list(waveform.shape)}")
-    n_channels = waveform.shape[1]
-    if n_channels == 1:
-        return np.repeat(waveform, 2, axis=1)
-    if n_channels == 2:
-        return waveform
-    layout = _LAYOUTS.get(n_channels) or ("LR" * n_channels)[:n_channels]
-    # Summed channel by channel and not as a matrix product, whose rounding depends on the number of rows.
-    return np.stack([_mix(waveform, layout, gains) for gains in (_LEFT_GAINS, _RIGHT_GAINS)], axis=1)
-
-
-def _mix(waveform, layout, gains):
-    """Weighted mean of the channels, float32 `[samples]`."""
-    weights = np.array([gains.get(place, 0.0) for place in layout])
-    weights = (weights / weights.sum()).astype(np.float32)
-    return sum(waveform[:, channel] * weight for channel, weight in enumerate(weights) if weight)
 
 
 def resample(waveform, from_rate, to_rate):
@@ -288,18 +231,11 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
         start = min(start, total)
         stop = total if n_samples is None else min(start + n_samples, total)
         if file.samplerate == sample_rate:
-            return _finite(_read_span(file, path, start, stop)[:, sides], path)
+            return _read_span(file, path, start, stop)[:, sides]
         first, last = _input_span(file.samplerate, sample_rate, start, stop)
         first, last = max(first, 0), min(last, file.frames)
-        known = _finite(_read_span(file, path, first, max(first, last))[:, sides], path)
-        return _finite(resample_part(known, first, file.samplerate, sample_rate, start, stop), path)
-
-
-def _finite(waveform, path):
-    """The waveform, unless it has samples that are no numbers: one alone would end a training in NaN."""
-    if waveform.size and not (math.isfinite(waveform.min()) and math.isfinite(waveform.max())):
-        raise AudioFileError(f"{path}: has samples that are no finite numbers (NaN, inf); repair it or take it out")
-    return waveform
+        known = _read_span(file, path, first, max(first, last))[:, sides]
+        return resample_part(known, first, file.samplerate, sample_rate, start, stop)
 
 
 def _read_span(file, path, start, stop):
@@ -311,18 +247,43 @@ def _read_span(file, path, start, stop):
     return read_on(file, path, start - lead, stop - start + lead)[lead:]
 
 
-def read_on(file, path, position, n_samples):
-    """float32 `[n_samples, 2]` of an open file that stands at sample `position`, at its own rate."""
+def read_on(file, path, position, n_samples, watch=None):
+    """Reads on in a file.
+
+    Args:
+      file: an open one, that stands at sample `position`.
+      path: of it, for errors.
+      position: see `file`.
+      n_samples: how many, at the file's own rate.
+      watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, or None.
+
+    Returns:
+      float32 `[n_samples, 2]`.
+
+    Raises:
+      AudioFileError: as `read`.
+    """
+    waveform = _stored(file, path, position, n_samples)
+    if watch is not None:
+        watch(waveform)
+    if file.subtype == "VORBIS":
+        waveform = channels.from_vorbis(waveform)
+    return channels.to_stereo(waveform)
+
+
+def _stored(file, path, position, n_samples):
+    """float32 `[n_samples, channels]` of an open file that stands at sample `position`."""
     try:
         waveform = file.read(n_samples, dtype="float32", always_2d=True)
     except (MemoryError, OverflowError) as error:
         reason = f"{n_samples} samples, as its header says, don't fit into memory"
-        raise AudioFileError(f"{path}: {reason}; cut it into parts, or correct it") from error
+        raise AudioFileError(f"{path}: {reason}; cut it into parts, or correct it", "corrupt", reason) from error
     if len(waveform) < n_samples:
-        raise AudioFileError(
-            f"{path}: truncated, only {position + len(waveform)} of {file.frames} samples are there; "
-            "get the whole file, or convert what is left to a new one"
-        )
-    if file.subtype == "VORBIS" and file.channels in _VORBIS_ORDER:
-        waveform = waveform[:, _VORBIS_ORDER[file.channels]]
-    return to_stereo(waveform)
+        reason = f"only {position + len(waveform)} of {file.frames} samples are there"
+        advice = "get the whole file, or convert what is left to a new one"
+        raise AudioFileError(f"{path}: truncated, {reason}; {advice}", "truncated", reason)
+    if waveform.size and not (waveform.min() > -_LARGEST and waveform.max() < _LARGEST):
+        first = position + int(np.argmin((np.abs(waveform) < _LARGEST).all(axis=1)))
+        reason = f"NaN or infinity at {first / file.samplerate:.3f} s"
+        raise AudioFileError(f"{path}: {reason}; write the file again, or take it out", "not finite", reason)
+    return waveform

@@ -10,7 +10,8 @@ such files are counted here, and libsndfile gets the file with a tag in front.
 """
 
 import functools
-import io
+import mmap
+import os
 import struct
 
 _KBITS = {  # by the two version bits: MPEG 1, 2 and 2.5
@@ -24,35 +25,64 @@ _MAX_FRAME_BYTES = 1441
 _MIDDLE_BIT_RATE = 9  # a frame of this bit rate index has room for the tag at every sample rate
 
 
-def source(path):
+def source(path, file):
     """What soundfile should open in place of a path.
 
     Args:
       path: pathlib.Path of any audio file; content decides and not the name.
+      file: the same, open for reading bytes without a buffer; it is left at its beginning.
 
     Returns:
-      The path itself, or an io.BytesIO where it is an MP3 file that doesn't state its length.
+      The path itself, or where it is an MP3 file that doesn't state its length a file object that reads from `file`.
 
     Raises:
-      OSError: the file can't be opened.
+      OSError: the file can't be read.
     """
-    with open(path, "rb") as file:
-        start = _id3_bytes(file.read(10))
-        file.seek(start)
-        first_frame = file.read(_MAX_FRAME_BYTES)
+    start = _id3_bytes(file.read(10))
+    file.seek(start)
+    first_frame = file.read(_MAX_FRAME_BYTES)
+    file.seek(0)
     n_bytes = _frame_bytes(first_frame, 0)
     if not n_bytes or any(tag in first_frame[:n_bytes] for tag in _TAGS):
         return path
     stat = path.stat()
-    return io.BytesIO(_with_tag(path, start, stat.st_size, stat.st_mtime_ns))
+    n_frames = _n_frames(path, start, stat.st_size, stat.st_mtime_ns)
+    return _Tagged(_tag_frame(first_frame[:4], n_frames), file, start, stat.st_size)
 
 
-@functools.lru_cache(maxsize=8)  # a file is opened for every crop that is read
-def _with_tag(path, start, size, modified):
-    """bytes of the file, a tag frame in place of what lay before its first frame."""
+@functools.lru_cache(maxsize=4096)  # a file is opened for every crop that is read
+def _n_frames(path, start, size, modified):
+    """Number of frames of a file from byte `start` on."""
     del size, modified  # only for the cache: a file that changed is another
-    data = path.read_bytes()[start:]
-    return _tag_frame(data[:4], _count_frames(data)) + data
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _count_frames(data, start)
+
+
+class _Tagged:
+    """A tag frame and the rest of a file from byte `start` on, as a file for soundfile to read."""
+
+    def __init__(self, tag, file, start, size):
+        self._tag, self._file, self._start = tag, file, start
+        self._size, self._position = len(tag) + size - start, 0
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        origins = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
+        self._position = origins[whence] + offset
+        return self._position
+
+    def tell(self):
+        return self._position
+
+    def read(self, n_bytes=-1):
+        end = self._size if n_bytes < 0 else min(self._position + n_bytes, self._size)
+        data = self._tag[self._position : end]
+        self._position += len(data)
+        if end > self._position:
+            self._file.seek(self._start + self._position - len(self._tag))
+            rest = self._file.read(end - self._position)
+            self._position += len(rest)
+            data += rest
+        return data
 
 
 def _id3_bytes(head):
@@ -77,9 +107,9 @@ def _frame_bytes(data, position):
     return bytes_per_kbit * _KBITS[version][bit_rate] // _SAMPLE_RATES[version][sample_rate] + (header[2] >> 1 & 1)
 
 
-def _count_frames(data):
-    """Number of whole frames, past whatever lies between them."""
-    position = count = 0
+def _count_frames(data, position=0):
+    """Number of whole frames from a position on, past whatever lies between them."""
+    count = 0
     while position >= 0:
         n_bytes = _frame_bytes(data, position)
         if n_bytes and position + n_bytes <= len(data):

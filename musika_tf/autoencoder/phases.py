@@ -3,14 +3,13 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from musika_tf import json_file
-from musika_tf.audio import cache, dataset, spectrogram
-from musika_tf.audio.files import find_audio
+from musika_tf.audio import cache, dataset, scan, spectrogram
 from musika_tf.autoencoder import assessment
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
@@ -24,6 +23,7 @@ from musika_tf.training.ema import MovingAverage
 logger = logging.getLogger(__name__)
 
 _CONFIG_FILE = "autoencoder.json"
+_TABLE_FILE = "audio.csv"
 _PREVIEW_SECONDS, _PREVIEWS = 6, 3
 
 
@@ -33,7 +33,7 @@ class Job:
 
     config: AutoencoderConfig
     training: AutoencoderTraining
-    audio_dir: str
+    paths: Sequence[Path]  # of audio that can be read, in an order that stays the same from run to run
     checkpoint_dir: str
     save_every: int
     level1_phase: int = 2
@@ -49,6 +49,20 @@ class Job:
     def sources(self, phase):
         """The phases that `phase` starts from, in the order they are restored in."""
         return {1: (), 2: (1,), 3: (1, self.level1_phase), 4: (1, 2, 3)}[phase]
+
+
+def scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=False):
+    """The audio.table.Table of what there is to train with; what was read for an earlier run isn't read again."""
+    known, crop_samples = Path(checkpoint_dir) / _TABLE_FILE, training.crop_samples(config)
+    return scan.scan(
+        audio_dir, window_samples=crop_samples, for_training=True, known=known, show_progress=show_progress
+    )
+
+
+def keep_table(table, checkpoint_dir):
+    """Stores the table beside the phases: what the model was trained with, and what `scan_audio` knows next time."""
+    Path(checkpoint_dir).mkdir(parents=True, exist_ok=True)
+    table.write(Path(checkpoint_dir) / _TABLE_FILE)
 
 
 def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda directory: None):
@@ -68,9 +82,7 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
     """
     devices = job.devices
     devices.check_batch(job.training.batch_size, "ae_batch_size")
-    paths = find_audio(job.audio_dir)
-    if job.cache_dir:
-        paths = cache.cached(paths, job.cache_dir)
+    paths = cache.cached(job.paths, job.cache_dir) if job.cache_dir else job.paths
     tf.keras.utils.set_random_seed(job.training.seed + phase)
     devices.chief_first(lambda: (_keep_config(job), _keep_initial(job)))
     with devices.scope(), precision.policy(job.precision):

@@ -69,9 +69,7 @@ class AutoencoderTrainer(tf.Module):
 
     @property
     def crop_samples(self):
-        """Samples of one crop: a whole number of decoder windows, at any offset."""
-        config = self.autoencoder.config
-        return config.crop_samples(self.training.crop_windows * config.window_frames)
+        return self.training.crop_samples(self.autoencoder.config)
 
     def step(self, waveform):
         """Trains on `waveform` float32 `[b, crop_samples]`, mono, this worker's part; returns named scalar losses."""

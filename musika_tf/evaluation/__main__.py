@@ -75,9 +75,9 @@ def _reconstructions():
 
 
 def _audio(flag):
-    from musika_tf.audio import files
+    from musika_tf.audio import scan
 
-    return files.find_audio(cli.require(flag))
+    return scan.find_audio(cli.require(flag))
 
 
 if __name__ == "__main__":

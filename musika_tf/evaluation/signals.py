@@ -140,9 +140,9 @@ _SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat
 def main(_):
     audio_dir = cli.require("audio_dir")
     cli.check_folders("json")
-    from musika_tf.audio import files
+    from musika_tf.audio import files, scan
 
-    paths = [path for path in files.find_audio(audio_dir) if extraction.read_facts(path)]
+    paths = [path for path in scan.find_audio(audio_dir) if extraction.read_facts(path)]
     if not paths:
         raise UserError(
             f"--audio_dir={audio_dir}: no track with a .json beside it; tools/render_corpus.py renders some"

@@ -60,7 +60,8 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
     Args:
       latents_dir: folder, searched recursively.
       signals: the conditioning signals that every file must hold (conditioning.signal.Signal).
-      min_latents: pieces shorter than this are left out, as are those of whose signals the extractor was unsure.
+      min_latents: pieces shorter than this are left out, as are digital silence and those of whose signals the
+        extractor was unsure; each is named in a warning.
       cache_dir: folder for one file with all latents, which is memory-mapped, for collections that memory can't hold;
         signals stay in memory.
 
@@ -104,7 +105,7 @@ def each_piece(paths, signals, min_latents, known):
                 f"{path}: latents of model {data['model_id']} among those of {known.model_id}; encode them apart"
             )
         latents = data["latents"]
-        if len(latents) < min_latents or _is_doubtful(path, data, signals):
+        if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
             continue
         latent_size = latent_size or latents.shape[1]
         if latents.shape[1] != latent_size or latent_size % 2:
@@ -157,6 +158,8 @@ def _checked(name, array):
         if array.ndim or array.dtype.kind != "U":
             raise ValueError(f"{name} is {array.dtype} {array.shape}")
         return str(array)
+    if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
+        raise ValueError(f"{name} are {array.dtype} {array.shape}")
     numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
     if numbers and (array.ndim or array.dtype.kind not in numbers):
         raise ValueError(f"{name} is {array.dtype} {array.shape}")
@@ -180,6 +183,18 @@ def _channels(path, data, signals):
             )
         columns.append(picked)
     return np.concatenate(columns, axis=1)
+
+
+def _is_useless(path, data, min_latents):
+    """Whether a piece is too short to train with, or digital silence (which older files don't tell)."""
+    n_latents = len(data["latents"])
+    if n_latents < min_latents:
+        logger.warning("%s: left out, its %d latents are fewer than the %d of a span", path, n_latents, min_latents)
+        return True
+    if "silent" in data.get("flags", ()):
+        logger.warning("%s: left out, it is digital silence", path)
+        return True
+    return False
 
 
 def _is_doubtful(path, data, signals):

@@ -10,8 +10,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from musika_tf.audio import scan
+from musika_tf.audio.table import Row
 from musika_tf.errors import UserError
-from musika_tf.pipeline.encoding import Outcome
+from musika_tf.pipeline.encoding import Job, Outcome
 
 try:
     import apache_beam as beam
@@ -53,7 +55,7 @@ def encode_all(recipe, run, jobs):
     recipe = dataclasses.replace(recipe, model=_absolute(recipe.model))
     folder = Path(run.out_dir).absolute() / _REPORT
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped
-    jobs = [dataclasses.replace(job, path=_absolute(job.path), target=_absolute(job.target)) for job in jobs]
+    jobs = [Job(dataclasses.replace(job.row, path=job.row.path.absolute()), _absolute(job.target)) for job in jobs]
     try:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={run.runner}", *run.options]))
     except ValueError as error:
@@ -88,13 +90,15 @@ class _Encode(beam.DoFn):
         try:
             outcome = self._encode(job)
         except UserError as error:  # Beam would try again, and then give up the other files too
-            outcome = Outcome(job.source, error=str(error))
-        yield json.dumps(dataclasses.asdict(outcome))
+            outcome = Outcome(scan.refused(job.row, error))
+        yield json.dumps(dataclasses.asdict(outcome), default=str)  # a path as text
 
 
 def _outcome(line):
     fields = json.loads(line)
-    return Outcome(**fields | {"notes": tuple(fields["notes"])})
+    row = fields["row"]
+    row |= {"path": Path(row["path"]), "flags": tuple(row["flags"]), "notes": tuple(row["notes"])}
+    return Outcome(Row(**row), fields["encoded_seconds"], tuple(fields["notes"]))
 
 
 def _absolute(path):

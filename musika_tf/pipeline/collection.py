@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf.audio import files
+from musika_tf.audio import scan
+from musika_tf.audio.table import USED, Table
 from musika_tf.errors import UserError
 from musika_tf.pipeline.encoding import Job, Outcome, check_model, teller
 from musika_tf.pipeline.workers import Death
@@ -18,45 +19,49 @@ _TEMPORARY = re.compile(r"\..+\.npz\.(?:(?P<host>.+)-)?(?P<process>\d+)")
 _STALE_SECONDS = 3600  # writing one takes seconds
 
 
-def encode_collection(audio_dir, out_dir, encode_all, model_id, report=print):
+def encode_collection(audio_dir, out_dir, encode_all, model_id, config, report=print):
     """Encodes every audio file below `audio_dir` to `out_dir/<same path>.npz`; what is done is skipped.
 
     A file holds `latents` float32 `[n, 2 * latent_size]`, `n_samples` (at `sample_rate`), `sample_rate`, `source`
-    (the path below audio_dir), `model_id`, and for each signal `conditioning_<signal>` float32 `[n, channels]`,
-    `extractor_<signal>` and `confidence_<signal>`. Signals that a file lacks, or has from another extractor than is
-    used now, are added to it; its latents stay.
+    (the path below audio_dir), `model_id`, `flags` (those of its table.Row), and for each signal
+    `conditioning_<signal>` float32 `[n, channels]`, `extractor_<signal>` and `confidence_<signal>`. Signals that a file
+    lacks, or has from another extractor than is used now, are added to it; its latents stay.
 
     Args:
       audio_dir: folder or file.
       out_dir: folder, made where missing.
       encode_all: function of a list of Jobs to an iterable of their Outcomes, in any order.
       model_id: identity of the autoencoder.
+      config: its AutoencoderConfig.
       report: called with the lines of each file, in the order of their names.
 
     Returns:
-      list of Outcome, one for each file, in the order of their names.
+      table.Table of all files, with what was done to each, or why not; and the seconds of audio that were encoded.
 
     Raises:
       UserError: no audio there, `out_dir` can't be written, or it holds latents of another model.
     """
-    jobs = list_jobs(audio_dir, out_dir)
+    rows = scan.headers(audio_dir, config.sample_rate, config.window_samples)
+    jobs = [Job(row, str(target_of(row, out_dir))) for row in rows if row.status == USED]
     prepare_folder(out_dir, model_id)
-    outcomes = []
-    for outcome in in_order(jobs, encode_all(jobs)):
-        outcomes.append(outcome)
+    table, seconds, outcomes = Table(), 0.0, in_order(jobs, encode_all(jobs))
+    for row in rows:
+        outcome = next(outcomes) if row.status == USED else Outcome(row)
+        table.add(outcome.row)
+        seconds += outcome.encoded_seconds
         for line in outcome.lines:
             report(line)
-    return outcomes
+    return table, seconds
 
 
-def list_jobs(audio_dir, out_dir):
-    """A Job for each audio file of a folder, or for the one file that is named, sorted."""
-    root = Path(audio_dir) if Path(audio_dir).is_dir() else Path(audio_dir).parent
-    sources = [(path, path.relative_to(root)) for path in files.find_audio(audio_dir)]
-    return [
-        Job(str(source), str(path), str(Path(out_dir) / source.with_name(source.name + ".npz")))
-        for path, source in sources
-    ]
+def scan_collection(audio_dir, config, show_progress=False):
+    """The table.Table of a collection as it will be encoded, without encoding it."""
+    return scan.scan(audio_dir, config.sample_rate, config.window_samples, show_progress=show_progress)
+
+
+def target_of(row, out_dir):
+    """Where the latents of a file go."""
+    return Path(out_dir) / f"{row.file}.npz"
 
 
 def prepare_folder(out_dir, model_id):
@@ -128,7 +133,7 @@ def by_workers(recipe, crew, jobs):
             cause = told.cause
             if job is None:  # before it had one
                 continue
-            told = Outcome(job.source, error=f"{job.path}: its worker {cause}; the same command tries it again")
+            told = Outcome(job.row.left_out("failed", f"its worker {cause}; the same command tries it again"))
         n_done += 1
         yield told
     if n_done < len(jobs):
@@ -145,11 +150,10 @@ def in_order(jobs, outcomes):
             position += 1
 
 
-def throughput(outcomes, seconds):
-    """A line on how fast a collection was encoded, "" where nothing was: hours of audio in an hour."""
+def throughput(audio, seconds):
+    """A line on how fast `audio` seconds were encoded, "" where nothing was: hours of audio in an hour."""
     from musika_tf import durations
 
-    audio = sum(outcome.encoded_seconds for outcome in outcomes)
     if not audio:
         return ""
     return (

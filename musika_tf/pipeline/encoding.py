@@ -13,17 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf.audio import blocks, files
+from musika_tf.audio import blocks, files, scan
+from musika_tf.audio.levels import Levels
+from musika_tf.audio.table import LEFT_OUT, Row, printable
 from musika_tf.errors import UserError
+from musika_tf.native import silent_stderr
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """source: path below the collection's folder; path: the audio file; target: the `.npz` to write. All are text."""
+    """row: the file as its header tells; target: the `.npz` to write, text."""
 
-    source: str
-    path: str
+    row: Row
     target: str
+
+    @property
+    def source(self):
+        """Its name below the collection's folder."""
+        return self.row.file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,25 +38,26 @@ class Outcome:
     """What became of a file.
 
     Attributes:
-      source: as in its Job.
-      seconds: length of the audio; 0 where it could not be read.
-      latents: how many its `.npz` holds.
+      row: the file, with what its samples said, or why it is left out.
       encoded_seconds: of audio that was encoded now, and not before.
       notes: what was done, and what is to be said of it.
-      error: why it could not be encoded, or "".
     """
 
-    source: str
-    seconds: float = 0.0
-    latents: int = 0
+    row: Row
     encoded_seconds: float = 0.0
     notes: tuple = ()
-    error: str = ""
+
+    @property
+    def source(self):
+        """As in its Job."""
+        return self.row.file
 
     @property
     def lines(self):
         """What is reported of it."""
-        return [self.error] if self.error else [f"{self.source}: {note}" for note in self.notes]
+        if self.row.status == LEFT_OUT:
+            return [self.row.line()]
+        return [printable(f"{self.source}: {note}") for note in self.notes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,30 +109,34 @@ class FileEncoder:
         """
         from musika_tf.conditioning import extraction
 
+        row = job.row
         try:
-            choices = extraction.choose(self.signals, job.path, self.signal_source)
+            choices = extraction.choose(self.signals, row.path, self.signal_source)
             done = stored(job.target, self.model_id)
             missing = [choice for choice in choices if not choice.is_in(done)]
             if done and not missing:
-                return _outcome(job, done, ["done before"])
-            arrays = done or self._encoded(job.path)
-            added = self._signals(job.path, arrays, missing)
+                return Outcome(row.remembered(done.get("flags", ())), notes=("done before",))
+            arrays, row = (done, row.remembered(done.get("flags", ()))) if done else self._encoded(row)
+            added = self._signals(row.path, arrays, missing)
         except UserError as error:
-            return Outcome(job.source, error=str(error))
-        arrays = {**arrays, **added, "source": job.source, "model_id": self.model_id}
+            return Outcome(scan.refused(job.row, error))
+        arrays = {**arrays, **added, "source": row.file, "model_id": self.model_id}
         save(Path(job.target), arrays)
         names = ", ".join(choice.name for choice in missing)
         notes = [f"added {names}" if done else f"{len(arrays['latents'])} latents"]
         notes += [doubt for choice in missing if (doubt := extraction.doubt(choice, arrays))]
-        return _outcome(job, arrays, notes, encoded=not done)
+        return Outcome(row, 0.0 if done else row.seconds, tuple(notes))
 
-    def _encoded(self, path):
-        """The latents of a file, and its length."""
-        rate = self.encode.config.sample_rate
-        latents, n_samples = self.encode(blocks.read(path, rate))
+    def _encoded(self, row):
+        """The latents of a file, its length and its flags; and its row with what its samples said."""
+        rate, levels = self.encode.config.sample_rate, Levels()
+        with silent_stderr():  # decoders report on damaged files
+            latents, n_samples = self.encode(blocks.read(row.path, rate, levels.add))
         if not n_samples:
-            raise UserError(f"{path}: no samples; give audio that is not empty")
-        return {"latents": latents, "n_samples": np.int64(n_samples), "sample_rate": np.int64(rate)}
+            raise UserError(f"{row.path}: no samples; give audio that is not empty")
+        row = row.heard(levels)
+        sizes = {"n_samples": np.int64(n_samples), "sample_rate": np.int64(rate)}
+        return {"latents": latents, **sizes, "flags": np.array(row.flags, np.str_)}, row
 
     def _signals(self, path, arrays, missing):
         """The arrays of the signals that an `.npz` lacks."""
@@ -150,11 +162,6 @@ def teller(recipe):
     """What a worker of `workers.Crew` does: encodes a Job and tells its Outcome."""
     encode = recipe.encoder()
     return lambda job, tell: tell(encode(job))
-
-
-def _outcome(job, arrays, notes, encoded=False):
-    seconds = int(arrays["n_samples"]) / int(arrays["sample_rate"])
-    return Outcome(job.source, seconds, len(arrays["latents"]), seconds * encoded, tuple(notes))
 
 
 def stored(target, model_id):

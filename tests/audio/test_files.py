@@ -3,7 +3,7 @@ import pytest
 import soundfile
 import soxr
 
-from musika_tf.audio import files, mp3
+from musika_tf.audio import channels, files, mp3
 
 RATE = files.SAMPLE_RATE
 LOSSLESS = [
@@ -39,34 +39,6 @@ def write(path, waveform, sample_rate=RATE, container=None, encoding=None):
     return path
 
 
-class TestFindAudio:
-    def test_recursive_sorted_without_hidden_ones(self, tmp_path):
-        names = ["b.wav", "a/z.FLAC", "a/b c/ü.mp3", "C.ogg", ".hidden.wav", ".ipynb_checkpoints/x.wav", "notes.txt"]
-        for name in names:
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).touch()
-        (tmp_path / "folder.wav").mkdir()
-        found = [path.relative_to(tmp_path).as_posix() for path in files.find_audio(tmp_path)]
-        assert found == ["C.ogg", "a/b c/ü.mp3", "a/z.FLAC", "b.wav"]
-
-    def test_one_file(self, tmp_path):
-        path = write(tmp_path / "take.wav", noise(10))
-        assert files.find_audio(path) == [path]
-        assert files.find_audio(str(path)) == [path]
-
-    def test_broken_link_is_not_lost(self, tmp_path):
-        (tmp_path / "x.wav").symlink_to(tmp_path / "gone.wav")
-        assert files.find_audio(tmp_path) == [tmp_path / "x.wav"]
-        with pytest.raises(files.AudioFileError, match="x.wav.*broken link"):
-            files.probe(tmp_path / "x.wav")
-
-    def test_nothing_found(self, tmp_path):
-        with pytest.raises(files.AudioFileError, match=rf"{tmp_path}: no audio.*\*\.flac.*\*\.wav"):
-            files.find_audio(tmp_path)
-        with pytest.raises(files.AudioFileError, match="nowhere: no such"):
-            files.find_audio(tmp_path / "nowhere")
-
-
 class TestProbe:
     def test_numbers(self, tmp_path):
         path = write(tmp_path / "six.wav", noise(1000, 6), 48_000, "WAVEX", "PCM_24")
@@ -92,7 +64,7 @@ class TestProbe:
 
     def test_samples_without_a_header(self, tmp_path):
         (tmp_path / "x.raw").write_bytes(bytes(100))
-        with pytest.raises(files.AudioFileError, match="x.raw: named like samples without a header"):
+        with pytest.raises(files.AudioFileError, match="x.raw: can't be read as audio"):
             files.read(tmp_path / "x.raw")
 
     @pytest.mark.parametrize("rate", [1, 999, 1_000_001, 2**31 - 1])
@@ -115,40 +87,6 @@ class TestProbe:
             files.probe(tmp_path / "no.wav")
         with pytest.raises(files.AudioFileError, match="is a folder"):
             files.read(tmp_path)
-
-
-class TestToStereo:
-    def test_mono_is_copied_and_stereo_kept(self):
-        mono, stereo = noise(50, 1), noise(50, 2)
-        np.testing.assert_array_equal(files.to_stereo(mono), np.concatenate([mono, mono], axis=1))
-        np.testing.assert_array_equal(files.to_stereo(stereo), stereo)
-
-    def test_six_channels_follow_bs775(self):
-        x = noise(50, 6).astype(np.float64)
-        half_power, scale = np.sqrt(0.5), 1 / (1 + 2 * np.sqrt(0.5))
-        left = (x[:, 0] + half_power * x[:, 2] + half_power * x[:, 4]) * scale
-        right = (x[:, 1] + half_power * x[:, 2] + half_power * x[:, 5]) * scale
-        np.testing.assert_allclose(files.to_stereo(x), np.stack([left, right], axis=1), atol=1e-6)
-
-    def test_many_channels_alternate(self):
-        x = noise(50, 9)
-        expected = np.stack([x[:, 0::2].mean(axis=1), x[:, 1::2].mean(axis=1)], axis=1)
-        np.testing.assert_allclose(files.to_stereo(x), expected, atol=1e-6)
-
-    @pytest.mark.parametrize("n_channels", range(1, 12))
-    def test_never_clips_and_keeps_what_all_share(self, n_channels):
-        np.testing.assert_allclose(files.to_stereo(np.ones([5, n_channels])), np.ones([5, 2]), atol=1e-6)
-
-    @pytest.mark.parametrize("n_channels", [3, 4, 5, 6, 7, 8, 10])
-    def test_sides_mirror(self, n_channels):
-        left_only, right_only = np.zeros([2, 1, n_channels])
-        left_only[0, 0] = right_only[0, 1] = 1
-        np.testing.assert_array_equal(files.to_stereo(left_only), files.to_stereo(right_only)[:, ::-1])
-
-    def test_other_shapes_are_refused(self):
-        for shape in [(5,), (5, 0), (1, 5, 2)]:
-            with pytest.raises(ValueError, match="samples, channels"):
-                files.to_stereo(np.zeros(shape))
 
 
 class TestResample:
@@ -210,7 +148,7 @@ class TestRead:
         for n_channels in (1, 6):
             x = noise(5000, n_channels)
             path = write(tmp_path / "x.wav", x, RATE, "WAVEX", "FLOAT")
-            np.testing.assert_array_equal(files.read(path), files.to_stereo(x))
+            np.testing.assert_array_equal(files.read(path), channels.to_stereo(x))
 
     def test_vorbis_channel_order(self, tmp_path):
         x = np.zeros([RATE, 6], np.float32)

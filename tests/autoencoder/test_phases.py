@@ -191,7 +191,7 @@ def job(tmp_path, monkeypatch):
     monkeypatch.setattr(phases.Autoencoder, "create", tiny.autoencoder)  # the one that is built already
     (tmp_path / "audio").mkdir()
     soundfile.write(tmp_path / "audio" / "a.wav", 0.1 * tiny.normal(44_100, 2), 44_100)
-    return phases.Job(tiny.AUTOENCODER, TRAINING, str(tmp_path / "audio"), str(tmp_path / "ck"), save_every=100)
+    return phases.Job(tiny.AUTOENCODER, TRAINING, [tmp_path / "audio" / "a.wav"], str(tmp_path / "ck"), save_every=100)
 
 
 def save_phase(job, phase):

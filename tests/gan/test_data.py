@@ -161,6 +161,20 @@ def test_signal_of_other_channels_is_named(tmp_path):
         data.load_pieces(tmp_path, [BEAT], 8)
 
 
+def test_silent_and_short_pieces_are_left_out_by_name(tmp_path, caplog):
+    write(tmp_path / "a.npz", ruler(1, 8), flags=np.array(["mono", "clipped"]))
+    write(tmp_path / "b.npz", ruler(2, 8), flags=np.array(["silent"]))
+    write(tmp_path / "c.npz", ruler(3, 7), flags=np.array([], np.str_))
+    write(tmp_path / "d.npz", ruler(4, 8))  # an older file
+    with caplog.at_level("WARNING"):
+        pieces = data.load_pieces(tmp_path, [], 8)
+    assert [piece[0, 0] for piece in pieces.latents] == [1, 4]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/b.npz: left out, it is digital silence",
+        f"{tmp_path}/c.npz: left out, its 7 latents are fewer than the 8 of a span",
+    ]
+
+
 def test_signal_of_another_length_is_named(tmp_path):
     write(tmp_path / "a.npz", ruler(1, 8), conditioning_position=np.zeros([7, 1], np.float32))
     with pytest.raises(UserError, match="a.npz: 7 values of 'position'"):

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 import soundfile
 import tiny
 
+from musika_tf.audio import scan
+from musika_tf.audio.table import IGNORED, LEFT_OUT, USED, Row
 from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.errors import UserError
 from musika_tf.gan import data
@@ -40,14 +43,26 @@ def stream():
 
 
 @pytest.fixture
-def run(audio, tmp_path, stream):
-    """Function that encodes the folder and returns (errors, lines)."""
+def table_of(audio, tmp_path, stream):
+    """Function that encodes the folder and returns its table."""
 
-    def run(model_id="abc", names="", encode=stream, source="auto", audio=audio, out_dir=tmp_path / "latents"):
-        encoder, lines = FileEncoder(encode, model_id, signals.parse(names), source), []
-        encode_all = functools.partial(map, encoder)
-        outcomes = collection.encode_collection(audio, out_dir, encode_all, model_id, lines.append)
-        return [outcome.error for outcome in outcomes if outcome.error], lines
+    def table_of(
+        model_id="abc", names="", encode=stream, source="auto", audio=audio, out_dir=tmp_path / "latents", report=len
+    ):
+        encode_all = functools.partial(map, FileEncoder(encode, model_id, signals.parse(names), source))
+        return collection.encode_collection(audio, out_dir, encode_all, model_id, tiny.AUTOENCODER, report)[0]
+
+    return table_of
+
+
+@pytest.fixture
+def run(table_of):
+    """Function that encodes the folder and returns the lines of the files that were left out, and all lines."""
+
+    def run(model_id="abc", **kwargs):
+        lines = []
+        table = table_of(model_id, report=lines.append, **kwargs)
+        return [row.line() for row in table.of(LEFT_OUT)], lines
 
     return run
 
@@ -64,8 +79,8 @@ def test_what_a_file_holds(audio, tmp_path, run, stream):
     for number, (name, n_samples) in enumerate(LENGTHS.items()):
         held = data.read_latents(tmp_path / "latents" / f"{name}.npz")
         assert set(held) == {
-            "latents", "n_samples", "sample_rate", "source", "model_id", "conditioning_tempo", "conditioning_beat",
-            "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
+            "latents", "n_samples", "sample_rate", "source", "model_id", "flags", "conditioning_tempo",
+            "conditioning_beat", "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
         }  # fmt: skip
         assert (held["extractor_tempo"], held["confidence_tempo"]) == ("grid", 1)
         waveform, _ = soundfile.read(audio / name, dtype="float32")
@@ -105,6 +120,23 @@ def test_what_is_done_is_skipped(tmp_path, run, stream):
     assert calls == [3 * PER_LATENT]
     del before["b.wav.npz"]
     assert before == {name: (tmp_path / "latents" / name).stat().st_mtime_ns for name in before}
+
+
+def test_table_says_what_was_done_to_each_file_now_or_before(audio, tmp_path, table_of):
+    soundfile.write(audio / "loud.wav", np.clip(9 * tiny.normal(3000, 1), -1, 1), 48_000)
+    soundfile.write(audio / "silence.wav", np.zeros([3000, 2]), 44_100)
+    soundfile.write(audio / "nan.wav", np.full([3000, 2], np.nan), 44_100, "FLOAT")
+    (audio / "page.mp3").write_text("<html>")
+    expected = {
+        "b.json": (IGNORED, ("not-audio",)), "b.wav": (USED, ("short",)),
+        "loud.wav": (USED, ("mono", "resampled", "clipped")), "nan.wav": (LEFT_OUT, ("not-finite",)),
+        "page.mp3": (LEFT_OUT, ("not-audio",)), "silence.wav": (USED, ("silent",)),
+    }  # fmt: skip
+    for _ in range(2):
+        rows = {row.file: (row.status, row.flags) for row in table_of().rows if "/" not in row.file}
+        assert rows == expected
+    assert list(data.read_latents(tmp_path / "latents" / "loud.wav.npz")["flags"]) == ["mono", "resampled", "clipped"]
+    assert data.read_latents(tmp_path / "latents" / "b.wav.npz")["flags"].tolist() == ["short"]
 
 
 def test_encoding_is_repeatable(tmp_path, run, stream):
@@ -196,21 +228,21 @@ def test_true_onsets_are_preferred(audio, tmp_path, detectors, run):
 
 def test_extractor_that_is_not_installed_is_named_with_the_file(audio, tmp_path, detectors, run):
     failures, _ = run(names="beat", source="audio")
-    assert len(failures) == 3 and "b.wav: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
+    assert len(failures) == 3 and "b.wav: left out: beat: needs MadMom" in failures[0] and "extra onsets" in failures[0]
     assert files(tmp_path) == [f"audio/{name}" for name in files(audio)]
 
 
 def test_piece_that_has_no_such_signal_is_named(audio, detectors, run):
     detectors.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: tempo.steady_tempo([]))
     failures, _ = run(names="tempo", source="audio")
-    assert len(failures) == 3 and "b.wav: tempo: no beats to be heard" in failures[0]
+    assert len(failures) == 3 and "b.wav: left out: tempo: no beats to be heard" in failures[0]
 
 
 def test_audio_that_has_changed_is_named(audio, run):
     run()
     soundfile.write(audio / "b.wav", 0.1 * tiny.normal(50, 2), 44_100)
     failures, _ = run(names="tempo")
-    assert len(failures) == 1 and "b.wav: has changed since it was encoded; remove its .npz" in failures[0]
+    assert len(failures) == 1 and "b.wav: left out: has changed since it was encoded; remove its .npz" in failures[0]
 
 
 def test_latents_of_the_first_version_count_as_read_off_the_grid(tmp_path, run):
@@ -248,7 +280,7 @@ def test_unreadable_file_is_named_and_the_others_are_encoded(audio, tmp_path, co
 def test_file_without_samples_is_named(audio, run):
     soundfile.write(audio / "empty.wav", np.zeros([0, 2]), 44_100)
     failures, _ = run()
-    assert len(failures) == 1 and "empty.wav: no samples" in failures[0]
+    assert len(failures) == 1 and "empty.wav: left out: empty (no samples)" in failures[0]
 
 
 @pytest.mark.parametrize("grid", [None, "[]", '{"bpm": 120}', '{"bpm": "fast", "first_beat_seconds": 0}'])
@@ -318,26 +350,34 @@ def test_half_written_files_of_dead_runs_are_removed(tmp_path, run):
     assert not left & set(gone) and left >= set(kept)
 
 
+def named(name):
+    return Row(pathlib.Path(name), name)
+
+
 def test_outcomes_are_told_in_order_and_as_soon_as_can_be():
-    jobs, told = [Job(name, name, name) for name in "abcd"], []
-    arriving = (told.append(name) or Outcome(name) for name in "badc")
+    jobs, told = [Job(named(name), name) for name in "abcd"], []
+    arriving = (told.append(name) or Outcome(named(name)) for name in "badc")
     seen = [(outcome.source, "".join(told)) for outcome in collection.in_order(jobs, arriving)]
     assert seen == [("a", "ba"), ("b", "ba"), ("c", "badc"), ("d", "badc")]
 
 
-def test_throughput_is_hours_of_audio_in_an_hour():
-    outcomes = [Outcome("a", 5400.0, 9, 5400.0), Outcome("b", 999.0, 9, 0.0), Outcome("c", error="c: no")]
-    assert collection.throughput(outcomes, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
-    assert collection.throughput(outcomes[1:], 60) == ""
+def test_throughput_is_hours_of_audio_in_an_hour(audio, tmp_path, stream):
+    assert collection.throughput(5400.0, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
+    assert collection.throughput(0.0, 60) == ""
+    encode_all = functools.partial(map, FileEncoder(stream, "abc"))
+    for expected in (sum(LENGTHS.values()) / 44_100, 0.0):  # what was done before does not count
+        encoded = collection.encode_collection(audio, tmp_path / "out", encode_all, "abc", tiny.AUTOENCODER, len)[1]
+        assert encoded == pytest.approx(expected)
 
 
 def test_outcomes_say_what_was_done(audio, tmp_path, stream):
     encode = FileEncoder(stream, "abc", signals.parse("position"))
-    job = Job("b.wav", str(audio / "b.wav"), str(tmp_path / "b.npz"))
-    seconds = 3 * PER_LATENT / 44_100
-    assert encode(job) == Outcome("b.wav", seconds, 3, seconds, ("3 latents",))
-    assert encode(job) == Outcome("b.wav", seconds, 3, 0.0, ("done before",))
+    row = scan.headers(audio / "b.wav")[0]
+    job, seconds = Job(row, str(tmp_path / "b.npz")), 3 * PER_LATENT / 44_100
+    first, second = encode(job), encode(job)
+    assert (first.encoded_seconds, first.notes, first.row.flags) == (seconds, ("3 latents",), row.flags)
+    assert (second.encoded_seconds, second.notes, second.row.flags) == (0.0, ("done before",), row.flags)
     (audio / "b.wav").write_bytes(b"")
-    assert FileEncoder(stream, "abc", signals.parse("position"))(job).notes == ("done before",)
-    lost = FileEncoder(stream, "abc", signals.parse("position"))(Job("b", str(audio / "b.wav"), str(tmp_path / "new")))
-    assert "b.wav: can't be read as audio" in lost.error and lost.lines == [lost.error] and not lost.seconds
+    assert encode(job).notes == ("done before",)
+    lost = encode(Job(row, str(tmp_path / "new")))
+    assert lost.row.status == LEFT_OUT and lost.lines == [lost.row.line()] and "not audio" in lost.row.what

@@ -1,0 +1,37 @@
+"""What the samples of a file say about it, block by block."""
+
+import numpy as np
+
+SILENCE = 2.0**-15  # one step of 16 bits, -90 dB: digital silence is below
+_FULL_SCALE = 1 - 2.0**-15  # the largest positive value of 16 bits
+_RUN = 3  # a peak may touch full scale; this many samples in a row were cut off
+CLIPPED_SHARE = 1e-4  # of the samples, from which on a file is called clipped
+
+
+class Levels:
+    """Peak and clipping of what was shown to `add`.
+
+    Attributes:
+      peak: largest absolute value.
+      n_values: samples of all channels.
+    """
+
+    def __init__(self):
+        self.peak, self.n_values, self._n_clipped = 0.0, 0, 0
+
+    def add(self, waveform):
+        """Takes the next samples into account, float `[samples, channels]`, all finite."""
+        if not waveform.size:
+            return
+        self.n_values += waveform.size
+        peak = float(max(waveform.max(), -waveform.min()))
+        self.peak = max(self.peak, peak)
+        if peak >= _FULL_SCALE:
+            high = np.abs(waveform) >= _FULL_SCALE
+            runs = np.logical_and.reduce([high[i : len(high) - _RUN + 1 + i] for i in range(_RUN)])
+            self._n_clipped += int(runs.sum())
+
+    @property
+    def clipped(self):
+        """Share of the samples that lie in runs at full scale."""
+        return self._n_clipped / max(self.n_values, 1)
