@@ -175,7 +175,7 @@ def test_samples_that_are_no_numbers_are_named(tmp_path, reader):
     waveform = np.zeros([CROP, 2], np.float32)
     waveform[100, 0] = np.nan
     soundfile.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")
-    with pytest.raises(tf.errors.OpError, match="AudioFileError: .*nan.wav: has samples that are no finite numbers"):
+    with pytest.raises(tf.errors.OpError, match="AudioFileError: .*nan.wav: NaN or infinity at"):
         take(1, [tmp_path / "nan.wav"], CROP, 2, seed=1, reader=reader)
 
 

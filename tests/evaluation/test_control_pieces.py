@@ -1,5 +1,7 @@
 """What the extractors make of clicks, and that pieces are those which the settings ask for."""
 
+import dataclasses
+
 import clicks
 import numpy as np
 import pytest
@@ -134,7 +136,7 @@ def test_pieces_are_at_the_tempo_that_is_asked_for():
     conditioner = tiny.conditioner()
     model = {
         "name": "tiny", "sample_rate": RATE, "samples_per_latent": 512, "window": 64,
-        "conditioning": conditioner.metadata(),
+        "conditioning": conditioner.metadata(), "autoencoder_config": dataclasses.asdict(tiny.AUTOENCODER),
     }  # fmt: skip
     parts = list(pieces.waveforms(tiny.bundle(), model, 3, {"tempo": "131.5"}, 2.0))
     waveform = np.concatenate(parts)
@@ -172,7 +174,7 @@ def stand_ins(monkeypatch):
         return beats, np.arange(len(beats)) % 4 + 1
 
     monkeypatch.setattr(pieces, "whole", piece)
-    monkeypatch.setitem(tempo.ESTIMATORS, "tempocnn", lambda waveform: (float(waveform[0, 0]), 0.9))
+    monkeypatch.setitem(tempo.ESTIMATORS, "tempocnn", lambda audio: (float(next(audio.blocks())[0, 0]), 0.9))
     monkeypatch.setattr(structure, "pulse_strength", lambda waveform, bpm: 0.5)
     for detector in note_density.DETECTORS:
         monkeypatch.setitem(note_density.DETECTORS, detector, onsets)
