@@ -49,7 +49,7 @@ $(VENV)/installed-test: $(VENV)/installed
 	touch $@
 
 $(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python
-	$(call install_test_extra,$(LATEST),[test$(comma)beam])
+	$(call install_test_extra,$(LATEST),[test])
 	$(LATEST)/bin/python -m pip uninstall -q -y tensorflow-io tensorflow-io-gcs-filesystem
 	$(LATEST)/bin/python -m pip install --upgrade tensorflow
 	touch $@

@@ -25,9 +25,6 @@ from musika_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = flags.FLAGS
-flags.DEFINE_string("out_dir", None, "folder to make; must not be there")
-flags.DEFINE_float("hours", 0, "length of a long file beside the others", lower_bound=0)
-flags.DEFINE_bool("encode", False, "encode them, too, and compare")
 
 RATE = 44_100
 RATES = (8000, 22_050, 48_000, 96_000, 192_000)
@@ -245,4 +242,7 @@ def main(_):
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("out_dir", None, "folder to make; must not be there")
+    flags.DEFINE_float("hours", 0, "length of a long file beside the others", lower_bound=0)
+    flags.DEFINE_bool("encode", False, "encode them, too, and compare")
     cli.run(main)

@@ -1,5 +1,6 @@
 """The program: its tables, its picture, and its one line for what is wrong."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -95,7 +96,9 @@ def test_earlier_results_are_printed_and_drawn(tmp_path):
 def model(tmp_path_factory):
     """The metadata of a bundle of tempo and beat; flags are checked before anything else of it is read."""
     folder = tmp_path_factory.mktemp("model")
-    about = dict.fromkeys(("latent_size", "window", "has_critic", "autoencoder_id", "autoencoder_config", "gan_config"))
+    configs = {"autoencoder_config": tiny.AUTOENCODER, "gan_config": tiny.GAN}
+    about = {name: dataclasses.asdict(config) for name, config in configs.items()}
+    about |= {"latent_size": 12, "window": tiny.GAN.window, "has_critic": False, "autoencoder_id": "0123456789ab"}
     rows = tiny.conditioner().metadata()
     sizes = {"name": "tiny", "format_version": 2, "sample_rate": 44_100, "samples_per_latent": 512}
     (folder / "metadata.json").write_text(json.dumps({**about, **sizes, "conditioning": rows}))

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import soundfile
 import tiny
 
 from musika_tf import cli
+from musika_tf.audio.table import LEFT_OUT, Row
 from musika_tf.errors import UserError
 from musika_tf.pipeline import collection
 from musika_tf.pipeline.encoding import Job, Recipe
@@ -49,8 +51,13 @@ def encoded(bundle, audio, out_dir, by=None):
     recipe, lines = Recipe(str(bundle), "position"), []
     encoder = recipe.encoder()
     encode_all = functools.partial(by, recipe) if by else functools.partial(map, encoder)
-    collection.encode_collection(audio, out_dir, encode_all, encoder.model_id, lines.append)
+    config = encoder.encode.config
+    collection.encode_collection(audio, out_dir, encode_all, encoder.model_id, config, lines.append)
     return contents(out_dir), lines
+
+
+def job_of(name):
+    return Job(Row(pathlib.Path("audio", name), name), name)
 
 
 def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
@@ -79,7 +86,7 @@ def test_beam_writes_the_same_bytes_and_report(folder, audio, tmp_path):
 
 def test_runner_that_beam_does_not_know_is_named(tmp_path):
     with pytest.raises(UserError, match="--runner=Nobody: .*Nobody"):
-        list(by_beam("Nobody", tmp_path)(Recipe("model"), [Job("a", "a", "a")]))
+        list(by_beam("Nobody", tmp_path)(Recipe("model"), [job_of("a")]))
 
 
 def test_workers_of_a_runner_are_beams_own(folder, audio, tmp_path):
@@ -91,15 +98,16 @@ def test_workers_of_a_runner_are_beams_own(folder, audio, tmp_path):
 
 
 def shared(recipe, names):
-    jobs = [Job(name, f"audio/{name}", name) for name in names]
-    return list(collection.by_workers(recipe, Crew(2, mortal.unprepared), jobs))
+    crew = Crew(2, mortal.unprepared)
+    return list(collection.by_workers(recipe, crew, [job_of(name) for name in names]))
 
 
 def test_a_worker_that_dies_costs_its_file_alone():
     outcomes = shared(mortal.Mortal("b"), "abcdef")
     [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]
     assert len(outcomes) == 6
-    assert lost.error.startswith("audio/b: its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
+    assert lost.source == "b" and lost.row.status == LEFT_OUT
+    assert lost.row.what.startswith("its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
 
 
 def test_without_workers_the_rest_is_named():

@@ -165,7 +165,7 @@ def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
 def test_generated_latents_are_assessed_and_an_alarm_is_raised(job, monkeypatch, caplog):
     seen = []
 
-    def train(trainer, batches, directory, save_every, preview, assess):
+    def train(trainer, batches, directory, save_every, preview, assess, devices):
         seen.append(assess())
         for v in trainer.gan.averaged.trainable_variables:
             v.assign(tf.zeros_like(v))  # it now makes one thing only
