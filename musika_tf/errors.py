@@ -9,4 +9,9 @@ class UserError(ValueError):
     """
 
     def __init__(self, message):
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)))
+        super().__init__(printable(str(message)))
+
+
+def printable(text):
+    """`text` in one line, as any output takes it: what can't be printed is written as Python writes it."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -9,7 +9,7 @@ from collections import Counter
 
 from musika_tf import durations
 from musika_tf.audio import levels as level
-from musika_tf.errors import UserError
+from musika_tf.errors import UserError, printable
 
 USED, LEFT_OUT, IGNORED = "used", "left out", "ignored"
 _HEARD = {"silent": "digital silence, to be left out of training", "clipped": "clipped"}  # by samples, not by header
@@ -92,11 +92,6 @@ class Row:
         return row
 
 
-def printable(text):
-    """`text` in one line, as any output takes it: what can't be printed is written as Python writes it."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 class Table:
     """The rows of a collection, in the order in which they were added."""
 
@@ -160,8 +155,8 @@ class Table:
         more = len(left_out) - _MOST_NAMED
         named += f"; and {more} more" * (more > 0)
         if self.of(USED):
-            raise UserError(printable(f"--strict: {_files(len(left_out))} of {where} left out ({named})"))
-        raise UserError(printable(f"{where}: nothing in it can be used ({named or 'no audio'})"))
+            raise UserError(f"--strict: {_files(len(left_out))} of {where} left out ({named})")
+        raise UserError(f"{where}: nothing in it can be used ({named or 'no audio'})")
 
     def write(self, path):
         """Writes all rows as CSV, complete or not at all.

@@ -15,8 +15,8 @@ import numpy as np
 
 from musika_tf.audio import blocks, files, scan
 from musika_tf.audio.levels import Levels
-from musika_tf.audio.table import LEFT_OUT, Row, printable
-from musika_tf.errors import UserError
+from musika_tf.audio.table import LEFT_OUT, Row
+from musika_tf.errors import UserError, printable
 from musika_tf.native import silent_stderr
 
 
