@@ -218,14 +218,13 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
 def _replace(folder, new):
     """Gives `folder`'s name to `new`; the old one is gone only when that is done."""
     old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.rename(old)
     try:
+        if folder.exists():
+            folder.rename(old)
         new.rename(folder)
-    except OSError:
-        if old.exists():
+    finally:  # a signal may come between the two
+        if old.exists() and not folder.exists():
             old.rename(folder)
-        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """The bundle: what other programs load has the numbers of what was saved, and needs nothing of ours."""
 
 import json
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -310,3 +311,21 @@ def test_a_damaged_bundle_is_named(folder, other_weights, tmp_path, part, damage
         with pytest.raises(UserError, match=f"^--bundle_dir={path}: damaged") as error:
             load(path)
         assert "\n" not in str(error.value)
+
+
+def test_a_signal_between_the_two_renames_leaves_the_old_bundle(tmp_path, monkeypatch):
+    old, new = tmp_path / "mine", tmp_path / "new"
+    for path in (old, new):
+        path.mkdir()
+        (path / "name").write_text(path.name)
+    rename = pathlib.Path.rename
+
+    def interrupted(path, target):
+        if path == new:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bundle._replace(old, new)
+    assert (old / "name").read_text() == "mine" and sorted(path.name for path in tmp_path.iterdir()) == ["mine", "new"]

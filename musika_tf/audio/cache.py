@@ -17,6 +17,7 @@ from pathlib import Path
 
 import soundfile
 
+from musika_tf import atomic
 from musika_tf.audio import files
 from musika_tf.audio.writer import to_int16
 from musika_tf.errors import UserError
@@ -48,7 +49,7 @@ def cached(paths, cache_dir):
         Path(cache_dir).mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         entries = list(pool.map(lambda path: _Entry(path, cache_dir), paths))
-        missing = [entry for entry in entries if not entry.is_whole()]
+        missing = list({entry.target: entry for entry in entries if not entry.is_whole()}.values())
         if missing:
             _check_room(missing, cache_dir)
             logger.info("--cache_dir=%s: decoding %d of %d files, once", cache_dir, len(missing), len(entries))
@@ -100,25 +101,22 @@ class _Entry:
 
     def make(self, stop):
         """Decodes the source into a hidden file, which takes its name when it is complete; not after `stop` is set."""
-        partial = self.target.with_name(f".{self.target.name}.{os.getpid()}.{threading.get_ident()}")
         container = "WAV" if self.n_bytes < _MOST_WAV_BYTES else "RF64"
-        with failures_named(self.target.parent):
-            try:
-                with soundfile.SoundFile(partial, "w", files.SAMPLE_RATE, 2, self.encoding, format=container) as file:
-                    for start in range(0, self.n_samples, _BLOCK_SAMPLES):
-                        if stop.is_set():
-                            return
-                        waveform = files.read(self.source, start, _BLOCK_SAMPLES)
-                        file.write(to_int16(waveform) if self.encoding == "PCM_16" else waveform)
-                _to_disk(partial)  # or a power cut could leave a file of the right length and none of the samples
-                os.replace(partial, self.target)
-            finally:
-                partial.unlink(missing_ok=True)
+        with (
+            failures_named(self.target.parent),
+            contextlib.suppress(_Stopped),
+            atomic.replacing(self.target, to_disk=True) as hidden_path,
+            soundfile.SoundFile(hidden_path, "w", files.SAMPLE_RATE, 2, self.encoding, format=container) as file,
+        ):
+            for start in range(0, self.n_samples, _BLOCK_SAMPLES):
+                if stop.is_set():
+                    raise _Stopped
+                waveform = files.read(self.source, start, _BLOCK_SAMPLES)
+                file.write(to_int16(waveform) if self.encoding == "PCM_16" else waveform)
 
 
-def _to_disk(path):
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+class _Stopped(Exception):
+    """Nobody waits for the file any more."""
 
 
 def _check_room(entries, cache_dir):

@@ -2,12 +2,11 @@
 
 import csv
 import dataclasses
-import os
 import pathlib
 import unicodedata
 from collections import Counter
 
-from musika_tf import durations
+from musika_tf import atomic, durations
 from musika_tf.audio import levels as level
 from musika_tf.errors import UserError, printable
 
@@ -165,18 +164,17 @@ class Table:
           UserError: it can't be written.
         """
         path = pathlib.Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            # Names may hold bytes that are no UTF-8.
-            with open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            with (
+                atomic.replacing(path) as hidden_path,
+                # Names may hold bytes that are no UTF-8.
+                open(hidden_path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+            ):
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(_COLUMNS)
                 writer.writerows([_COLUMNS[name](row) for name in _COLUMNS] for row in self.rows)
-            os.replace(temporary, path)
         except OSError as error:
             raise UserError(f"{path}: can't be written ({error.strerror}); free space or name another file") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 _COLUMNS = {

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import soundfile
 
+from musika_tf import atomic
 from musika_tf.audio import files
 from musika_tf.errors import UserError
 
@@ -75,7 +76,7 @@ class AudioWriter:
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
         self._path = pathlib.Path(path)
-        self._partial_path = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        self._hidden_path = atomic.hidden(self._path)
         self._sample_rate = sample_rate
         self._comment = comment
         self._container, self._encoding = FORMATS[self._path.suffix.lower()]
@@ -83,12 +84,18 @@ class AudioWriter:
             self._container = "RF64"
 
     def __enter__(self):
-        with self._failures_named():
-            self._file = soundfile.SoundFile(
-                self._partial_path, "w", self._sample_rate, 2, self._encoding, format=self._container
-            )
-        if self._comment:
-            self._file.comment = self._comment
+        entered = False
+        try:
+            with self._failures_named():
+                self._file = soundfile.SoundFile(
+                    self._hidden_path, "w", self._sample_rate, 2, self._encoding, format=self._container
+                )
+            if self._comment:
+                self._file.comment = self._comment
+            entered = True
+        finally:  # a signal that arrives while the file is made finds nobody else to remove it
+            if not entered:
+                atomic.remove(self._hidden_path)
         return self
 
     def write(self, waveform):
@@ -128,9 +135,9 @@ class AudioWriter:
             if error_type is None:
                 if not self.n_samples:
                     raise UserError(f"{self._path}: not written, there are no samples to put into it")
-                os.replace(self._partial_path, self._path)
+                os.replace(self._hidden_path, self._path)
         finally:
-            self._partial_path.unlink(missing_ok=True)
+            atomic.remove(self._hidden_path)
 
     @contextlib.contextmanager
     def _failures_named(self):

@@ -4,15 +4,13 @@ A `Job` says which file, a `Recipe` how; both are small and travel to other proc
 file is its `Outcome`.
 """
 
-import contextlib
 import dataclasses
 import functools
-import os
-import socket
 from pathlib import Path
 
 import numpy as np
 
+from musika_tf import atomic
 from musika_tf.audio import blocks, files, scan
 from musika_tf.audio.levels import Levels
 from musika_tf.audio.table import LEFT_OUT, Row
@@ -183,25 +181,13 @@ def check_model(path, found, wanted):
         raise UserError(f"{path}: latents of model {found}, this is {wanted}; give another --out_dir or remove them")
 
 
-def temporary_name(target):
-    """Where an `.npz` is written before it is whole; names the process, so that others know whether it still lives."""
-    return target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}")
-
-
 def save(target, arrays):
     """Writes an `.npz` under its name only when it is whole, and on the disk."""
-    temporary = temporary_name(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with atomic.replacing(target, to_disk=True) as hidden_path, open(hidden_path, "wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
     except OSError as error:
         raise UserError(
             f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

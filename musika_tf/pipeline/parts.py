@@ -16,12 +16,12 @@ import hashlib
 import itertools
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from musika_tf import atomic
 from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.pipeline import generation
@@ -101,16 +101,14 @@ class PartFolder:
         Raises:
           UserError: the disk is full.
         """
-        partial = self.path / f".{index:05d}.{os.getpid()}"
-        with self.failures_named():
-            try:
-                with open(partial, "wb") as file:
-                    for waveform in generation.waveforms(loaded, self.metadata, self.piece, *self.ranges()[index]):
-                        file.write((to_int16(waveform) if self.dtype == "int16" else waveform).tobytes())
-                        progress(len(waveform))
-                os.replace(partial, self.file(index))
-            finally:
-                partial.unlink(missing_ok=True)
+        with (
+            self.failures_named(),
+            atomic.replacing(self.file(index)) as hidden_path,
+            open(hidden_path, "wb") as file,
+        ):
+            for waveform in generation.waveforms(loaded, self.metadata, self.piece, *self.ranges()[index]):
+                file.write((to_int16(waveform) if self.dtype == "int16" else waveform).tobytes())
+                progress(len(waveform))
 
     def join(self, out):
         """Writes the file from its parts, and removes them."""

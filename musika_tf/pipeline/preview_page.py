@@ -5,7 +5,7 @@ import html
 import shlex
 from pathlib import Path
 
-from musika_tf import durations
+from musika_tf import atomic, durations
 from musika_tf.audio import files
 from musika_tf.errors import UserError
 from musika_tf.pipeline import generation
@@ -100,10 +100,8 @@ def document(name, length, sections):
 
 
 def _replace(path, text):
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with atomic.replacing(path) as hidden_path:
+            hidden_path.write_text(text, encoding="utf-8")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"{path}: can't be written ({error.strerror}); choose a folder that has room") from error

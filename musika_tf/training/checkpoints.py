@@ -18,6 +18,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from musika_tf import atomic
 from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -194,9 +195,8 @@ def _link(source, target):
 
 
 def _write(path, record):
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(partial, path)
+    with atomic.replacing(path) as hidden_path:
+        hidden_path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def _is_finite(checkpoint):

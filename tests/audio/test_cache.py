@@ -42,6 +42,13 @@ def test_samples_are_those_of_the_sources(sources, tmp_path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == sorted(copies)  # nothing half-made
 
 
+def test_a_source_that_is_named_twice_is_decoded_once(sources, tmp_path, caplog):
+    caplog.set_level("INFO", "musika_tf")
+    copies = cache.cached([sources[0], sources[1], sources[0]], tmp_path)
+    assert copies[0] == copies[2] and "decoding 2 of 3 files" in caplog.text
+    assert sorted(tmp_path.iterdir()) == sorted(copies[:2])
+
+
 def test_files_are_decoded_once(sources, tmp_path, monkeypatch):
     copies = cache.cached(sources[:3], tmp_path)
     before = [copy.stat().st_mtime_ns for copy in copies]
@@ -95,10 +102,10 @@ def test_a_full_disk_is_named_before_and_while_it_happens(sources, tmp_path, mon
         cache.cached(sources[:1], tmp_path)
     monkeypatch.undo()
 
-    def full(path):
+    def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache, "_to_disk", full)
+    monkeypatch.setattr(cache.atomic.os, "fsync", full)
     with pytest.raises(UserError, match="^--cache_dir=.*can't be written .No space left"):
         cache.cached(sources[:1], tmp_path)
     assert not list(tmp_path.iterdir())

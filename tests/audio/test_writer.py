@@ -183,6 +183,20 @@ def test_no_samples(tmp_path, extension):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_signal_while_the_file_is_made_leaves_nothing(tmp_path, monkeypatch):
+    make = writer.soundfile.SoundFile
+
+    def interrupted(*args, **kwargs):
+        make(*args, **kwargs)
+        assert len(os.listdir(tmp_path)) == 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer.soundfile, "SoundFile", interrupted)
+    with pytest.raises(KeyboardInterrupt), writer.AudioWriter(tmp_path / "x.wav"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_is_no_stereo_waveform(tmp_path):
     for waveform, message in [
         (np.zeros(5), "samples, 2"),

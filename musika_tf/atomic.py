@@ -1,0 +1,45 @@
+"""Files that take their names only when all of them is there."""
+
+import contextlib
+import os
+import pathlib
+import socket
+
+
+def hidden(path):
+    """Where a file is written before it is whole: beside it, named by machine and process, so that others know whether
+    its writer still lives."""
+    path = pathlib.Path(path)
+    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
+
+
+@contextlib.contextmanager
+def replacing(path, to_disk=False):
+    """Writes a file complete or not at all.
+
+        with atomic.replacing("table.csv") as hidden_path:
+            hidden_path.write_text(...)
+
+    Args:
+      path: name that the hidden file takes on a clean exit; a file of that name is replaced. After an error the hidden
+        file is removed, and what had the name keeps it.
+      to_disk: waits until the content is on the disk, or a power cut could leave a file of the right length without it.
+
+    Raises:
+      OSError: it can't take the name.
+    """
+    temporary = hidden(path)
+    try:
+        yield temporary
+        if to_disk:
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def remove(path):
+    """Removes a file where it is there and can be removed."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)

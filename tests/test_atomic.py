@@ -1,0 +1,50 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import tiny
+
+from musika_tf import atomic
+
+
+@pytest.mark.parametrize("to_disk", [False, True])
+def test_a_file_takes_its_name_when_it_is_whole(tmp_path, to_disk):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with atomic.replacing(path, to_disk) as hidden_path:
+        hidden_path.write_text("new")
+        assert path.read_text() == "old" and hidden_path == atomic.hidden(path)
+        assert hidden_path.name.startswith(".x.txt.") and hidden_path.name.endswith(f"-{os.getpid()}")
+    assert path.read_text() == "new" and os.listdir(tmp_path) == ["x.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(error), atomic.replacing(path) as hidden_path:
+        hidden_path.write_text("half")
+        raise error
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["x.txt"]
+
+
+def test_nothing_written_is_an_error_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic.replacing(path):
+        pass
+    assert path.read_text() == "old"
+
+
+def test_a_kill_leaves_the_old_file(tmp_path):
+    (tmp_path / "x.txt").write_text("old")
+    code = (
+        "import os, signal; from musika_tf import atomic\n"
+        "with atomic.replacing('x.txt') as path:\n"
+        "    path.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tiny.ROOT)})
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "x.txt").read_text() == "old" and len(os.listdir(tmp_path)) == 2
