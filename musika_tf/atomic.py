@@ -22,12 +22,17 @@ def replacing(path, to_disk=False):
 
     Args:
       path: name that the hidden file takes on a clean exit; a file of that name is replaced. After an error the hidden
-        file is removed, and what had the name keeps it.
+        file is removed, and what had the name keeps it. A device, a pipe or a link, such as /dev/stdout, is written to
+        itself.
       to_disk: waits until the content is on the disk, or a power cut could leave a file of the right length without it.
 
     Raises:
       OSError: it can't take the name.
     """
+    path = pathlib.Path(path)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        yield path
+        return
     temporary = hidden(path)
     try:
         yield temporary
@@ -37,6 +42,12 @@ def replacing(path, to_disk=False):
         os.replace(temporary, path)
     finally:
         remove(temporary)
+
+
+def write_text(path, text):
+    """Writes a text file (UTF-8), complete or not at all; OSError where it can't be written."""
+    with replacing(path) as hidden_path:
+        hidden_path.write_text(text, encoding="utf-8")
 
 
 def remove(path):

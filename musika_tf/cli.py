@@ -15,6 +15,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
+from musika_tf import atomic
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
@@ -178,7 +179,7 @@ def effective_flags(with_paths=True):
 def save_flags(directory):
     """Writes the effective flags beside a checkpoint."""
     Path(directory).mkdir(parents=True, exist_ok=True)
-    (Path(directory) / EFFECTIVE).write_text("\n".join(effective_flags()) + "\n")
+    atomic.write_text(Path(directory) / EFFECTIVE, "\n".join(effective_flags()) + "\n")
 
 
 def read_back(directories):

@@ -48,3 +48,16 @@ def test_a_kill_leaves_the_old_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tiny.ROOT)})
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "x.txt").read_text() == "old" and len(os.listdir(tmp_path)) == 2
+
+
+def test_a_pipe_or_a_link_is_written_to_itself(tmp_path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    atomic.write_text(tmp_path / "link", "new ü")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text(encoding="utf-8") == "new ü"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    atomic.write_text(tmp_path / "pipe", "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe", "target"]

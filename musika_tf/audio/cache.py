@@ -18,14 +18,13 @@ from pathlib import Path
 import soundfile
 
 from musika_tf import atomic
-from musika_tf.audio import files
+from musika_tf.audio import blocks, files
 from musika_tf.audio.writer import to_int16
 from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 _VERSION = 1  # of what the samples are: another decoder or resampler is another cache
-_BLOCK_SAMPLES = 300 * files.SAMPLE_RATE
 _HEADER_BYTES = 4096  # more than any
 _MOST_WAV_BYTES = 2**32 - 2**16
 _BYTES_PER_SAMPLE = {"PCM_16": 2 * 2, "FLOAT": 2 * 4}
@@ -108,10 +107,9 @@ class _Entry:
             atomic.replacing(self.target, to_disk=True) as hidden_path,
             soundfile.SoundFile(hidden_path, "w", files.SAMPLE_RATE, 2, self.encoding, format=container) as file,
         ):
-            for start in range(0, self.n_samples, _BLOCK_SAMPLES):
+            for waveform in blocks.read(self.source):
                 if stop.is_set():
                     raise _Stopped
-                waveform = files.read(self.source, start, _BLOCK_SAMPLES)
                 file.write(to_int16(waveform) if self.encoding == "PCM_16" else waveform)
 
 

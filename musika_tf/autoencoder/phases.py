@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from musika_tf import json_file
+from musika_tf import atomic, json_file
 from musika_tf.audio import cache, dataset, scan, spectrogram
 from musika_tf.autoencoder import assessment
 from musika_tf.autoencoder.critic import SpectrogramCritic
@@ -161,7 +161,7 @@ def _keep_config(job):
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(to_dict(job.config), indent=1))
+    atomic.write_text(path, json.dumps(to_dict(job.config), indent=1))
 
 
 def _keep_initial(job):

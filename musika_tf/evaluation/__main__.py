@@ -11,11 +11,10 @@ simpler ways alone. Needs MusiCNN's weights (`pip install --no-deps musicnn`) an
 """
 
 import json
-from pathlib import Path
 
 from absl import flags
 
-from musika_tf import cli
+from musika_tf import atomic, cli
 from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -39,7 +38,7 @@ def main(_):
     result, text = _reconstructions() if wants_autoencoder else _model() if FLAGS.model else _folders()
     print(text)
     if FLAGS.json:
-        Path(FLAGS.json).write_text(json.dumps(result, indent=1) + "\n")
+        atomic.write_text(FLAGS.json, json.dumps(result, indent=1) + "\n")
 
 
 def _folders():

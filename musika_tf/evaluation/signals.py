@@ -7,12 +7,11 @@ beside it) by every extractor that is installed, and prints a table.
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 from absl import flags
 
-from musika_tf import cli
+from musika_tf import atomic, cli
 from musika_tf.conditioning import beat, extraction, madmom_package, note_density, tempo
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.errors import UserError
@@ -159,7 +158,7 @@ def main(_):
             {"track": name, **{"/".join(key): row for key, row in rows.items()}}
             for name, rows in zip(names, tracks, strict=True)
         ]
-        Path(FLAGS.json).write_text(json.dumps(result, indent=1) + "\n")
+        atomic.write_text(FLAGS.json, json.dumps(result, indent=1) + "\n")
 
 
 def _one_line(rows):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import bundle, json_file
+from musika_tf import atomic, bundle, json_file
 from musika_tf.autoencoder import phases
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
@@ -153,7 +153,7 @@ def _keep_config(job):
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(described, indent=1))
+    atomic.write_text(path, json.dumps(described, indent=1))
 
 
 def _stored(path):

@@ -69,7 +69,7 @@ class PartFolder:
                     logger.info("%s: parts of another piece or model, removed", folder.path)
                     shutil.rmtree(folder.path)
                 folder.path.mkdir()
-                (folder.path / MANIFEST).write_text(text)
+                atomic.write_text(folder.path / MANIFEST, text)
         return folder
 
     def ranges(self):

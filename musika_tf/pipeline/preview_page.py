@@ -101,7 +101,6 @@ def document(name, length, sections):
 
 def _replace(path, text):
     try:
-        with atomic.replacing(path) as hidden_path:
-            hidden_path.write_text(text, encoding="utf-8")
+        atomic.write_text(path, text)
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}); choose a folder that has room") from error

@@ -195,8 +195,7 @@ def _link(source, target):
 
 
 def _write(path, record):
-    with atomic.replacing(path) as hidden_path:
-        hidden_path.write_text(json.dumps(record, indent=1) + "\n")
+    atomic.write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 def _is_finite(checkpoint):

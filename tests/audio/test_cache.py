@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musika_tf.audio import cache, dataset, files
+from musika_tf.audio import blocks, cache, dataset, files
 from musika_tf.errors import UserError
 
 RATE = files.SAMPLE_RATE
@@ -18,7 +18,7 @@ KINDS = [("wav", "WAV", "PCM_16", 2, RATE), ("wav", "WAV", "PCM_16", 1, RATE), (
          ("mp3", "MP3", "MPEG_LAYER_III", 2, 48_000)]  # fmt: skip
 
 
-def write(path, container, encoding, n_channels, rate, n_samples=12_000, seed=0):
+def write(path, container, encoding, n_channels, rate, n_samples=60_000, seed=0):
     sound = np.random.default_rng(seed).uniform(-1.0, 1.0, [n_samples, n_channels])
     sound[::1000] = 1.5  # what a float file holds and 16 bits clip
     soundfile.write(path, sound, rate, encoding, format=container)
@@ -32,7 +32,7 @@ def sources(tmp_path_factory):
 
 
 def test_samples_are_those_of_the_sources(sources, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_BLOCK_SAMPLES", 5000)  # several blocks a file
+    monkeypatch.setattr(blocks, "BLOCK_SECONDS", 1)  # several blocks a file
     copies = cache.cached(sources, tmp_path)
     for source, copy in zip(sources, copies, strict=True):
         np.testing.assert_array_equal(files.read(copy), files.read(source), err_msg=str(source))

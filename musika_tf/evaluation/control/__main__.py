@@ -19,7 +19,7 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf import cli, json_file
+from musika_tf import atomic, cli, json_file
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import pieces, report
 
@@ -94,7 +94,7 @@ def _measure():
     for name, part in _parts(measurement, wanted).items():
         result[name] = part()
         if FLAGS.json:
-            Path(FLAGS.json).write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+            atomic.write_text(FLAGS.json, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
 
