@@ -47,9 +47,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
     distance = frechet_distance(np.concatenate(features), reference_features) if reference else None
     return {
         "frechet_distance": distance,
-        "dance_first": sum(track.first_tag in report.DANCE_TAGS for track in figures),
-        "generated": [dataclasses.asdict(track) for track in figures],
-        "reference": [dataclasses.asdict(track) for track in reference_figures],
+        **report.described(figures, reference_figures),
         "position_share": structure.position_share(latents, gan.config.window),
         "position_share_per_piece": structure.position_share(latents, gan.config.window, per_piece=True),
     }

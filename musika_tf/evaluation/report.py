@@ -1,5 +1,6 @@
 """Measures folders of audio and reconstructions, and prints what it found as tables."""
 
+import collections
 import dataclasses
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, structure
 from musika_tf.evaluation.frechet import frechet_distance
 
-DANCE_TAGS = frozenset({"techno", "electronic", "beat", "beats", "dance", "drums"})
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
 
@@ -50,8 +50,8 @@ def compare_folders(generated, reference, network):
       network: `embeddings.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
 
     Returns:
-      Dict of plain values: `generated` and `reference` (a list of `TrackFigures` as dicts each), `dance_first`
-      (how many generated files have one of `DANCE_TAGS` first), `frechet_distance` (None without reference).
+      Dict of plain values: `generated` and `reference` (a list of `TrackFigures` as dicts each), `first_tags` (how
+      many generated files have which tag first), `frechet_distance` (None without reference).
 
     Raises:
       UserError: a file that is too short.
@@ -60,10 +60,19 @@ def compare_folders(generated, reference, network):
     reference_figures, reference_features = measure_tracks(reference, network)
     return {
         "frechet_distance": frechet_distance(features, reference_features) if reference else None,
-        "dance_first": sum(track.first_tag in DANCE_TAGS for track in figures),
-        "generated": [dataclasses.asdict(track) for track in figures],
-        "reference": [dataclasses.asdict(track) for track in reference_figures],
+        **described(figures, reference_figures),
     }
+
+
+def described(generated, reference):
+    """Lists of `TrackFigures` as plain values: `generated`, `reference`, and `first_tags` of the generated ones."""
+    generated, reference = ([dataclasses.asdict(track) for track in tracks] for tracks in (generated, reference))
+    return {"first_tags": _first_tags(generated), "generated": generated, "reference": reference}
+
+
+def _first_tags(tracks):
+    """How many tracks have which tag first, the most frequent before the others."""
+    return dict(collections.Counter(track["first_tag"] for track in tracks).most_common())
 
 
 def measure_tracks(paths, network):
@@ -192,18 +201,27 @@ def autoencoder_systems(autoencoder, seed=0, noise=1.0):
 
 def folders_text(result):
     """`compare_folders`' result as text: a line per generated file, then one per folder."""
-    summary = [_folder_summary(kind, result[kind]) for kind in ("generated", "reference") if result[kind]]
+    kinds = [kind for kind in ("generated", "reference") if result[kind]]
+    summary = [_folder_summary(kind, result[kind]) for kind in kinds]
     distance = result["frechet_distance"]
     lines = [
         table(result["generated"]),
         table(summary),
-        f"one of {', '.join(sorted(DANCE_TAGS))} first: {result['dance_first']} of {len(result['generated'])}",
+        *(
+            f"MusiCNN's first tag, {kind}: {_counts(result[kind])}"
+            for kind in ("generated", "reference")
+            if result[kind]
+        ),
         f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
     ]
     if "position_share" in result:
         shares = f"{result['position_share']:.3f} (each piece's own: {result['position_share_per_piece']:.3f})"
         lines.append(f"position within the window explains this share of the latents' variance: {shares}")
     return "\n\n".join(lines)
+
+
+def _counts(tracks):
+    return ", ".join(f"{tag} {count} of {len(tracks)}" for tag, count in _first_tags(tracks).items())
 
 
 def _folder_summary(kind, tracks):

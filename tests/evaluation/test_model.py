@@ -31,7 +31,7 @@ def networks():
 
 def test_pieces_are_measured_as_the_line_makes_them(networks):
     result = model.evaluate_model(networks, (1, 2), 24, [], Embed(), lambda text: None)
-    assert result["dance_first"] == 2 and result["frechet_distance"] is None
+    assert result["first_tags"] == {"techno": 2} and result["frechet_distance"] is None
     assert [track["name"] for track in result["generated"]] == ["seed 1", "seed 2"]
     autoencoder, gan, conditioner = networks
     windows = 3  # 24 s are 258 latents

@@ -49,14 +49,14 @@ def test_compare_folders(folder):
     paths = sorted(folder.glob("*.wav"))
     result = report.compare_folders(paths, paths, Network())
     assert result["frechet_distance"] == pytest.approx(0, abs=1e-6)
-    assert result["dance_first"] == 1
+    assert result["first_tags"] == {"techno": 1, "piano": 1}
     first, second = result["generated"]
     assert (first["first_tag"], second["first_tag"]) == ("techno", "piano")
     assert (first["seconds"], first["peak"], second["peak"]) == (6, 1, 0.5)
     assert first["pulse"] > 0.6
     json.dumps(result, allow_nan=False)
     text = report.folders_text(result)
-    assert "1 of 2" in text and "0.wav" in text and "reference" in text
+    assert "first tag, generated: techno 1 of 2, piano 1 of 2" in text and "0.wav" in text and "reference" in text
 
 
 def test_without_reference_there_is_no_distance(folder):
