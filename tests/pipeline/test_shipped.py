@@ -52,7 +52,7 @@ def test_minute_60_is_as_loud_as_minute_1(model):
     assert abs(np.mean(changes)) < 1.5
     assert (
         np.abs(changes).max() < {"techno-mini": 3, "piano-mini": 5}[model[1]["name"]]
-    )  # a minute of piano may be soft
+    )  # minutes of piano vary
 
 
 def test_an_excerpt_of_an_hour_equals_that_of_a_longer_one(model):
