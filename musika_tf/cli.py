@@ -8,14 +8,13 @@ import dataclasses
 import logging
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import atomic
+from musika_tf import atomic, interruption
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
@@ -231,22 +230,16 @@ def run(main):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def guarded(argv):
-        signal.signal(signal.SIGTERM, _terminated)
         absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's
         logging.getLogger("musika_tf").setLevel(logging.INFO)
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
         try:
             if len(argv) > 1:
                 raise UserError(f"unexpected argument {argv[1]!r}: flags are written --name=value; see --help")
-            return main(argv)
+            with interruption.in_order():
+                return main(argv)
         except UserError as error:
             sys.exit(_one_line(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
-        except _Terminated:
-            print("terminated", file=sys.stderr)
-            raise
 
     _check_flagfiles(sys.argv)
     app.run(guarded, flags_parser=_parse)
@@ -263,14 +256,6 @@ def _parse(argv):
         return rest
     except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: a flagfile that is no text
         sys.exit(_one_line(UserError(error)))
-
-
-class _Terminated(SystemExit):
-    """SIGTERM: leaves by way of everybody's clean-up, as Ctrl-C does."""
-
-
-def _terminated(number, frame):
-    raise _Terminated(128 + number)
 
 
 def flagfiles(argv):

@@ -15,6 +15,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from musika_tf import interruption
 from musika_tf.audio.writer import AudioWriter
 from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.pipeline import click, loops
@@ -109,6 +110,7 @@ class Renderer:
         begin = start - first * self.per_latent
         return self._latents(first, last - first)[begin : begin + end - start]
 
+    @interruption.held()
     def _latents(self, first, count):
         """Latents `first` .. `first + count - 1` as a waveform `[count * samples_per_latent, 2]`."""
         piece = self.piece

@@ -11,6 +11,7 @@ a chunk of m latents yields 4096 m + 768 samples, of which the first 768 are sti
 import numpy as np
 import tensorflow as tf
 
+from musika_tf import interruption
 from musika_tf.audio import spectrogram
 from musika_tf.randomness import Stream, normal_rows
 
@@ -217,10 +218,14 @@ class StreamEncoder:
         for block in blocks:
             known, n_samples = np.concatenate([known, block]), n_samples + len(block)
             while len(known) >= size + self._overlap:
-                latents.append(self._encode_chunk(known[: size + self._overlap]).numpy())
+                latents.append(self._encoded(known[: size + self._overlap]))
                 known = known[size:]
         missing = -n_samples % self.config.samples_per_latent + self.config.edge_samples
         known = np.pad(known, [[0, missing], [0, 0]])
         for start in range(0, len(known) - self._overlap, size):
-            latents.append(self._encode_chunk(known[start : start + size + self._overlap]).numpy())
+            latents.append(self._encoded(known[start : start + size + self._overlap]))
         return np.concatenate(latents), n_samples
+
+    @interruption.held()
+    def _encoded(self, chunk):
+        return self._encode_chunk(chunk).numpy()

@@ -11,11 +11,11 @@ and it is a tf.Module whose variables, with those of its networks and its guard,
 
 import logging
 import re
-import signal
 from pathlib import Path
 
 import tensorflow as tf
 
+from musika_tf import interruption
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints
 from musika_tf.training.checkpoints import Checkpoints
@@ -23,24 +23,6 @@ from musika_tf.training.devices import ONE, watched
 from musika_tf.training.report import Report
 
 logger = logging.getLogger(__name__)
-
-
-class Interrupt:
-    """While entered, SIGINT and SIGTERM only set `asked`; the loop then saves and returns."""
-
-    _signals = (signal.SIGINT, signal.SIGTERM)
-
-    def __enter__(self):
-        self.asked = False
-        self._previous = {s: signal.signal(s, self._ask) for s in self._signals}
-        return self
-
-    def _ask(self, *_):
-        self.asked = True
-
-    def __exit__(self, *_):
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
 
 def train(trainer, batches, directory, save_every, preview=None, assess=None, devices=ONE, report_every=10):
@@ -86,12 +68,12 @@ def _train(trainer, batches, directory, save_every, preview, assess, devices, re
     if step >= trainer.n_steps:
         return True
     report = Report(directory, trainer.n_steps) if devices.is_chief else None
-    with Interrupt() as interrupt:
+    with interruption.noticed() as arrived:
         stream, is_last = _readable(batches(step)), False
         while not is_last:
             scalars = trainer.step(next(stream))
             step += 1
-            asked = devices.any(interrupt.asked)
+            asked = devices.any(bool(arrived))
             is_last = step == trainer.n_steps or asked
             reports, saves = is_last or step == 1 or step % report_every == 0, is_last or step % save_every == 0
             if reports and report is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import signal
 
 import numpy as np
 import pytest
@@ -264,3 +265,17 @@ def test_failure_leaves_no_file(model, tmp_path):
     with pytest.raises(RuntimeError):
         generation.write(tmp_path / "a.wav", Failing(), METADATA, Piece(1, STEADY, 0, PART + 9))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_waits_until_tensorflow_is_done_and_leaves_no_file(model, tmp_path):
+    done = []
+
+    class Interrupted:
+        def render(self, *args):
+            signal.raise_signal(signal.SIGINT)
+            done.append(model.render(*args))
+            return done[-1]
+
+    with pytest.raises(KeyboardInterrupt):
+        generation.write(tmp_path / "a.wav", Interrupted(), METADATA, Piece(1, STEADY, 0, PART + 9))
+    assert len(done) == 1 and not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """Waveform -> latents -> waveform: the length law, and chunks that equal the whole."""
 
+import signal
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -125,3 +127,17 @@ def test_stream_encoder_is_compiled_once_for_all_lengths():
     for n_samples in (1, 100, 3 * PER_LATENT, CHUNK_LATENTS * PER_LATENT + 1):
         encode([tiny.normal(n_samples, 2)])
     assert encode._encode_chunk.experimental_get_tracing_count() == 1
+
+
+def test_a_signal_waits_until_a_chunk_is_encoded(encode, monkeypatch):
+    done = []
+
+    def chunk(waveform, encode_chunk=encode._encode_chunk):
+        signal.raise_signal(signal.SIGINT)
+        done.append(encode_chunk(waveform))
+        return done[-1]
+
+    monkeypatch.setattr(encode, "_encode_chunk", chunk)
+    with pytest.raises(KeyboardInterrupt):
+        encode([tiny.normal(CHUNK_LATENTS * PER_LATENT + 9, 2)])
+    assert len(done) == 1
