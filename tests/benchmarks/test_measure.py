@@ -4,7 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
-import time
+import types
 
 import numpy as np
 import pytest
@@ -16,16 +16,25 @@ TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_si
 KEYS = {"preset", "gemm_gflops", "efficiency", "peak_memory_bytes"}
 
 
-def test_median_is_not_moved_by_one_slow_run():
-    pauses = iter([0.01, 0.01, 0.3, 0.01, 0.01])
-    assert 0.01 <= measure.median_seconds(lambda: time.sleep(next(pauses)), 5) < 0.1
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only moves when it is told to: `clock(seconds)`."""
+    now = [0.0]
+    monkeypatch.setattr(measure, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
-def test_efficiency_is_arithmetic_over_rate_and_time():
-    row = measure.row("x", lambda: time.sleep(0.05), 1e9, seconds_of_audio=5.0, n_runs=2)
-    taken = 5.0 / row["times_real_time"]
-    assert 0.05 <= taken < 0.2
-    assert row["efficiency"] == pytest.approx(1.0 / row["gemm_gflops"] / taken, rel=1e-6)
+def test_median_is_not_moved_by_one_slow_run(clock):
+    pauses = iter([0.01, 0.02, 7.0, 0.03, 0.01])
+    assert measure.median_seconds(lambda: clock(next(pauses)), 5) == pytest.approx(0.02)
+
+
+def test_efficiency_is_arithmetic_over_rate_and_time(clock, monkeypatch):
+    rates = iter([40e9, 60e9])  # before and after
+    monkeypatch.setattr(measure, "gemm_rate", lambda: next(rates))
+    row = measure.row("x", lambda: clock(0.05), 1e9, seconds_of_audio=5.0, n_runs=2)
+    assert row["gemm_gflops"] == 50.0 and row["times_real_time"] == pytest.approx(100.0)
+    assert row["efficiency"] == pytest.approx(0.4)  # 20 ms of matrix products in 50 ms
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="only Linux can forget the peak")
