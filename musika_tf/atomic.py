@@ -4,13 +4,20 @@ import contextlib
 import os
 import pathlib
 import socket
+import zlib
+
+_LONGEST_NAME = 255  # bytes, on all usual file systems
 
 
 def hidden(path):
     """Where a file is written before it is whole: beside it, named by machine and process, so that others know whether
-    its writer still lives."""
+    its writer still lives. Of a name that leaves no room for these the beginning becomes a checksum."""
     path = pathlib.Path(path)
-    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}")
+    writer = f".{socket.gethostname()}-{os.getpid()}"
+    name, room = os.fsencode(path.name), _LONGEST_NAME - 1 - len(writer)
+    if len(name) > room:
+        name = b"%08x" % zlib.crc32(name) + name[8 - room :].decode(errors="ignore").encode()  # no half of a letter
+    return path.with_name(f".{os.fsdecode(name)}{writer}")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 Every program defines all of these flags, so that each takes any preset: `--flagfile=flags/mini.flags`.
 """
 
+import contextlib
 import copy
 import dataclasses
 import logging
@@ -155,6 +156,8 @@ def check_folders(*names):
         path = FLAGS[name].value
         if path and not Path(path).absolute().parent.is_dir():
             raise UserError(f"--{name}={path}: no such folder to write to")
+        if path and Path(path).is_dir():
+            raise UserError(f"--{name}={path}: is a folder; give the name of a file in it")
 
 
 def with_flagfile(path):
@@ -190,7 +193,7 @@ def read_back(directories):
     Raises:
       UserError: the stored flags can't be read.
     """
-    path = next((path for d in directories if (path := Path(d) / EFFECTIVE).is_file()), None)
+    path = next((path for d in directories if os.path.isfile(path := Path(d) / EFFECTIVE)), None)
     if path is None:
         return
     try:
@@ -221,18 +224,65 @@ def make_devices():
     """The Devices that --strategy and --xla ask for; right after `start_tensorflow`."""
     from musika_tf.training import devices
 
+    if FLAGS.strategy == "multi_worker":
+        logging.getLogger(__name__).info("waiting until all workers of TF_CONFIG are there")
     with silent_stderr():
         return devices.create(FLAGS.strategy, FLAGS.xla)
+
+
+class _Reports:
+    """Standard output as reports need it: the work goes on where they can't be written."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def write(self, text):
+        with self._outlived():
+            self._file.write(text)
+        return len(text)
+
+    def flush(self):
+        with self._outlived():
+            self._file.flush()
+
+    @contextlib.contextmanager
+    def _outlived(self):
+        try:
+            yield
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):  # whose reader has heard enough, as head does
+                print(f"standard output: can't be written ({error.strerror}); the work goes on", file=sys.stderr)
+            _to_nothing(self._file.fileno(), os.O_WRONLY)  # what is still to be flushed, too
+
+
+def _to_nothing(descriptor, mode):
+    null = os.open(os.devnull, mode)
+    os.dup2(null, descriptor)
+    if null != descriptor:
+        os.close(null)
+
+
+def _prepare_outputs():
+    """Standard output and error that never fail; where they are closed (`>&-`), no other file gets their numbers."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            _to_nothing(descriptor, os.O_RDONLY)  # a stream to it fails
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
+    sys.stdout = _Reports(sys.stdout)
 
 
 def run(main):
     """Runs `main(argv)`: bad input becomes one line on stderr and exit status 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _prepare_outputs()
 
     def guarded(argv):
         absl_logging.set_verbosity(absl_logging.WARNING)  # TensorFlow's
         logging.getLogger("musika_tf").setLevel(logging.INFO)
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
         try:
             if len(argv) > 1:
                 raise UserError(f"unexpected argument {argv[1]!r}: flags are written --name=value; see --help")
@@ -240,6 +290,10 @@ def run(main):
                 return main(argv)
         except UserError as error:
             sys.exit(_one_line(error))
+        except OSError as error:  # what the system refuses, wherever it is met
+            place = "a file" if error.filename is None else error.filename
+            reason = error.strerror or error
+            sys.exit(_one_line(UserError(f"{place}: can't be used ({reason}); make it usable, or name another")))
 
     _check_flagfiles(sys.argv)
     app.run(guarded, flags_parser=_parse)

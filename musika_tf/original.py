@@ -14,7 +14,6 @@ say nothing. What holds in every file is the order of its layers, by depth in th
 Convolutions are 2-D of height 1: their kernels lose the first axis here. Noise layers are ordered among themselves.
 """
 
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ from musika_tf.errors import UserError
 FILES = ("enc.h5", "dec.h5", "enc2.h5", "dec2.h5", "gen_ema.h5", "critic.h5")
 EXPECTED = "expected.npz"
 TOLERANCE = 1e-4
+_PUBLISHED = "--parity needs one made by the published code from these weights"
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("parity", False, f"compare every stage with the checkpoint's {EXPECTED}, noise off")
@@ -226,10 +226,54 @@ def parity(autoencoder, gan, expected):
     Returns:
       The largest absolute difference by stage, in the order of the signal's way. Stages feed one another, so a
       later difference contains the earlier ones.
+
+    Raises:
+      UserError: an array is missing or of another shape or kind; begins with its name.
     """
-    results = _results(autoencoder, gan, expected)
-    cut = {stage: array[tuple(slice(n) for n in expected[stage].shape)] for stage, array in results.items()}
-    return {stage: float(np.max(np.abs(array - expected[stage]))) for stage, array in cut.items()}
+    _check_inputs(autoencoder.config, gan, expected)
+    differences = {}
+    for stage, ours in _results(autoencoder, gan, expected).items():
+        theirs = _array(expected, stage)
+        cut = tuple(slice(n) for n in theirs.shape)
+        if theirs.ndim != ours.ndim or not theirs.size or ours[cut].shape != theirs.shape:
+            raise UserError(
+                f"{stage} has the shape {_sizes(theirs.shape)} instead of {_sizes(ours.shape)} or a part of it"
+            )
+        differences[stage] = float(np.max(np.abs(ours[cut] - theirs)))
+    return differences
+
+
+def _check_inputs(config, gan, expected):
+    """UserError where these networks can't take an input of `expected`, see `parity`."""
+    hop, window = config.hop_length, config.window_frames
+    shapes = {
+        "waveform": (f"({window} n + 3) * {hop}", 2),  # whole windows of frames
+        "coordinates": ("pieces", gan.config.critic_window, gan.config.coordinate_size),
+        "critic_input": ("pieces", 1, gan.config.critic_window, gan.latent_size),
+    }
+    for name, wanted in shapes.items():
+        found = _array(expected, name).shape
+        fits = len(found) == len(wanted) and found[0] and found[1:] == wanted[1:]
+        if fits and name == "waveform":
+            n_frames = found[0] // hop - 3
+            fits = n_frames > 0 and n_frames % window == 0
+        if not fits:
+            raise UserError(f"{name} has the shape {_sizes(found)} instead of {_sizes(wanted)}")
+
+
+def _array(expected, name):
+    """An array of `expected`; UserError where it is missing or not of finite float32."""
+    if name not in expected:
+        raise UserError(f"{name} is missing")
+    if expected[name].dtype != np.float32:
+        raise UserError(f"{name} holds {expected[name].dtype} instead of float32")
+    if not np.isfinite(expected[name]).all():
+        raise UserError(f"{name} holds values that are no numbers")
+    return expected[name]
+
+
+def _sizes(shape):
+    return f"[{', '.join(map(str, shape))}]"
 
 
 def _results(autoencoder, gan, expected):
@@ -260,11 +304,19 @@ def _results(autoencoder, gan, expected):
 
 def read_expected(path):
     """The arrays of an expected.npz, which the published code made for `parity`; UserError where there is none."""
+    from musika_tf.gan.data import DAMAGE
+
+    if not path.is_file():
+        raise UserError(f"{path}: missing; {_PUBLISHED}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: missing or damaged; --parity needs one made by the published code") from error
+        arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            raise ValueError("a single array, .npy, and no archive of them")
+        with arrays:
+            return {name: np.asarray(arrays[name]) for name in arrays}
+    except DAMAGE as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise UserError(f"{path}: no .npz archive, or a damaged one ({reason[0]}); {_PUBLISHED}") from error
 
 
 def save_bundle(checkpoint_dir, bundle_dir):
@@ -285,11 +337,16 @@ def main(_):
     if not (FLAGS.parity or FLAGS.bundle_dir):
         raise UserError("give --bundle_dir=DIR to write a bundle, or --parity to compare with the published code")
     if FLAGS.parity:
-        expected = read_expected(Path(checkpoint_dir) / EXPECTED)
-        differences = parity(*load(checkpoint_dir), expected)
+        path = Path(checkpoint_dir) / EXPECTED
+        expected = read_expected(path)
+        networks = load(checkpoint_dir)
+        try:
+            differences = parity(*networks, expected)
+        except UserError as error:  # begins with the array's name
+            raise UserError(f"{path}: {error}; {_PUBLISHED}") from None
         print("| stage | largest absolute difference |\n|---|---|")
         print("\n".join(f"| {stage} | {difference:.1e} |" for stage, difference in differences.items()))
-        if not max(differences.values()) <= TOLERANCE:
+        if not all(difference <= TOLERANCE for difference in differences.values()):
             raise UserError(f"{checkpoint_dir}: more than {TOLERANCE} apart; {EXPECTED} is not of these weights")
     if FLAGS.bundle_dir:
         save_bundle(checkpoint_dir, FLAGS.bundle_dir)

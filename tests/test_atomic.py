@@ -1,5 +1,7 @@
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -18,6 +20,20 @@ def test_a_file_takes_its_name_when_it_is_whole(tmp_path, to_disk):
         assert path.read_text() == "old" and hidden_path == atomic.hidden(path)
         assert hidden_path.name.startswith(".x.txt.") and hidden_path.name.endswith(f"-{os.getpid()}")
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["x.txt"]
+
+
+LONG_NAMES = [f"{letter * n}{'i' * m}.npz" for letter, n in (("x", 210), ("音", 70)) for m in range(42)]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_hidden_name_is_no_longer_than_names_may_be(tmp_path, name):
+    hidden_name, writer = atomic.hidden(tmp_path / name).name, f".{socket.gethostname()}-{os.getpid()}"
+    assert len(os.fsencode(hidden_name)) <= 255 and re.fullmatch(rf"\..+\.npz{re.escape(writer)}", hidden_name)
+    kept = hidden_name.removesuffix(writer)[9:]
+    assert hidden_name == f".{name}{writer}" or (name.endswith(kept) and len(os.fsencode(hidden_name)) > 252)
+    assert hidden_name != atomic.hidden(tmp_path / f"y{name[1:]}").name
+    atomic.write_text(tmp_path / name, "text")
+    assert (tmp_path / name).read_text() == "text" and os.listdir(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -62,7 +63,15 @@ CASES = {
     "length 0": (["generate.py", "--length=0"], ["--length=0", "3m57s"]),
     "length abc": (["generate.py", "--length=abc"], ["--length=abc", "3m57s"]),
     "start": (["generate.py", "--start=soon"], ["--start: 'soon' is no time", "1h2m3s"]),
-    "start too far": (["generate.py", "--start=99999999999h"], ["--start: beyond 2^53 samples"]),
+    "start too far": (["generate.py", "--start=99999999999h"], ["--start, --length: beyond 2^53 samples"]),
+    "too long": (["generate.py", "--length=99999999999h"], ["--start, --length: beyond 2^53 samples", "make less"]),
+    "long out": (["generate.py", "--length=1", f"--out={'o' * 300}.wav"], ["o" * 300, "File name too long"]),
+    "long out of a folder": (["generate.py", f"--out={'o' * 300}/a.wav"], ["o" * 300, "there is no folder"]),
+    "long audio_dir": (["train_ae.py", SMOKE, f"--audio_dir={'a' * 300}"], ["a" * 300 + ": ", "File name too long"]),
+    "long latents_dir": (
+        ["train_gan.py", SMOKE, f"--latents_dir={'a' * 300}"],
+        ["a" * 300 + ": ", "File name too long"],
+    ),
     "endless file": (["generate.py", "--length=inf", "--out=a.wav"], ["--length=inf", "--out -"]),
     "endless loop": (["generate.py", "--length=inf", "--out=-", "--loop"], ["--loop"]),
     "short loop": (["generate.py", "--length=0.5s", "--loop"], ["--loop", "1s is the least"]),
@@ -93,6 +102,14 @@ def test_a_missing_phase_is_named(audio, tmp_path):
     assert done.returncode != 0
     assert "phase 2 starts from phase 1" in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "phase2").exists()
+
+
+def test_a_file_in_place_of_a_folder_is_named(audio, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    done = run("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path / 'file'}")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"{tmp_path / 'file'}: can't be used (File exists)" in done.stderr
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_unreadable_audio_is_named(broken, tmp_path):
@@ -230,6 +247,32 @@ def test_effective_flags_run_the_same_again(tmp_path):
     )  # fmt: skip
     assert "width=12" in first.stdout and again.stdout == first.stdout
     assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
+
+
+# Standard output
+
+
+def in_shell(flags, redirection, cwd):
+    command = f"{shlex.quote(sys.executable)} {ROOT / 'generate.py'} --length=1 --seed=7 {flags} {redirection}"
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "| true"])
+def test_reports_that_nobody_takes_stop_no_work(tmp_path, redirection):
+    done = in_shell("--num_pieces=2 --out='{seed}.wav'", redirection, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["7.wav", "8.wav"]
+    full = "standard output: can't be written (No space left on device); the work goes on"
+    reports = [line for line in done.stderr.splitlines() if line and "times real time" not in line]
+    assert reports == [full] * (redirection == ">/dev/full")
+
+
+def test_a_stream_into_closed_output_is_one_line(tmp_path):
+    done = in_shell("--out=-", ">&-", tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "--out=-: standard output can't be written (Bad file descriptor)" in done.stderr
+    assert os.listdir(tmp_path) == []
 
 
 # Resuming

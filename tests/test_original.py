@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -291,12 +292,88 @@ def test_bundle_folder_that_cannot_be_made(checkpoint, tmp_path):
         original.save_bundle(checkpoint, tmp_path / "file" / "bundle")
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PK\3\4 no archive"])
-def test_expected_that_is_none(tmp_path, content):
-    if content is not None:
-        (tmp_path / "expected.npz").write_bytes(content)
-    with pytest.raises(UserError, match="expected.npz: missing or damaged"):
+def test_expected_that_is_missing(tmp_path):
+    with pytest.raises(UserError, match="expected.npz: missing; --parity needs one"):
         original.read_expected(tmp_path / "expected.npz")
+
+
+def npy():
+    file = io.BytesIO()
+    np.save(file, np.zeros([4, 2], np.float32))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 no archive", npy()])
+def test_expected_that_is_no_archive(tmp_path, content):
+    (tmp_path / "expected.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"expected.npz: no .npz archive, or a damaged one \(.+\); --parity needs one"):
+        original.read_expected(tmp_path / "expected.npz")
+
+
+def test_expected_with_damaged_bytes(tmp_path):
+    whole = (FIXTURES / "expected.npz").read_bytes()
+    for start in range(0, len(whole), len(whole) // 50):
+        replaced = bytes(byte ^ 0xFF for byte in whole[start : start + 40])
+        (tmp_path / "expected.npz").write_bytes(whole[:start] + replaced + whole[start + 40 :])
+        with pytest.raises(UserError, match="expected.npz: no .npz archive, or a damaged one"):
+            original.read_expected(tmp_path / "expected.npz")
+
+
+FOREIGN = [
+    ("waveform", None, "waveform is missing"),
+    ("waveform", lambda array: array.T, r"waveform has the shape \[2, 16576\] instead of \[\(64 n \+ 3\) \* 64, 2\]"),
+    ("waveform", lambda array: array[:, 0], r"waveform has the shape \[16576\] instead of"),
+    ("waveform", lambda array: array[:100], r"waveform has the shape \[100, 2\] instead of"),
+    ("waveform", lambda array: array[:0], r"waveform has the shape \[0, 2\] instead of"),
+    ("waveform", lambda array: array[: 35 * 64], r"waveform has the shape \[2240, 2\] instead of"),
+    ("waveform", lambda array: array.astype(np.int16), "waveform holds int16 instead of float32"),
+    ("waveform", lambda array: array * np.float32(np.nan), "waveform holds values that are no numbers"),
+    ("waveform", lambda array: np.asarray(b"no array"), "waveform holds .* instead of float32"),
+    (
+        "coordinates",
+        lambda array: array[:, :100],
+        r"coordinates has the shape \[1, 100, 128\] instead of \[pieces, 256,",
+    ),
+    (
+        "critic_input",
+        lambda array: array[..., :32],
+        r"critic_input .* \[2, 1, 256, 32\] instead of \[pieces, 1, 256, 128\]",
+    ),
+    ("critic_input", lambda array: array[:, 0], r"critic_input .* \[2, 256, 128\] instead of"),
+    ("level1_latents", None, "level1_latents is missing"),
+    ("level1_latents", lambda array: array[:0, 0, 0], r"level1_latents has the shape \[0\] instead of \[2, 256, 16\]"),
+    ("latents", lambda array: array[:0], r"latents has the shape \[0, 128\] instead of \[16, 128\] or a part"),
+    ("latents", lambda array: np.tile(array, 2), r"latents has the shape \[16, 256\] instead of"),
+    ("critic_output", lambda array: array * np.float32(np.nan), "critic_output holds values that are no numbers"),
+]
+
+
+@pytest.mark.parametrize("name, change, message", FOREIGN)
+def test_expected_of_something_else(networks, expected, name, change, message):
+    foreign = {key: array for key, array in expected.items() if key != name}
+    if change is not None:
+        foreign[name] = change(expected[name])
+    with pytest.raises(UserError, match=f"^{message}"):
+        original.parity(*networks, foreign)
+
+
+def test_a_shorter_waveform_will_do(networks, expected):
+    names = ("latents", "decoded_waveform")
+    cut = {"waveform": expected["waveform"][: 67 * 64], **{name: expected[name][:1] for name in names}}
+    cut |= {name: expected[name][:, :16] for name in ("spectrogram", "level1_latents")}
+    assert max(original.parity(*networks, {**expected, **cut}).values()) <= 1e-4
+
+
+def test_program_names_the_file_of_a_foreign_array(copy, expected):
+    (copy / "expected.npz").unlink()
+    np.savez(copy / "expected.npz", **{**expected, "waveform": expected["waveform"].T})
+    process = run_module(f"--checkpoint_dir={copy}", "--parity")
+    assert process.returncode == 2
+    assert process.stderr.splitlines() == [
+        f"original.py: {copy / 'expected.npz'}: waveform has the shape [2, 16576] instead of [(64 n + 3) * 64, 2]; "
+        "--parity needs one made by the published code from these weights"
+    ]
+    assert not process.stdout
 
 
 def test_program_fails_in_one_line(tmp_path):

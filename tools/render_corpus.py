@@ -9,16 +9,21 @@ finished tracks. Techno needs Debian's sonic-pi-samples, piano needs music21, fl
 fluid-soundfont-gm.
 """
 
+import io
 import json
 import math
-import os
 import pathlib
 import sys
 import time
 
 import soundfile
-from absl import app, flags
-from corpus import MissingSource, mixing, piano, techno
+from absl import flags
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from corpus import mixing, piano, techno
+
+from musika_tf import atomic, cli, json_file
+from musika_tf.errors import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("kind", None, ["techno", "piano"], "what to render")
@@ -43,28 +48,46 @@ def refuse_other_copies(out_dir, path):
     for split in SPLITS:
         for other in (out_dir / split).glob(f"{path.stem}.*"):
             if other.suffix != ".json" and other != path:
-                raise MissingSource(
+                raise UserError(
                     f"--out_dir: {other} was rendered with another --held_out or --format; "
                     "use the same ones or an empty folder"
                 )
 
 
-def write_track(path, waveform, facts):
-    """Writes the facts beside an audio file, then the audio, each complete or not at all.
+def finished_seconds(path):
+    """The length of a track whose audio and .json are there, as the latter says; None where it is to be rendered."""
+    try:
+        seconds = json_file.read(path.with_suffix(".json"))["seconds"]
+    except (OSError, ValueError, LookupError, TypeError):  # none there, no JSON, or no facts
+        return None
+    is_length = isinstance(seconds, int | float) and 0 < seconds < math.inf
+    return seconds if is_length and path.exists() else None
 
-    The audio comes last: where it exists, the track is finished.
+
+def write_track(path, waveform, facts):
+    """Writes an audio file and the facts beside it, each complete or not at all.
+
+    The audio takes its name last: where it exists, the track is finished.
 
     Args:
         path: where the audio goes, .flac or .wav.
         waveform: float32 [samples, 2] at 44.1 kHz.
         facts: what the .json beside it says.
+
+    Raises:
+        UserError: the disk is full, or can't be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.part")
-    part.write_text(json.dumps(facts) + "\n")
-    os.replace(part, path.with_suffix(".json"))
-    soundfile.write(part, waveform, mixing.SAMPLE_RATE, "PCM_16", format=path.suffix[1:].upper())
-    os.replace(part, path)
+    audio = io.BytesIO()  # libsndfile would not say why it can't write to a disk
+    soundfile.write(audio, waveform, mixing.SAMPLE_RATE, "PCM_16", format=path.suffix[1:].upper())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.replacing(path) as hidden_audio, atomic.replacing(path.with_suffix(".json")) as hidden_facts:
+            hidden_audio.write_bytes(audio.getbuffer())
+            hidden_facts.write_text(json.dumps(facts) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"{path}: can't be written with its .json ({error.strerror}); free space or give another --out_dir"
+        ) from error
 
 
 def render_track(player, kind, seed, index, path):
@@ -92,53 +115,52 @@ def render_corpus(player, kind, seed, minutes, out_dir, held_out, extension):
         extension: "flac" or "wav".
 
     Raises:
-        MissingSource: a track is there in the other split or in another format.
+        UserError: a track is there in the other split or in another format, or can't be written.
     """
     seconds, index = 0.0, 0
     while seconds < minutes * 60:
         started = time.monotonic()
         path = out_dir / SPLITS[is_held_out(index, held_out)] / f"{kind}-{seed}-{index:04d}.{extension}"
         refuse_other_copies(out_dir, path)
-        if path.exists():
-            seconds += json.loads(path.with_suffix(".json").read_text())["seconds"]
+        finished = finished_seconds(path)
+        if finished is not None:
+            seconds += finished
             outcome = "already there"
         else:
+            verb = "its .json is missing or damaged, rendered again" if path.exists() else "rendered"
             seconds += render_track(player, kind, seed, index, path)
-            outcome = f"rendered in {time.monotonic() - started:.1f} s"
+            outcome = f"{verb} in {time.monotonic() - started:.1f} s"
         print(f"{path}: {outcome}, {seconds / 60:.1f} of {minutes:g} minutes", flush=True)
         index += 1
 
 
 def check_flags():
-    """Exits with one line where a flag's value can't work."""
-    if not 0 < FLAGS.minutes < math.inf:
-        sys.exit(f"--minutes={FLAGS.minutes:g}: give a number above 0, e.g. --minutes=60")
+    """UserError where a flag's value can't work."""
+    if FLAGS.minutes <= 0:
+        raise UserError(f"--minutes={FLAGS.minutes:g}: give a number above 0, e.g. --minutes=60")
     if not 0 <= FLAGS.held_out <= 1:
-        sys.exit(f"--held_out={FLAGS.held_out:g}: give a share from 0 to 1, e.g. --held_out=0.1")
+        raise UserError(f"--held_out={FLAGS.held_out:g}: give a share from 0 to 1, e.g. --held_out=0.1")
     if FLAGS.seed < 0:
-        sys.exit(f"--seed={FLAGS.seed}: give 0 or a number above")
+        raise UserError(f"--seed={FLAGS.seed}: give 0 or a number above")
 
 
-def make_player():
-    """The player that --kind names."""
-    if FLAGS.kind == "techno":
+def make_player(kind):
+    """The player of this kind."""
+    if kind == "techno":
         return techno.Techno(FLAGS.samples_dir, FLAGS.seed)
     return piano.Piano(FLAGS.soundfont, FLAGS.seed)
 
 
 def main(_):
+    kind, out_dir = cli.require("kind"), pathlib.Path(cli.require("out_dir"))
     check_flags()
-    out_dir = pathlib.Path(FLAGS.out_dir)
+    player = make_player(kind)
     try:
-        player = make_player()
         out_dir.mkdir(parents=True, exist_ok=True)
-        render_corpus(player, FLAGS.kind, FLAGS.seed, FLAGS.minutes, out_dir, FLAGS.held_out, FLAGS.format)
-    except MissingSource as error:
-        sys.exit(str(error))
     except OSError as error:
-        sys.exit(f"--out_dir={out_dir}: cannot be written ({error}); name a folder that can")
+        raise UserError(f"--out_dir={out_dir}: can't be made ({error.strerror}); name a folder that can") from error
+    render_corpus(player, kind, FLAGS.seed, FLAGS.minutes, out_dir, FLAGS.held_out, FLAGS.format)
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["kind", "out_dir"])
-    app.run(main)
+    cli.run(main)

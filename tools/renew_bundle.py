@@ -17,9 +17,10 @@ def main(_):
     cli.start_tensorflow()
     from musika_tf import bundle
 
-    *networks, metadata = bundle.load_networks(bundle_dir)
+    autoencoder, gan, conditioner, metadata = bundle.load_networks(bundle_dir)
+    conditioner.restore(metadata["conditioning"])
     about = {key: metadata[key] for key in ABOUT if key in metadata}
-    bundle.save(bundle_dir, *networks, keep_critic=metadata["has_critic"], **about)
+    bundle.save(bundle_dir, autoencoder, gan, conditioner, keep_critic=metadata["has_critic"], **about)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Waveforms -> audio files, as a stream: nothing but the block in hand is kept in memory."""
 
 import contextlib
+import errno
 import os
 import pathlib
+import shutil
 import struct
+import zlib
 
 import numpy as np
 import soundfile
 
 from musika_tf import atomic
-from musika_tf.audio import files
+from musika_tf.audio import files, ogg
 from musika_tf.errors import UserError
 
 # Container and sample format by extension, in libsndfile's words.
@@ -35,10 +38,18 @@ def check_output(path, comment=""):
     path = pathlib.Path(path)
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: the name must end in one of {', '.join(FORMATS)}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path}: is a folder; give the name of a file in it")
-    if not path.parent.is_dir():
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{path}: is no file; give another name, or stream WAV into it: --out - > {path}")
+    if not os.path.isdir(path.parent):
         raise UserError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # its name is too long
+        raise UserError(f"{path}: can't be written ({error.strerror}); give another name") from error
     n_bytes = len(comment.encode())
     if path.suffix.lower() == ".wav" and n_bytes > _MAX_WAV_COMMENT:
         raise UserError(
@@ -55,10 +66,11 @@ class AudioWriter:
                 writer.write(waveform)
 
     The samples go to a hidden file beside it, which takes the name on a clean exit and vanishes after an error. WAV
-    and FLAC hold the same 16 bits. How a waveform is cut into calls of `write` changes nothing.
+    and FLAC hold the same 16 bits. The same samples and comment are the same bytes, however they are cut into calls of
+    `write`.
 
     Args:
-      path: name that ends in .wav, .flac or .ogg; a file of that name is replaced.
+      path: name that ends in .wav, .flac or .ogg; a file of that name is replaced, of a link the file that it leads to.
       sample_rate: Hz.
       comment: text for the file's comment tag, see `read_comment`.
       n_samples: how many will be written, where that is known; a WAV file of more than 4 GB becomes an RF64 file, which
@@ -75,7 +87,7 @@ class AudioWriter:
         check_output(path, comment)
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
-        self._path = pathlib.Path(path)
+        self._path = pathlib.Path(os.path.realpath(path) if os.path.islink(path) else path)
         self._hidden_path = atomic.hidden(self._path)
         self._sample_rate = sample_rate
         self._comment = comment
@@ -87,6 +99,7 @@ class AudioWriter:
         entered = False
         try:
             with self._failures_named():
+                self._hidden_path.touch()  # which says why it can't be, as libsndfile does not
                 self._file = soundfile.SoundFile(
                     self._hidden_path, "w", self._sample_rate, 2, self._encoding, format=self._container
                 )
@@ -135,7 +148,10 @@ class AudioWriter:
             if error_type is None:
                 if not self.n_samples:
                     raise UserError(f"{self._path}: not written, there are no samples to put into it")
-                os.replace(self._hidden_path, self._path)
+                with self._failures_named():
+                    if self._container == "OGG":
+                        ogg.set_serial(self._hidden_path, zlib.crc32(self._comment.encode()))
+                    os.replace(self._hidden_path, self._path)
         finally:
             atomic.remove(self._hidden_path)
 
@@ -143,11 +159,16 @@ class AudioWriter:
     def _failures_named(self):
         try:
             yield
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, OSError) as error:
             raise UserError(
-                f"{self._path}: can't be written ({error.error_string.rstrip('.')}); "
-                "choose a folder that is writable and has room"
+                f"{self._path}: can't be written ({self._reason(error)}); choose a folder that is writable and has room"
             ) from error
+
+    def _reason(self, error):
+        if isinstance(error, OSError):
+            return error.strerror
+        full = shutil.disk_usage(self._path.parent).free < 2**16  # what libsndfile calls a system error
+        return os.strerror(errno.ENOSPC) if full else error.error_string.rstrip(".")
 
 
 def to_int16(waveform):

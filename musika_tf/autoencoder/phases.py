@@ -181,7 +181,8 @@ def _restore_initial(autoencoder, checkpoint_dir):
     path = _initial(checkpoint_dir)
     if not path.with_suffix(".index").is_file():
         return False
-    _all_weights(autoencoder).read(str(path)).assert_existing_objects_matched()
+    with checkpoints.damage_named(path, "fine-tune again in another --checkpoint_dir"):
+        _all_weights(autoencoder).read(str(path)).assert_existing_objects_matched()
     return True
 
 
@@ -208,8 +209,9 @@ def _restore_trained(autoencoder, directory, phase, wanted_by=None):
     holder = tf.Module()
     trained = [v for name in TRAINED[phase] for v in autoencoder.networks[name].trainable_variables]
     holder.average = MovingAverage(trained, 0.0)
-    status = tf.train.Checkpoint(trainer=holder).restore(path)
-    status.expect_partial().assert_existing_objects_matched()
+    with checkpoints.damage_named(path, f"train phase {phase} again in another --checkpoint_dir"):
+        status = tf.train.Checkpoint(trainer=holder).restore(path)
+        status.expect_partial().assert_existing_objects_matched()
     holder.average.copy_to(trained)
 
 

@@ -9,6 +9,7 @@ from musika_tf.errors import UserError
 from musika_tf.randomness import Stream, truncated_normal_rows
 
 USUAL_TEMPO = (120.0, 130.0)  # of a beat clock without a tempo
+_SCALES = ("mean", "deviation", "lowest", "highest")
 
 
 class Conditioner(tf.Module):
@@ -54,6 +55,16 @@ class Conditioner(tf.Module):
         """Takes over what a bundle's metadata says of the same signals, beyond the variables: units, extractors."""
         self.signals = [signal.restored(row) for signal, row in zip(self.signals, rows, strict=True)]
         self.extractors = {row["name"]: row["extractor"] for row in rows if row.get("extractor")}
+
+    def state(self):
+        """All that `fit` learned, as JSON can hold it."""
+        return {"signals": self.metadata(), **{name: getattr(self, name).numpy().tolist() for name in _SCALES}}
+
+    def set_state(self, state):
+        """Takes over what `state` returned; KeyError, TypeError or ValueError where it is not that of these signals."""
+        self.restore(state["signals"])
+        for name in _SCALES:
+            getattr(self, name).assign(state[name])
 
     def check_extractors(self, extractors, where):
         """Refuses training pieces whose signals another extractor read than this model's; UserError.

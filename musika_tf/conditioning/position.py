@@ -24,6 +24,9 @@ from musika_tf.errors import UserError
 
 INTRO, ENDING = 0.15, 0.85  # the body lies between them: about the share that both have in rendered and in real songs
 MIDDLE = 0.5
+# Training sees the centres of latents, half of one short of a song's first sample and its last: a trained range that
+# comes this near to them reaches them.
+_EDGE = 0.05
 _DRAWN_SPREAD = 0.1
 _DEFAULT_SONG_SECONDS = 180.0
 _GRAMMAR = "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number from 0 to 1, a curve or a CSV file"
@@ -79,6 +82,13 @@ def _back_and_forth(phase):
     return 1.0 - np.abs(np.mod(phase, 2.0) - 1.0)
 
 
+def _to_the_ends(span):
+    """A Span with 0 and 1 in it, where it comes near them."""
+    lowest = np.where(np.asarray(span.lowest) < _EDGE, 0.0, span.lowest)
+    highest = np.where(np.asarray(span.highest) > 1.0 - _EDGE, 1.0, span.highest)
+    return dataclasses.replace(span, lowest=lowest, highest=highest)
+
+
 @dataclasses.dataclass(frozen=True)
 class Position(Signal):
     """Relative place in the song, 0..1. typical_seconds: median length of the songs that training saw."""
@@ -117,7 +127,7 @@ class Position(Signal):
             intro, ending, total_seconds = self._parts(text, rest, song, total_seconds)
             return Plan(intro, ending, body_seconds, total_seconds)
         try:
-            return curves.one_channel(text, self, span)
+            return curves.one_channel(text, self, span and _to_the_ends(span))
         except UserError as error:
             raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
 

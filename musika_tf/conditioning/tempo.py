@@ -81,7 +81,7 @@ def _windows(recording):
     mel = np.concatenate(mel, axis=1)
     mel = np.pad(mel, [[0, 0], [0, max(_WINDOW_FRAMES - mel.shape[1], 0)]])
     windows = np.lib.stride_tricks.sliding_window_view(mel, _WINDOW_FRAMES, axis=1)[:, :: _WINDOW_FRAMES // 2]
-    return np.ascontiguousarray(windows.transpose(1, 0, 2)[..., None])
+    return windows.transpose(1, 0, 2)[..., None].copy()  # the view is read-only, and Tempo-CNN normalises in place
 
 
 @functools.cache

@@ -40,7 +40,8 @@ class Alarm:
         drawn = zip(owners, rng.integers(starts[owners]), strict=True)
         spans = np.stack([self._pieces[piece][start : start + SPAN] for piece, start in drawn])
         self._real_nearest = np.median(self._nearest(spans, owners))
-        self._real_spread = self._spread(spans, lambda i, j: owners[i] != owners[j])
+        several = len(set(owners)) > 1  # or all are of one that is much longer than the others
+        self._real_spread = self._spread(spans, lambda i, j: owners[i] != owners[j] or not several)
 
     def figures(self, generated):
         """The two figures by name.

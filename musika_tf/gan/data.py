@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import struct
 import tokenize
 import zipfile
@@ -66,9 +67,12 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
         signals stay in memory.
 
     Raises:
+      OSError: the folder can't be read.
       UserError: no usable file, a missing signal, several extractors of one, or latents of several models; names
         the file.
     """
+    if os.path.isdir(latents_dir):
+        os.listdir(latents_dir)  # an error where it can't be read, in which rglob would find nothing
     paths = sorted(Path(latents_dir).rglob("*.npz"))
     if cache_dir is None:
         pieces = LatentPieces([], [], "")

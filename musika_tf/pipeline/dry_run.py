@@ -1,5 +1,6 @@
 """What a run will take: its real steps, a few of them, timed on this machine. Nothing is written."""
 
+import os
 import statistics
 import time
 
@@ -56,7 +57,7 @@ def encoding(table, out_dir, encode, config):
       Lines of text.
     """
     rows = table.of("used")
-    missing = [row for row in rows if not (out_dir and collection.target_of(row, out_dir).exists())]
+    missing = [row for row in rows if not (out_dir and os.path.exists(collection.target_of(row, out_dir)))]
     seconds = 2 * CHUNK_LATENTS / config.latents_per_second
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, [round(seconds * config.sample_rate), 2]).astype(np.float32)
     encode([noise])

@@ -5,7 +5,9 @@ file is its `Outcome`.
 """
 
 import dataclasses
+import errno
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,7 @@ class FileEncoder:
 
         row = job.row
         try:
+            check_name(job.target)
             choices = extraction.choose(self.signals, row.path, self.signal_source)
             done = stored(job.target, self.model_id)
             missing = [choice for choice in choices if not choice.is_in(done)]
@@ -173,6 +176,15 @@ def stored(target, model_id):
     if not {"n_samples", "sample_rate"} <= set(arrays):
         raise UserError(f"{target}: does not say how long its audio is; remove it, and its audio is encoded again")
     return arrays
+
+
+def check_name(target):
+    """Refuses a file whose name is so long that its latents can have none."""
+    try:
+        os.lstat(target)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(f"{target}: a name that is too long; shorten that of the audio") from error
 
 
 def check_model(path, found, wanted):

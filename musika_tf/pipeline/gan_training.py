@@ -31,6 +31,7 @@ PREVIEW_SEEDS = (1, 2, 3)
 _PREVIEW_SECONDS = 12
 _ASSESSED_SEEDS = range(1, 17)  # the previews' among them
 _MOST_ROWS = 8192
+_CONFIG_FILE, _CONDITIONING_FILE = "gan.json", "conditioning.json"
 _FIRST_ALARM = 0.05  # share of the steps before which every GAN looks collapsed
 
 
@@ -87,16 +88,17 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
             f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
             f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
         )
+    _check_config(job)
     if job.init_from:
         conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
     else:
-        conditioner.fit(pieces.conditioning, pieces.extractors)
+        _fit(conditioner, job, pieces)
         if job.training.standardise:
             gan.standardiser.fit(*pieces.statistics())
     pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
     with devices.scope():
         trainer = GanTrainer(gan, job.training, devices)
-    devices.chief_first(lambda: _keep_config(job))
+    devices.chief_first(lambda: _keep_config(job, conditioner))
     if devices.is_chief:
         save_flags(job.directory)
     logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
@@ -113,6 +115,22 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
     devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
     return complete
+
+
+def _fit(conditioner, job, pieces):
+    """Fits the Conditioner; of a training that is under way it stays as it was, whatever latents have come or gone."""
+    path = job.directory / _CONDITIONING_FILE
+    if not checkpoints.newest(job.directory) or not path.is_file():
+        conditioner.fit(pieces.conditioning, pieces.extractors)
+        return
+    state = _stored(path)
+    try:
+        conditioner.set_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); delete it, and the signals' scale is that of the latents"
+        ) from error
+    conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
 
 
 def _networks(job):
@@ -144,16 +162,24 @@ def _bundle_of_checkpoint(checkpoint_dir):
     return path
 
 
-def _keep_config(job):
-    """Stores sizes and signals beside the checkpoints, and refuses other ones."""
-    path = job.directory / "gan.json"
-    described = {**to_dict(job.config), "signals": list(job.signals)}
-    if path.is_file() and _stored(path) != described:
+def _described(job):
+    return {**to_dict(job.config), "signals": list(job.signals)}
+
+
+def _check_config(job):
+    """Refuses other sizes and signals than those that lie beside the checkpoints."""
+    path = job.directory / _CONFIG_FILE
+    if path.is_file() and _stored(path) != _described(job):
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json.dumps(described, indent=1))
+
+
+def _keep_config(job, conditioner):
+    """Stores sizes, signals and their scale beside the checkpoints."""
+    job.directory.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(job.directory / _CONFIG_FILE, json.dumps(_described(job), indent=1))
+    atomic.write_text(job.directory / _CONDITIONING_FILE, json.dumps(conditioner.state(), indent=1))
 
 
 def _stored(path):

@@ -1,5 +1,6 @@
 """A trained autoencoder, wherever it lies."""
 
+import os
 from pathlib import Path
 
 from musika_tf import bundle
@@ -12,6 +13,6 @@ def load_autoencoder(path):
     Raises:
       UserError: the folder is neither, or lacks a phase.
     """
-    if (Path(path) / bundle.METADATA).is_file():
+    if os.path.isfile(Path(path) / bundle.METADATA):
         return bundle.load_networks(path)[0]
     return phases.load(path)

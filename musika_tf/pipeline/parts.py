@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -88,7 +89,7 @@ class PartFolder:
     def missing(self):
         """Numbers of the parts that are still to be made."""
         sizes = ((end - start) * 2 * np.dtype(self.dtype).itemsize for start, end in self.ranges())
-        return [i for i, size in enumerate(sizes) if not self.file(i).is_file() or self.file(i).stat().st_size != size]
+        return [i for i, size in enumerate(sizes) if not _has_size(self.file(i), size)]
 
     def render(self, loaded, index, progress=lambda n: None):
         """Makes one part, which takes its name when it is complete.
@@ -137,6 +138,10 @@ class PartFolder:
         except OSError as error:
             reason = f"{self.path}: can't be written ({error.strerror})"
             raise UserError(f"{reason}; make room or write elsewhere: {self.kept()}") from error
+
+
+def _has_size(path, n_bytes):
+    return os.path.isfile(path) and os.path.getsize(path) == n_bytes
 
 
 def _identity(bundle_dir):

@@ -42,7 +42,9 @@ class Piece:
 
     def __post_init__(self):
         if max(abs(self.start_sample), self.start_sample + (self.n_samples or 0)) > MOST_SAMPLES:
-            raise UserError("--start: beyond 2^53 samples, where a piece ends (6,472 years); start earlier")
+            raise UserError(
+                "--start, --length: beyond 2^53 samples, where a piece ends (6,472 years); start earlier, or make less"
+            )
 
     @property
     def end_sample(self):

@@ -4,6 +4,7 @@ import contextlib
 import html
 import shlex
 from pathlib import Path
+from urllib.parse import quote
 
 from musika_tf import atomic, durations
 from musika_tf.audio import files
@@ -13,7 +14,6 @@ from musika_tf.progress import Progress
 from musika_tf.training import preview
 
 PAGE = "index.html"
-FULL_SECONDS = 237  # of the piece that a command makes
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -68,17 +68,18 @@ def write(folder, loaded, metadata, pieces, options):
     """
     folder, sections = Path(folder), []
     rate = metadata["sample_rate"]
-    length = durations.spoken(FULL_SECONDS)
     total, done = sum(piece.n_samples for piece in pieces.values()), 0
     with contextlib.closing(Progress(rate, total)) as progress:
         for seed, piece in pieces.items():
             audio, picture = (f"{metadata['name']}-{seed}{suffix}" for suffix in (".flac", ".png"))
             generation.write(folder / audio, loaded, metadata, piece)
-            preview.picture(folder / picture, [files.read(folder / audio)], rate)
-            command = ["python", "generate.py", f"--seed={seed}", f"--length={length}", *options]
+            with _failures_named(folder / picture):
+                preview.picture(folder / picture, [files.read(folder / audio)], rate)
+            command = ["python", "generate.py", f"--seed={seed}", *options]
             sections.append((seed, audio, picture, shlex.join([*command, f"--out={metadata['name']}-{seed}.wav"])))
             seconds = durations.spoken(piece.n_samples / rate)
-            _replace(folder / PAGE, document(metadata["name"], seconds, sections))
+            with _failures_named(folder / PAGE):
+                atomic.write_text(folder / PAGE, document(metadata["name"], seconds, sections))
             done += piece.n_samples
             progress(done)
 
@@ -92,15 +93,17 @@ def document(name, length, sections):
       sections: list of (seed, audio file, picture, command).
     """
     texts = [
-        _SECTION.format(seed=seed, audio=html.escape(audio), picture=html.escape(picture), command=html.escape(command))
+        _SECTION.format(seed=seed, audio=quote(audio), picture=quote(picture), command=html.escape(command))
         for seed, audio, picture, command in sections
     ]
     summary = f"Previews of {length} each, {len(texts)} so far. A seed's command makes the whole piece from there on."
     return _DOCUMENT.format(title=f"{html.escape(name)}: previews", summary=summary, sections="\n".join(texts))
 
 
-def _replace(path, text):
+@contextlib.contextmanager
+def _failures_named(path):
+    """Turns what the disk refuses into a UserError."""
     try:
-        atomic.write_text(path, text)
+        yield
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}); choose a folder that has room") from error

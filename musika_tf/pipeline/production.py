@@ -1,6 +1,7 @@
 """What generate.py was asked for -> files, a stream, or a page of previews."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def _name(request, seed, metadata):
     """Where a piece goes."""
     name = f"{metadata['name']}-{seed}.wav"
     if request.out and request.out != STREAM:
-        return Path(request.out) / name if Path(request.out).is_dir() else request.out.replace("{seed}", str(seed))
+        return Path(request.out) / name if os.path.isdir(request.out) else request.out.replace("{seed}", str(seed))
     return request.out or name
 
 

@@ -4,14 +4,16 @@ Nothing here imports TensorFlow before all that can be wrong with the request by
 """
 
 import dataclasses
+import os
 import secrets
 from fractions import Fraction
-from pathlib import Path
 
+from musika_tf import durations
 from musika_tf.conditioning import curves
 from musika_tf.errors import UserError
 
 STREAM = "-"
+FULL_SECONDS = 237  # of the piece that is made of a preview
 _MOST_PREVIEWS = 1000
 
 
@@ -75,6 +77,8 @@ class Request:
         self._check_out()
 
     def _check_end(self):
+        if self.loop and self.style_over is not None:
+            raise UserError("--style_over: a loop morphs there and back within its length; leave it out")
         if not self.is_endless:
             return
         if self.out != STREAM:
@@ -91,7 +95,7 @@ class Request:
             raise UserError("--out=-: one piece at a time; write the others to files")
         if self.out == STREAM and self.n_workers > 1:
             raise UserError("--workers: make the parts of a file; a stream has one")
-        named = self.out and ("{seed}" in self.out or Path(self.out).is_dir())
+        named = self.out and ("{seed}" in self.out or os.path.isdir(self.out))
         if self.n_pieces > 1 and self.out and not (self.previews or named):
             raise UserError(f"--out={self.out}: several pieces need a folder that exists, or a name with {{seed}}")
 
@@ -108,7 +112,7 @@ class Request:
         return range(self.seed, self.seed + self.n_pieces)
 
     def options(self):
-        """The flags that make other music than the defaults do, but for seed and length."""
+        """The flags, but for the seed, that make the pieces whose previews these are: 3m57s, but a loop as it is."""
         from musika_tf.conditioning.steering import SETTINGS
 
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
@@ -116,7 +120,10 @@ class Request:
         times = {"start": self.start or None, "style_over": self.style_over}
         named += [(name, time and curves.plain(float(time))) for name, time in times.items()]
         named += [(flag, self.settings.get(setting) or None) for setting, flag in SETTINGS.items()]
-        return [f"--{name}={value}" for name, value in named if value is not None] + ["--click"] * self.click
+        lengths = [("bars", self.bars), ("length", None if self.bars else curves.plain(float(self.seconds)))]
+        named = (lengths if self.loop else [("length", durations.spoken(FULL_SECONDS))]) + named
+        switches = ["--loop"] * self.loop + ["--click"] * self.click
+        return [f"--{name}={value}" for name, value in named if value is not None] + switches
 
 
 def random_seed():
@@ -149,7 +156,7 @@ def piece_of(request, seed, metadata):
         settings["tempo"], seconds = repr(bpm), bars.seconds_of(request.bars, bpm)
     n_samples = None if seconds is None else max(round(seconds * rate), 1)
     loop_samples, start_sample = n_samples if request.loop else 0, round(request.start * rate)
-    style = _style(request, seed, seconds)
+    style = _style(request, seed, FULL_SECONDS if request.previews and not request.loop else seconds)
     piece = Piece(seed, style, start_sample, n_samples, request.truncation, loop_samples, {}, request.click)
     end = _planned_end(request, piece, rate)
     asked = steering.steer(settings, metadata, style.seeds[0], end)
@@ -183,10 +190,8 @@ def _settings(request, metadata):
 
 def _planned_end(request, piece, rate):
     """Where the piece ends for a plan, in seconds, or None; previews are beginnings of what their page suggests."""
-    from musika_tf.pipeline import preview_page
-
     if request.previews and not request.loop:
-        return float(request.start + preview_page.FULL_SECONDS)
+        return float(request.start + FULL_SECONDS)
     end = piece.loop_samples or piece.end_sample
     return None if end is None else end / rate
 
@@ -210,7 +215,7 @@ def _first_style_seed(request, seed):
 
 
 def _style(request, seed, seconds):
-    """The StylePlan of a piece of `seconds`."""
+    """The StylePlan of a piece of `seconds`; a preview's is that of the piece that its page suggests."""
     from musika_tf.pipeline import styles
 
     if request.style_file:

@@ -72,7 +72,8 @@ class SignalPath:
             return frames[:, : n_frames - first * self.config.frames_per_latent]  # without the padding's
 
         whole = self.overlap_add(piece, n_latents + missing)
-        return tf.transpose(self._trim(tf.transpose(whole)))
+        waveform = tf.transpose(self._trim(tf.transpose(whole)))
+        return waveform[: n_latents * self.config.samples_per_latent]  # none of no latents, which have edges too
 
     def through_level1(self, waveform, seed, noise):
         """Encodes and decodes by level 1 alone, to measure it.

@@ -7,6 +7,7 @@
 A program that is killed leaves at worst files that no name points to, which the next start removes.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -36,6 +37,7 @@ class Checkpoints:
     def __init__(self, trainer, directory, keep=2, writes=True):
         self._writes = writes
         # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
+        _latest(directory)  # what is damaged is no new training
         networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
         self._before_guards = tf.train.Checkpoint(trainer=trainer, networks=networks)
         guard = tf.train.Checkpoint(**trainer.guard.variables)
@@ -50,21 +52,14 @@ class Checkpoints:
         Raises:
           UserError: it is damaged, or of other networks.
         """
-        path = path or tf.train.latest_checkpoint(str(self.directory))  # another process may have saved it
+        path = path or _latest(self.directory)  # another process may have saved it
         if path is None:
             return False
-        try:
+        with damage_named(path, self._without(path)):
             # Checkpoints from before there were guards go on with the counters that a training starts with.
             has_guard = any(name.startswith("guard/") for name, _ in tf.train.list_variables(path))
             checkpoint = self.manager.checkpoint if has_guard else self._before_guards
             checkpoint.restore(path).assert_existing_objects_matched()
-        except (tf.errors.OpError, IndexError) as error:  # the latter where the file is too short
-            raise UserError(f"{path}: damaged ({_reason(error)}); {self._without(path)}") from error
-        except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
-            raise UserError(
-                f"{path}: of networks of other sizes, or of an older version; "
-                "resume with the flags that lie beside it, or give another --checkpoint_dir"
-            ) from error
         return True
 
     def _without(self, path):
@@ -121,6 +116,49 @@ class Checkpoints:
             logger.warning("%s: the best checkpoint isn't copied (%s); training goes on", folder, error.strerror)
 
 
+@contextlib.contextmanager
+def damage_named(path, advice):
+    """Around what reads a checkpoint: a UserError where it is damaged, or of other networks.
+
+    Args:
+      path: the checkpoint's.
+      advice: how to go on without it.
+    """
+    try:
+        yield
+    except (tf.errors.OpError, IndexError) as error:  # the latter where the file is too short
+        raise UserError(f"{path}: damaged ({_reason(error)}); {advice}") from error
+    except (AssertionError, ValueError) as error:  # what is missing, and what has another shape
+        raise UserError(
+            f"{path}: of networks of other sizes, or of an older version; "
+            "resume with the flags that lie beside it, or give another --checkpoint_dir"
+        ) from error
+
+
+def _latest(directory):
+    """Path of the newest checkpoint, None where there is none yet.
+
+    Raises:
+      UserError: there are some, but `checkpoint` does not name one.
+    """
+    directory = Path(directory)
+    state = directory / "checkpoint"
+    try:
+        named = re.match(r'model_checkpoint_path: "([^"]+)"', state.read_text(errors="replace"))
+    except FileNotFoundError:
+        named = None
+    if named and (directory / f"{named[1]}.index").is_file():
+        return str(directory / named[1])
+    steps = [int(path.stem.removeprefix("ckpt-")) for path in directory.glob("ckpt-*.index")]
+    if not state.exists() and not any(steps):  # at most of a first one that was killed
+        return None
+    what = f"names {named[1]}, which is gone" if named else "damaged"
+    advice = "there is no other; begin again in another --checkpoint_dir"
+    if steps:
+        advice = f'to go on from step {max(steps)} write into it: model_checkpoint_path: "ckpt-{max(steps)}"'
+    raise UserError(f"{state}: {what}; {advice}")
+
+
 def best(directory):
     """What is known of the best checkpoint: its record with the keys checkpoint, step, figure, value; or None."""
     try:
@@ -133,7 +171,7 @@ def best(directory):
 
 def newest(directory):
     """Path of the newest checkpoint of a training that has begun to learn, or None."""
-    path = tf.train.latest_checkpoint(str(directory))
+    path = _latest(directory)
     return None if path is None or path.endswith("ckpt-0") else path
 
 
@@ -168,6 +206,7 @@ def restore_best(trainer, directory):
 
 def clean(directory):
     """Removes what a killed or failed save left; only for who trains there."""
+    _latest(directory)  # nothing is removed of what is damaged
     directory = Path(directory)
     for path in [*directory.glob("ckpt-*_temp*"), *directory.glob("checkpoint.tmp*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

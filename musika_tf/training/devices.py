@@ -170,6 +170,7 @@ def _check_cluster():
         workers, task = described["cluster"]["worker"], described["task"]
         described = set(described["cluster"]) == {"worker"} and task["type"] == "worker"
         found = described and len(workers) > 1 and 0 <= int(task["index"]) < len(workers)
+        found = found and all(re.fullmatch(r"\S+:\d+", worker) for worker in workers)
     except (KeyError, ValueError, TypeError):
         found = False
     if not found:

@@ -95,19 +95,6 @@ def _train(trainer, batches, directory, save_every, preview, assess, devices, re
     return step >= trainer.n_steps
 
 
-def _begun(trainer, directory, devices):
-    """The Checkpoints of a training, restored from the newest, or with a first one that the chief has saved."""
-    devices.chief_first(lambda: checkpoints.clean(directory))
-    saved = Checkpoints(trainer, directory)
-    restored = saved.restore()
-    devices.barrier()  # before there is one that others could find
-    if restored:
-        logger.info("%s: resumed at step %d", directory, int(trainer.step_count.numpy()))
-    elif devices.is_chief and not saved.save(0):
-        raise UserError(f"{directory}: the weights to start from are not finite; give others")
-    return saved
-
-
 def _keep(saved, step, report, preview, assess):
     """Saves, with a preview, and the best for itself; False where something to be saved is not finite."""
     path = saved.save(step)

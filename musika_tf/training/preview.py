@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from musika_tf import atomic
 from musika_tf.audio.writer import AudioWriter
 
 
@@ -41,4 +42,5 @@ def picture(path, waveforms, sample_rate):
         )
         axes.set_ylabel("mel band")
     rows[-1].set_xlabel("seconds")
-    figure.savefig(path, dpi=80)
+    with atomic.replacing(path) as hidden_path:
+        figure.savefig(hidden_path, dpi=80, format="png")

@@ -1,3 +1,4 @@
+import errno
 import os
 import pathlib
 import subprocess
@@ -52,10 +53,10 @@ def test_ogg(tmp_path):
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_blocks_make_no_difference(tmp_path, extension):
     x = noise(30_000)
-    path = tmp_path / f"x.{extension}"
-    whole, parts = files.read(write(path, x, block=len(x))), files.read(write(path, x, block=777))
-    assert len(whole) == len(x)
-    np.testing.assert_array_equal(parts, whole)
+    paths = [tmp_path / f"{name}.{extension}" for name in ("whole", "again", "parts")]
+    for path, block in zip(paths, (len(x), len(x), 777), strict=True):
+        assert len(files.read(write(path, x, block, comment="seed=7"))) == len(x)
+    assert len({path.read_bytes() for path in paths}) == 1
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)
@@ -100,11 +101,39 @@ def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(UserError, match="is a folder"):
         writer.AudioWriter(tmp_path / "folder.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(UserError, match="pipe.wav: is no file; .* --out - > .*pipe.wav"):
+        writer.check_output(tmp_path / "pipe.wav")
 
 
-def test_a_folder_that_refuses():
-    with pytest.raises(UserError, match="x.wav: can't be written"), writer.AudioWriter("/proc/x.wav"):
+@pytest.mark.parametrize("name", ["x" * 252, "音" * 84])
+def test_a_name_that_is_too_long(tmp_path, name):
+    with pytest.raises(UserError, match=f"{name}.wav: .*File name too long"):
+        write(tmp_path / f"{name}.wav", noise(100))
+    assert os.listdir(tmp_path) == []
+    write(tmp_path / f"{name[1:]}.wav", noise(100))
+    assert os.listdir(tmp_path) == [f"{name[1:]}.wav"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.EROFS])
+def test_a_folder_that_refuses_says_why(tmp_path, monkeypatch, number):
+    def refuse(path):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(pathlib.Path, "touch", refuse)
+    reason = os.strerror(number)
+    with pytest.raises(UserError, match=f"x.wav: can't be written .{reason}.;"), writer.AudioWriter(tmp_path / "x.wav"):
         pass
+
+
+def test_of_a_link_the_file_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.flac").symlink_to("far/x.flac")
+    for comment in ("made", "replaced"):
+        write(tmp_path / "link.flac", noise(3000), comment=comment)
+        assert os.readlink(tmp_path / "link.flac") == "far/x.flac"
+        assert writer.read_comment(tmp_path / "far" / "x.flac") == comment
+    assert os.listdir(tmp_path / "far") == ["x.flac"]
 
 
 def test_more_than_4_gb_becomes_rf64(tmp_path, monkeypatch):

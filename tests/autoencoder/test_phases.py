@@ -247,6 +247,22 @@ def test_load_names_the_missing_phase(job, there, missing):
         phases.load(job.checkpoint_dir)
 
 
+@pytest.mark.parametrize("damaged", ["ckpt-1.index", "ckpt-1.data-00000-of-00001", "best"])
+def test_load_names_a_damaged_phase(job, damaged):
+    phases._keep_config(job)
+    for phase in (1, 3):
+        save_phase(job, phase)
+    directory = job.directory(1)
+    if damaged == "best":
+        (directory / "best").mkdir()
+        (directory / "best" / "best.json").write_text('{"checkpoint": "ckpt-7", "exported": true}')
+    else:
+        (directory / damaged).write_bytes((directory / damaged).read_bytes()[:9])
+    with pytest.raises(UserError, match="phase1/.*ckpt-[17]: damaged .*; train phase 1 again in another") as error:
+        phases.load(job.checkpoint_dir)
+    assert "\n" not in str(error.value)
+
+
 def test_load_of_a_folder_without_an_autoencoder(tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}: no autoencoder here"):
         phases.load(tmp_path)

@@ -107,9 +107,10 @@ def test_clock_of_clicks_is_aligned_to_half_a_latent():
 
 
 @needs_madmom
-def test_piece_without_beats_is_refused():
+@pytest.mark.parametrize("n_samples", [1, 100, 441, 442, 4410, 44_100])
+def test_piece_without_beats_is_refused(n_samples):
     with pytest.raises(UserError, match="no beats to be heard"):
-        Beat().extract(np.zeros([44_100, 2], np.float32), np.zeros(1))
+        Beat().extract(np.zeros([n_samples, 2], np.float32), np.zeros(1))
 
 
 def test_without_madmom_the_extra_is_named(monkeypatch):

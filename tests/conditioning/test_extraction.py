@@ -43,6 +43,14 @@ def test_damaged_facts_are_named(tmp_path, facts):
         chosen(tmp_path, TEMPO, facts)
 
 
+@pytest.mark.parametrize("source", extraction.SOURCES)
+@pytest.mark.parametrize("names", ["", "position"])
+def test_facts_that_no_signal_needs_are_not_read(tmp_path, names, source):
+    (tmp_path / "a.json").write_text("{")
+    choices = extraction.choose(signals.parse(names), tmp_path / "a.wav", source)
+    assert [choice.name for choice in choices] == ([names] if names else [])
+
+
 def test_onsets_of_a_shorter_track_are_refused(tmp_path):
     (choice,) = chosen(tmp_path, DENSITY, ONSETS % ("[1, 2]", 3))
     assert np.isfinite(choice.arrays(None, np.arange(0.05, 3.05, 0.09))["conditioning_note_density"]).all()

@@ -61,6 +61,22 @@ def test_clicks_are_found_where_they_are(detector):
     assert np.abs(found - truth).max() < 0.5 / clicks.LATENTS_PER_SECOND
 
 
+@pytest.mark.filterwarnings("ignore:n_fft")
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("n_samples", [1, 2, 100, 441])
+def test_shortest_pieces_have_no_onsets(detector, n_samples, monkeypatch):
+    monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
+    noise = 0.1 * np.random.default_rng(0).standard_normal([n_samples, 2]).astype(np.float32)
+    assert NoteDensity().from_audio(noise, clicks.times(0.01)).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_tenth_of_a_second_is_heard(detector, monkeypatch):
+    monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
+    values = NoteDensity().from_audio(clicks.clicks([0.05], 0.1), clicks.times(0.1))
+    assert values.shape == (2, 1) and np.isfinite(values).all()
+
+
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_signal_is_aligned_to_half_a_latent(detector, monkeypatch):
     monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)

@@ -108,6 +108,19 @@ def test_trained_range_binds_curves():
         SONG.parse_user("0.95", span)
 
 
+@pytest.mark.parametrize("text", ["0", "1", "0:0,1m:1", "0.0001"])
+def test_ends_of_the_song_belong_to_a_range_that_comes_near_them(text):
+    span = Span(*(np.array([v], np.float32) for v in (0.5, 0.3, 0.0002665, 0.9995)))
+    np.testing.assert_array_equal(SONG.from_user(text, np.arange(90.0), span), SONG.from_user(text, np.arange(90.0)))
+
+
+@pytest.mark.parametrize("text", ["-0.01", "1.01"])
+def test_beyond_the_song_there_is_nothing(text):
+    span = Span(*(np.array([v], np.float32) for v in (0.5, 0.3, 0.0002665, 0.9995)))
+    with pytest.raises(UserError, match="outside of .* 0 to 1"):
+        SONG.parse_user(text, span)
+
+
 def test_typical_length_is_the_median_and_survives_the_metadata():
     fitted = Position().fitted([np.zeros([n, 1]) for n in (100, 2000, 300)], 10.0)
     assert fitted.typical_seconds == 30.0

@@ -58,6 +58,13 @@ def test_a_word_is_its_column():
 
 
 @needs_musicnn
+@pytest.mark.parametrize("n_samples", [1, 100, 441, 4410])
+def test_shortest_pieces_are_refused_by_the_real_ear_too(n_samples):
+    with pytest.raises(UserError, match="tags: MusiCNN needs three seconds"):
+        Tag("techno").extract(np.zeros([n_samples, 2], np.float32), np.zeros(1))
+
+
+@needs_musicnn
 def test_a_change_of_the_music_is_heard_where_it_is():
     rng = np.random.default_rng(0)
     waveform = np.repeat(rng.normal(0, 1, [30 * 44_100, 1]).astype(np.float32), 2, axis=1)

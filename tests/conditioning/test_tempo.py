@@ -71,6 +71,25 @@ def test_piece_of_many_tempi_is_not_clear():
     assert Tempo().extract(np.concatenate(parts), np.zeros(3)).confidence < Tempo().least_confidence
 
 
+@needs_tempocnn
+@pytest.mark.parametrize("seconds", [0.001, 0.01, 0.1, 1, 3, 11.8])
+def test_short_pieces_have_a_tempo_too(seconds):
+    waveform = clicks.clicks(np.arange(0, seconds, 60 / 132), seconds, hertz=200.0)
+    bpm, confidence = tempo.estimate(waveform, "tempocnn")
+    assert 30 <= bpm <= 285 and 0 < confidence <= 1
+    if seconds < 1:
+        assert confidence < tempo.LEAST_CONFIDENCE
+    if seconds > 10:
+        assert bpm == pytest.approx(132, abs=1)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft")
+@pytest.mark.parametrize("n_samples", [1, 100, 441, 4410])
+def test_librosa_refuses_the_shortest_pieces(n_samples):
+    with pytest.raises(UserError, match="no beats to be heard"):
+        tempo.estimate(clicks.clicks([0.0], 1)[:n_samples], "librosa")
+
+
 def test_extract_says_by_whom(monkeypatch):
     monkeypatch.setattr(tempo, "installed", lambda: False)
     monkeypatch.setitem(tempo.ESTIMATORS, "librosa", lambda waveform: (99.5, 0.7))

@@ -190,19 +190,35 @@ def test_a_curve_of_many_points_is_in_the_comment_of_a_wav(steerable, loaded_onc
 
 
 def test_previews_begin_as_the_pieces_of_their_commands(steerable, loaded, loaded_once, tmp_path):
-    options = {"tempo": "140", "tags": "techno=0.5", "click": True}
+    options = {"tempo": "140", "tags": "techno=0.5", "style_to": 9, "click": True}
     asked = ask(steerable, seconds=Fraction(2), n_pieces=1, previews=True, out=str(tmp_path), **options)
     production.run(asked, None)
-    assert asked.options() == ["--bpm=140", "--tags=techno=0.5", "--click"]
+    assert asked.options() == ["--length=3m57s", "--style_to=9", "--bpm=140", "--tags=techno=0.5", "--click"]
     page = (tmp_path / "index.html").read_text()
-    assert shlex.join(["--seed=7", "--length=3m57s", *asked.options()]) in page
+    assert shlex.join(["--seed=7", *asked.options()]) in page
     preview = read_comment(writer.read_comment(tmp_path / "steerable-7.flac"))
     whole = piece_of(ask(seconds=Fraction(237), **options), 7, loaded[1])
     assert dataclasses.replace(whole, n_samples=2 * RATE) == preview
+
+
+@pytest.mark.parametrize(
+    ("options", "length"),
+    [
+        ({"seconds": Fraction(15)}, "--length=15"),
+        ({"seconds": Fraction("7.5")}, "--length=7.5"),
+        ({"seconds": None, "bars": 8}, "--bars=8"),
+    ],
+)
+def test_a_loop_is_its_own_preview(loaded, options, length):
+    asked = ask(**options, loop=True, previews=True, style_to=9, tempo="128")
+    assert asked.options() == [length, "--style_to=9", "--bpm=128", "--loop"]
+    piece = piece_of(asked, 7, loaded[1])
+    assert piece == piece_of(dataclasses.replace(asked, previews=False), 7, loaded[1])
+    assert piece.loop_samples == piece.n_samples and piece.style.keyframes[1][0] == piece.n_samples / RATE / 2
 
 
 def test_the_flags_are_the_settings():
     from musika_tf.conditioning.steering import SETTINGS
 
     asked = ask(**dict.fromkeys(SETTINGS, "0.5"))
-    assert asked.options() == [f"--{flag}=0.5" for flag in SETTINGS.values()]
+    assert asked.options() == ["--length=3m57s", *(f"--{flag}=0.5" for flag in SETTINGS.values())]

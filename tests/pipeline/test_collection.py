@@ -260,6 +260,22 @@ def test_damaged_grid_is_named(audio, content, run):
     assert len(failures) == 1 and "b.json: no JSON" in failures[0] and "--signal_source=audio" in failures[0]
 
 
+@pytest.mark.parametrize("names", ["", "position"])
+def test_damaged_json_that_no_signal_needs_is_left_alone(audio, names, run):
+    (audio / "b.json").write_text("{")
+    assert run(names=names)[0] == []
+
+
+@pytest.mark.skipif(not (tempo.installed() and madmom_package.installed()), reason="the extras are missing")
+def test_shortest_files_are_heard(tmp_path, run):
+    failures, lines = run(names="tempo,note_density", source="audio")
+    assert not failures and "sub/deeper/c.wav: 1 latents" in lines
+    held = data.read_latents(tmp_path / "latents" / "sub" / "deeper" / "c.wav.npz")  # seven samples
+    assert (held["extractor_tempo"], held["extractor_note_density"]) == ("tempocnn", "madmom")
+    assert np.isfinite(held["conditioning_tempo"]).all() and held["confidence_tempo"] < tempo.LEAST_CONFIDENCE
+    assert held["conditioning_note_density"].tolist() == [[0.0]]
+
+
 def test_latents_of_another_model_are_left_alone(tmp_path, run):
     run()
     before = {name: (tmp_path / "latents" / name).read_bytes() for name in files(tmp_path / "latents")}

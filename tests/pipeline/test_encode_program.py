@@ -69,6 +69,19 @@ def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
     assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone[0])
 
 
+def test_a_name_without_room_for_npz_is_left_out_and_the_others_encoded(folder, audio, tmp_path):
+    names = [letter * n + ".wav" for letter, n in (("a", 236), ("b", 247), ("c", 248), ("d", 251))]
+    names += ["音" * 82 + "é.wav", "声" * 82 + "éa.wav"]  # 252 and 253 bytes
+    for name in names:
+        os.link(audio / "0.wav", audio / name)
+    latents, lines = encoded(folder, audio, tmp_path / "latents")
+    kept = ["0.wav", "1.wav", "3.wav", "4.wav", *names[:2]]
+    assert sorted(latents) == sorted(f"{name}.npz" for name in kept) == sorted(os.listdir(tmp_path / "latents"))
+    for name in names[2:]:
+        [line] = [line for line in lines if line.startswith(name)]
+        assert "a name that is too long; shorten that of the audio" in line
+
+
 def by_beam(runner, out_dir):
     pytest.importorskip("apache_beam", reason="the extra beam (apache-beam) is missing")
     from musika_tf.pipeline import beam_pipeline

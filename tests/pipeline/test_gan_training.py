@@ -32,7 +32,7 @@ def job(tmp_path, monkeypatch):
 def write_latents(folder, model_id, **more):
     folder.mkdir()
     n = tiny.GAN.critic_window
-    signals = more | {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)}
+    signals = {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)} | more
     np.savez(folder / "a.npz", latents=tiny.normal(n, 2 * tiny.AUTOENCODER.latent_size), model_id=model_id, **signals)
 
 
@@ -66,15 +66,53 @@ def test_too_short_latents(job):
     ids=["size", "conditioning"],
 )
 def test_folder_of_another_gan(job, changes):
-    gan_training._keep_config(job)
+    gan_training._keep_config(job, tiny.conditioner())
     before = (job.directory / "gan.json").read_text()
-    with pytest.raises(UserError, match="--checkpoint_dir=.*another size or conditioning"):
-        gan_training._keep_config(dataclasses.replace(job, **changes))
+    refused(job, "--checkpoint_dir=.*another size or conditioning", **changes)
     assert (job.directory / "gan.json").read_text() == before
-    gan_training._keep_config(job)  # its own it takes
+    gan_training._check_config(job)  # its own it takes
     (job.directory / "gan.json").write_text(before[:-5])
-    with pytest.raises(UserError, match="gan.json: damaged"):
-        gan_training._keep_config(job)
+    refused(job, "gan.json: damaged")
+
+
+@pytest.fixture
+def under_way(job, monkeypatch):
+    """A job that was trained before on tempi around 120; each further run gives its conditioner."""
+    job, ran = dataclasses.replace(job, signals=("tempo", "beat")), []
+    monkeypatch.setattr(loop, "train", lambda *args: True)
+    monkeypatch.setattr(bundle, "save", lambda folder, autoencoder, gan, conditioner, *_, **__: ran.append(conditioner))
+
+    def run(**changes):
+        gan_training.train(dataclasses.replace(job, **changes))
+        return ran[-1]
+
+    first = run()
+    (job.directory / "ckpt-5.index").touch()
+    (job.directory / "checkpoint").write_text('model_checkpoint_path: "ckpt-5"\n')
+    return job, run, first
+
+
+def test_a_resumed_training_keeps_the_scale_of_its_signals(under_way, tmp_path):
+    job, run, first = under_way
+    more = {"conditioning_tempo": np.full([tiny.GAN.critic_window, 1], 160, np.float32)}
+    write_latents(tmp_path / "more", tiny.autoencoder().identity(), **more)
+    again = run(latents_dir=str(tmp_path / "more"))
+    assert again is not first and again.state() == first.state()
+    assert first.metadata()[0]["range"] == [120.0, 120.0]
+
+
+def test_a_resumed_training_refuses_signals_of_another_extractor(under_way, tmp_path):
+    job, run, _ = under_way
+    write_latents(tmp_path / "heard", tiny.autoencoder().identity(), extractor_tempo="tempocnn")
+    refused(job, "tempo by tempocnn, but the model learned it from grid", latents_dir=str(tmp_path / "heard"))
+
+
+@pytest.mark.parametrize("change", [lambda s: s[:-9], lambda s: s.replace('"mean"', '"m"'), lambda s: "[]"])
+def test_a_scale_that_is_damaged_is_named(under_way, change):
+    job, run, _ = under_way
+    path = job.directory / "conditioning.json"
+    path.write_text(change(path.read_text()))
+    refused(job, "conditioning.json: damaged")
 
 
 @pytest.mark.parametrize("there", [False, True])

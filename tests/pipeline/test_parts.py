@@ -64,18 +64,13 @@ def test_ranges_cover_the_piece_on_the_grid(folder, loaded, tmp_path):
         assert 0 < ranges[-1][1] - ranges[-1][0] <= 2 * PART
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
 def test_by_parts_the_file_has_the_same_bytes(folder, loaded, direct, tmp_path, suffix):
     out, done = tmp_path / f"a.{suffix}", []
     write(out, folder, loaded, progress=lambda before: done.append(before) or done.append)
     assert out.read_bytes() == direct[suffix]
     assert done[0] == 0 and done[-1] == SONG.n_samples and done == sorted(done)
     assert os.listdir(tmp_path) == [out.name]
-
-
-def test_ogg_is_fed_the_same_samples(folder, loaded, direct, tmp_path):
-    write(tmp_path / "a.ogg", folder, loaded)
-    assert len((tmp_path / "a.ogg").read_bytes()) == len(direct["ogg"])  # its stream number is random
 
 
 # The first part takes six calls: it is up to two long, and begins with short cuts. The others take two.

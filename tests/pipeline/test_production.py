@@ -1,5 +1,6 @@
 """What generate.py was asked for: names, streams, pages, and what contradicts itself."""
 
+import errno
 import functools
 import html.parser
 import json
@@ -52,6 +53,7 @@ def comment_of(path):
         ({"seconds": None, "out": "-", "loop": True}, "--loop: needs a --length"),
         ({"seconds": None, "out": "-", "style_to": 3}, "--style_to: in a piece without end add --style_over"),
         ({"style_over": Fraction(3)}, "--style_over: how long --style_to takes; add it"),
+        ({"style_to": 9, "style_over": Fraction(3), "loop": True}, "--style_over: a loop morphs there and back"),
         ({"style_file": "plan.json", "style_seed": 3}, "--style_file: says all about the style; leave out"),
         ({"style_file": "plan.json", "style_to": 3}, "--style_file: says all about the style; leave out"),
         ({"out": "-", "n_pieces": 2}, "--out=-: one piece at a time"),
@@ -78,6 +80,10 @@ def test_contradictions_are_named(options, message):
         ({}, Piece(7, StylePlan.constant(7), 0, RATE)),
         ({"style_seed": 3, "start": Fraction("0.5")}, Piece(7, StylePlan.constant(3), RATE // 2, RATE)),
         ({"style_to": 9, "start": Fraction(4)}, Piece(7, StylePlan.morph(7, 9, 5.0), 4 * RATE, RATE)),
+        (
+            {"style_to": 9, "start": Fraction(4), "previews": True},
+            Piece(7, StylePlan.morph(7, 9, 241.0), 4 * RATE, RATE),
+        ),
         ({"style_to": 9, "style_over": Fraction(60)}, Piece(7, StylePlan.morph(7, 9, 60.0), 0, RATE)),
         ({"style_to": 7}, Piece(7, StylePlan.constant(7), 0, RATE)),
         (
@@ -269,8 +275,20 @@ def test_previews_have_a_page_to_pick_from(folder, tmp_path, capsys):
 
 def test_a_page_escapes_what_it_names():
     text = preview_page.document("<b>&model", "15s", [(1, 'a"b.flac', "a.png", "python 'x' <y>")])
-    assert Page(text).sources == ['a"b.flac', "a.png"]
+    assert Page(text).sources == ["a%22b.flac", "a.png"]
     assert "<b>&model" not in text
+
+
+def test_a_full_disk_leaves_no_half_a_picture(folder, tmp_path, monkeypatch):
+    def savefig(self, path, **options):
+        with open(path, "wb") as file:
+            file.write(b"\x89PNG")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    with pytest.raises(UserError, match="tiny-7.png: can't be written .No space left on device.;"):
+        run(folder, n_pieces=1, previews=True, out=str(tmp_path))
+    assert os.listdir(tmp_path) == ["tiny-7.flac"]
 
 
 def test_previews_need_a_folder(tmp_path):

@@ -78,6 +78,10 @@ def test_decode_in_chunks_equals_the_whole(path, n_latents):
     np.testing.assert_allclose(decoded, expected, atol=1e-5 * np.abs(expected).max())
 
 
+def test_no_latents_are_no_samples(path):
+    assert tf.function(path.decode)(tf.zeros([0, N_LATENT]), 7, 1.0).shape == [0, 2]
+
+
 def test_latents_stand_where_the_sound_is(path):
     silence = np.zeros([10 * PER_LATENT, 2], np.float32)
     click = silence.copy()

@@ -15,7 +15,9 @@ import soundfile
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools"))
 
 import render_corpus  # noqa: E402
-from corpus import MissingSource, piano, scores  # noqa: E402
+from corpus import piano, scores  # noqa: E402
+
+from musika_tf.errors import UserError  # noqa: E402
 
 SAMPLE_RATE = 44100
 SOUNDFONT = pathlib.Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
@@ -104,11 +106,11 @@ def test_piano_onsets_are_where_the_sidecar_says(tmp_path):
 
 def test_missing_fluidsynth_and_soundfont_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(MissingSource, match="apt-get install fluidsynth"):
+    with pytest.raises(UserError, match="apt-get install fluidsynth"):
         piano.Piano(SOUNDFONT, seed=0)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/fluidsynth")
-    with pytest.raises(MissingSource, match="--soundfont"):
+    with pytest.raises(UserError, match="--soundfont"):
         piano.Piano(tmp_path / "none.sf2", seed=0)
     (tmp_path / "junk.sf2").write_text("no soundfont")
-    with pytest.raises(MissingSource, match="junk.sf2 is not a soundfont"):
+    with pytest.raises(UserError, match="junk.sf2 is not a soundfont"):
         piano.Piano(tmp_path / "junk.sf2", seed=0)

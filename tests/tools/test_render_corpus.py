@@ -4,8 +4,10 @@ Synthetic sounds under the real names stand in for Debian's samples; only the te
 need the packages.
 """
 
+import contextlib
 import json
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,9 +20,11 @@ TOOLS = pathlib.Path(__file__).parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import render_corpus  # noqa: E402
-from corpus import MissingSource, drums, layers, mixing, synth, techno  # noqa: E402
+from corpus import drums, layers, mixing, synth, techno  # noqa: E402
 from corpus.grid import Grid  # noqa: E402
 from corpus.samples import SampleLibrary  # noqa: E402
+
+from musika_tf.errors import UserError  # noqa: E402
 
 SAMPLE_RATE = 44100
 DEBIAN_SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
@@ -142,7 +146,7 @@ def test_an_octave_up_doubles_the_frequency(samples):
 
 def test_missing_sounds_are_named(samples_dir, tmp_path):
     shutil.copy(samples_dir / "bd_tek.wav", tmp_path)
-    with pytest.raises(MissingSource, match="lacks sn_dub"):
+    with pytest.raises(UserError, match="lacks sn_dub"):
         SampleLibrary(tmp_path, ["bd_tek", "sn_dub"])
 
 
@@ -230,10 +234,80 @@ def test_other_seeds_and_numbers_sound_different(samples):
 
 def test_refuses_to_mix_splits_and_formats(techno_dir, samples_dir):
     player = techno.Techno(samples_dir, seed=3)
-    with pytest.raises(MissingSource, match="--held_out or --format"):
+    with pytest.raises(UserError, match="--held_out or --format"):
         _render(player, techno_dir, held_out=0.0)
-    with pytest.raises(MissingSource, match="--held_out or --format"):
+    with pytest.raises(UserError, match="--held_out or --format"):
         _render(player, techno_dir, extension="wav")
+
+
+class Noise:
+    """A player of a second of noise."""
+
+    def render(self, index, held_out):
+        return np.random.default_rng(index).uniform(-0.5, 0.5, (SAMPLE_RATE, 2)).astype(np.float32), {"bpm": 120.0}
+
+
+@pytest.fixture
+def noise_dir(tmp_path):
+    """A corpus of two tracks of noise."""
+    _render(Noise(), tmp_path, kind="noise", minutes=1.5 / 60, held_out=0.0)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"garbage\n", b"\xff\xfe", b"[1]", b"{}", b'{"seconds": "1"}', b'{"seconds": NaN}']
+)
+def test_a_track_without_its_facts_is_rendered_again(noise_dir, content, capsys):
+    facts, other = noise_dir / "train/noise-3-0000.json", noise_dir / "train/noise-3-0001.flac"
+    before, untouched = facts.read_bytes(), other.stat().st_mtime_ns
+    facts.unlink()
+    if content is not None:
+        facts.write_bytes(content)
+    capsys.readouterr()
+    _render(Noise(), noise_dir, kind="noise", minutes=1.5 / 60, held_out=0.0)
+    first, second = capsys.readouterr().out.splitlines()
+    assert "noise-3-0000.flac: its .json is missing or damaged, rendered again in" in first
+    assert "already there, 0.0 of 0.025 minutes" in second
+    assert facts.read_bytes() == before
+    assert other.stat().st_mtime_ns == untouched
+
+
+@contextlib.contextmanager
+def files_of_at_most(n_bytes):
+    """As a disk that is full, which only root can make."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("extension", ["flac", "wav"])
+@pytest.mark.parametrize("n_bytes", [0, 20, 4096, 100_000])
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, n_bytes, extension):
+    options = dict(kind="noise", minutes=0.5 / 60, held_out=0.0, extension=extension)
+    with (
+        files_of_at_most(n_bytes),
+        pytest.raises(
+            UserError, match=r"noise-3-0000\.\w+: can't be written with its .json \(.+\); free space or give"
+        ),
+    ):
+        _render(Noise(), tmp_path, **options)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    _render(Noise(), tmp_path, **options)
+    names = [path.name for path in sorted(tmp_path.rglob("*")) if path.is_file()]
+    assert names == sorted([f"noise-3-0000.{extension}", "noise-3-0000.json"])
+
+
+def test_a_full_disk_keeps_what_was_there(noise_dir):
+    facts, audio = noise_dir / "train/noise-3-0000.json", noise_dir / "train/noise-3-0000.flac"
+    facts.write_text("garbage")
+    before = audio.read_bytes()
+    with files_of_at_most(4096), pytest.raises(UserError):
+        _render(Noise(), noise_dir, kind="noise", held_out=0.0)
+    assert facts.read_text() == "garbage" and audio.read_bytes() == before
+    assert not list(noise_dir.rglob(".*"))
 
 
 @needs_samples
@@ -254,29 +328,59 @@ def test_debian_samples_make_a_strong_pulse():
     ("arguments", "expected"),
     [
         (["--kind=techno", "--minutes=0"], "--minutes=0"),
-        (["--kind=techno", "--minutes=nan"], "--minutes"),
+        (["--kind=techno", "--minutes=nan"], "--minutes=nan"),
+        (["--kind=techno", "--minutes=inf"], "--minutes=inf"),
         (["--kind=techno", "--held_out=2"], "--held_out=2"),
+        (["--kind=techno", "--held_out=nan"], "--held_out=nan"),
         (["--kind=techno", "--seed=-1"], "--seed=-1"),
         (["--kind=techno", "--samples_dir=/nowhere"], "apt-get install sonic-pi-samples"),
+        (["--kind=techno", "extra"], "unexpected argument 'extra'"),
+        (["--kind=polka"], "--kind=polka"),
+        ([], "--kind is missing: <techno|piano>: what to render"),
+        (["--kind=techno", "--out_dir="], "--out_dir is missing: folder for train/ and held_out/"),
     ],
 )
 def test_bad_flags_get_one_line(arguments, expected, tmp_path):
-    done = _run(*arguments, f"--out_dir={tmp_path / 'out'}")
-    assert done.returncode
+    done = _run(f"--out_dir={tmp_path / 'out'}", *arguments, cwd=tmp_path)
+    _assert_one_line(done, expected)
+    assert not list(tmp_path.iterdir())
+
+
+def _assert_one_line(done, expected):
+    assert done.returncode == 2
+    assert done.stderr.startswith("render_corpus.py: ")
     assert expected in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "out").exists()
+    assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_unwritable_out_dir_is_named(tmp_path, samples_dir):
+def test_no_out_dir(tmp_path):
+    _assert_one_line(_run("--kind=techno", cwd=tmp_path), "--out_dir is missing")
+
+
+@pytest.mark.parametrize("below", ["", "folder"])
+def test_an_unwritable_out_dir_is_named(tmp_path, samples_dir, below):
     (tmp_path / "file").write_text("in the way")
-    done = _run("--kind=techno", f"--samples_dir={samples_dir}", "--minutes=1", f"--out_dir={tmp_path / 'file'}")
-    assert done.returncode
-    assert "--out_dir" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    out_dir = tmp_path / "file" / below
+    done = _run("--kind=techno", f"--samples_dir={samples_dir}", "--minutes=1", f"--out_dir={out_dir}")
+    _assert_one_line(done, f"--out_dir={out_dir}: can't be made")
+
+
+def test_a_folder_in_the_way_of_the_facts(tmp_path):
+    (tmp_path / "train/noise-3-0000.json").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"noise-3-0000.flac: can't be written with its .json \(Is a directory\)"):
+        _render(Noise(), tmp_path, kind="noise", held_out=0.0)
+    assert len(list((tmp_path / "train").iterdir())) == 1
+
+
+def test_a_full_disk_gets_one_line(tmp_path, samples_dir):
+    arguments = ("--kind=techno", f"--samples_dir={samples_dir}", "--minutes=1", f"--out_dir={tmp_path / 'out'}")
+    with files_of_at_most(2**20):
+        done = _run(*arguments)
+    _assert_one_line(done, "techno-0-0000.flac: can't be written with its .json (File too large)")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_an_unreadable_sound_is_named(tmp_path):
     (tmp_path / "bd_tek.wav").write_text("no sound")
-    with pytest.raises(MissingSource, match="bd_tek.wav"):
+    with pytest.raises(UserError, match="bd_tek.wav"):
         SampleLibrary(tmp_path, ["bd_tek"]).sound("bd_tek")

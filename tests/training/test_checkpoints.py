@@ -141,6 +141,42 @@ def test_damaged_checkpoint_is_named_with_the_one_before_it(tmp_path):
     assert float(restored(tmp_path).weight[0]) == 1.0
 
 
+def gone(directory):
+    (directory / files(2)[1]).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (gone, "names ckpt-2, which is gone"),
+        (lambda directory: (directory / "checkpoint").write_bytes(b""), "damaged"),
+        (lambda directory: (directory / "checkpoint").write_bytes(b"\xff\x00 garbage"), "damaged"),
+        (lambda directory: (directory / "checkpoint").unlink(), "damaged"),
+    ],
+    ids=["gone", "empty", "garbage", "lost"],
+)
+def test_a_training_whose_newest_checkpoint_is_lost_does_not_begin_again(tmp_path, damage, what):
+    saved = Checkpoints(Trainer(1.0), tmp_path)
+    saved.save(1), saved.save(2)
+    damage(tmp_path)
+    before = names(tmp_path)
+    step = 1 if damage is gone else 2
+    for use in (checkpoints.clean, checkpoints.newest, lambda path: Checkpoints(Trainer(), path)):
+        with pytest.raises(UserError) as error:
+            use(tmp_path)
+        told = f"{tmp_path}/checkpoint: {what}; to go on from step {step} write into it: "
+        assert str(error.value) == told + f'model_checkpoint_path: "ckpt-{step}"'
+    assert names(tmp_path) == before
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "ckpt-{step}"')
+    assert float(restored(tmp_path).weight[0]) == 1.0
+
+
+def test_a_first_save_that_was_killed_is_no_training(tmp_path):
+    (tmp_path / files(0)[1]).touch()
+    assert checkpoints.newest(tmp_path) is None
+    assert not Checkpoints(Trainer(), tmp_path).restore()
+
+
 def test_what_a_killed_save_left_is_removed(tmp_path):
     saved = Checkpoints(Trainer(1.0), tmp_path)
     saved.offer(saved.save(1), 1, "loss", 1.0)

@@ -76,6 +76,7 @@ CLUSTER = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "in
         json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}),
         json.dumps({**CLUSTER, "cluster": {"worker": ["a:1"]}}),
         json.dumps({**CLUSTER, "cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}}),
+        json.dumps({**CLUSTER, "cluster": {"worker": ["a:1", "b"]}}),
         json.dumps({**CLUSTER, "task": {"type": "worker", "index": 2}}),
         json.dumps({**CLUSTER, "task": {"type": "chief", "index": 0}}),
     ],

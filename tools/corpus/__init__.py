@@ -12,7 +12,3 @@ patterns.py steps, keys, Euclidean rhythms
 scores.py   public-domain scores -> lists of notes
 piano.py    excerpts of scores, humanised, played by fluidsynth
 """
-
-
-class MissingSource(Exception):
-    """Something to play with is not there; the message names the flag and what would help."""

@@ -13,7 +13,8 @@ import zlib
 import numpy as np
 import soundfile
 
-from corpus import MissingSource, mixing, scores
+from corpus import mixing, scores
+from musika_tf.errors import UserError
 
 RMS_DBFS = -20.0
 LICENCE = "public-domain score (encoding: music21 corpus); soundfont FluidR3_GM, MIT"
@@ -46,16 +47,16 @@ class Piano:
         seed: seed of the corpus.
 
     Raises:
-        MissingSource: the program, the soundfont or music21 is not there.
+        UserError: the program, the soundfont or music21 is not there.
     """
 
     def __init__(self, soundfont, seed):
         if shutil.which("fluidsynth") is None:
-            raise MissingSource(f"--kind=piano needs the fluidsynth program: {PACKAGES}")
+            raise UserError(f"--kind=piano needs the fluidsynth program: {PACKAGES}")
         if not _is_soundfont(pathlib.Path(soundfont)):
-            raise MissingSource(f"--soundfont: {soundfont} is not a soundfont (.sf2); {PACKAGES} brings one")
+            raise UserError(f"--soundfont: {soundfont} is not a soundfont (.sf2); {PACKAGES} brings one")
         if not scores.chorales(held_out=False):
-            raise MissingSource("--kind=piano: this music21 comes without its corpus of scores")
+            raise UserError("--kind=piano: this music21 comes without its corpus of scores")
         self._soundfont = soundfont
         self._seed = seed
 

@@ -7,7 +7,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from corpus import MissingSource, mixing
+from corpus import mixing
+from musika_tf.errors import UserError
 
 EXTENSIONS = (".flac", ".wav", ".aif", ".aiff")
 ONSET_SHARE_OF_PEAK = 0.05
@@ -22,7 +23,7 @@ class SampleLibrary:
         names: every sound that will be asked for.
 
     Raises:
-        MissingSource: the folder does not exist or lacks one of the names.
+        UserError: the folder does not exist or lacks one of the names.
     """
 
     def __init__(self, folder, names):
@@ -43,12 +44,12 @@ class SampleLibrary:
             float32 [samples, 2] at 44.1 kHz. It is shared between calls: do not write to it.
 
         Raises:
-            MissingSource: the file holds no sound.
+            UserError: the file holds no sound.
         """
         try:
             waveform, rate = soundfile.read(self._paths[name], dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise MissingSource(f"--samples_dir: {error}; put a sound in its place") from error
+            raise UserError(f"--samples_dir: {error}; put a sound in its place") from error
         played_rate = rate * 2.0 ** (semitones / 12)
         if played_rate != mixing.SAMPLE_RATE:
             waveform = soxr.resample(waveform, played_rate, mixing.SAMPLE_RATE)
@@ -58,14 +59,14 @@ class SampleLibrary:
 
 
 def _find(folder, names):
-    """Name -> path, or MissingSource with up to three of the missing names."""
+    """Name -> path, or UserError with up to three of the missing names."""
     if not folder.is_dir():
-        raise MissingSource(f"{folder} is not a folder")
+        raise UserError(f"{folder} is not a folder")
     by_stem = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in EXTENSIONS}
     missing = sorted(set(names) - set(by_stem))
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise MissingSource(f"{folder} lacks {', '.join(missing[:3])}{more}")
+        raise UserError(f"{folder} lacks {', '.join(missing[:3])}{more}")
     return {name: by_stem[name] for name in names}
 
 

@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from corpus import MissingSource
+from musika_tf.errors import UserError
 
 # Works in other hands than the chorales'; the second tuple is never heard in training.
 TRAIN_WORKS = (
@@ -63,7 +63,7 @@ def _music21():
     try:
         import music21
     except ImportError as error:
-        raise MissingSource("--kind=piano needs the scores of music21: `pip install music21`") from error
+        raise UserError("--kind=piano needs the scores of music21: `pip install music21`") from error
     return music21
 
 

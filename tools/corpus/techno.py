@@ -13,9 +13,10 @@ import zlib
 
 import numpy as np
 
-from corpus import MissingSource, drums, layers, mixing
+from corpus import drums, layers, mixing
 from corpus import grid as grids
 from corpus.samples import SampleLibrary
+from musika_tf.errors import UserError
 
 BARS_PER_PHRASE = 8
 LICENCE = "CC0-1.0 samples of sonic-pi-samples"
@@ -108,14 +109,14 @@ class Techno:
         seed: seed of the corpus.
 
     Raises:
-        MissingSource: the folder lacks a sound; the message says how to get them.
+        UserError: the folder lacks a sound; the message says how to get them.
     """
 
     def __init__(self, samples_dir, seed):
         try:
             self._samples = SampleLibrary(pathlib.Path(samples_dir), layers.SAMPLE_NAMES)
-        except MissingSource as error:
-            raise MissingSource(f"--samples_dir: {error}; {SAMPLES_PACKAGE} brings them") from error
+        except UserError as error:
+            raise UserError(f"--samples_dir: {error}; {SAMPLES_PACKAGE} brings them") from error
         self._seed = seed
 
     def render(self, index, held_out):
