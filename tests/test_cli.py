@@ -70,7 +70,7 @@ CASES = {
     "long audio_dir": (["train_ae.py", SMOKE, f"--audio_dir={'a' * 300}"], ["a" * 300 + ": ", "File name too long"]),
     "long latents_dir": (
         ["train_gan.py", SMOKE, f"--latents_dir={'a' * 300}"],
-        ["a" * 300 + ": ", "File name too long"],
+        ["a" * 300 + ": "],
     ),
     "endless file": (["generate.py", "--length=inf", "--out=a.wav"], ["--length=inf", "--out -"]),
     "endless loop": (["generate.py", "--length=inf", "--out=-", "--loop"], ["--loop"]),

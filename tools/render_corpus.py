@@ -82,7 +82,7 @@ def write_track(path, waveform, facts):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(path) as hidden_audio, atomic.replacing(path.with_suffix(".json")) as hidden_facts:
-            hidden_audio.write_bytes(audio.getbuffer())
+            hidden_audio.write_bytes(audio.getvalue())
             hidden_facts.write_text(json.dumps(facts) + "\n")
     except OSError as error:
         raise UserError(
