@@ -87,5 +87,5 @@ def test_a_piece_ends_at_2_to_the_53(start, n, fits):
     if fits:
         assert Piece(1, StylePlan.constant(1), start, n).end_sample == start + n
     else:
-        with pytest.raises(UserError, match=r"--start: beyond 2\^53 samples"):
+        with pytest.raises(UserError, match=r"--start, --length: beyond 2\^53 samples"):
             Piece(1, StylePlan.constant(1), start, n)
