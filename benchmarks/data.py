@@ -18,9 +18,9 @@ from pathlib import Path
 from absl import flags
 
 from benchmarks import presets
-from musika_tf import cli
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("steps", ["1", "2", "3", "4", "gan"], "what to measure: phases of the autoencoder, and gan")
@@ -64,10 +64,10 @@ def _check(flag, known):
 
 def _phase(name, values, phase, folder):
     """A row for each format."""
-    from musika_tf.audio import cache, dataset, scan
     from musika_tf.autoencoder.critic import SpectrogramCritic
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
+    from musika_tf.collection import cache, dataset, scan
 
     autoencoder = Autoencoder.create(cli.config(AutoencoderConfig, values))
     training = cli.config(AutoencoderTraining, values)

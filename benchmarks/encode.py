@@ -6,8 +6,8 @@ STFT, both encoders, both channels, by the function that encode.py uses, with fr
 from absl import flags
 
 from benchmarks import presets
-from musika_tf import cli
 from musika_tf.config import AutoencoderConfig
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
@@ -20,11 +20,11 @@ def rows_of(name, values):
     from benchmarks import arithmetic, measure
     from musika_tf.audio.blocks import BLOCK_SECONDS
     from musika_tf.autoencoder.model import Autoencoder
-    from musika_tf.pipeline import signal_path
+    from musika_tf.model import codec
 
     config = cli.config(AutoencoderConfig, values)
     autoencoder = Autoencoder.create(config)
-    encode = signal_path.StreamEncoder(autoencoder)
+    encode = codec.StreamEncoder(autoencoder)
     per_second = arithmetic.encode(autoencoder) * config.latents_per_second
     rows = []
     for seconds in map(float, FLAGS.seconds):

@@ -9,8 +9,8 @@ import tempfile
 from absl import flags
 
 from benchmarks import presets
-from musika_tf import cli
 from musika_tf.config import AutoencoderConfig, GanConfig
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
@@ -19,13 +19,13 @@ flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 def rows_of(name, values):
     """The rows of one preset."""
     from benchmarks import arithmetic, measure
-    from musika_tf import bundle
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.conditioning.conditioner import Conditioner
     from musika_tf.gan.model import Gan
-    from musika_tf.pipeline import generation
-    from musika_tf.pipeline.piece import Piece
-    from musika_tf.pipeline.styles import StylePlan
+    from musika_tf.generate import rendering
+    from musika_tf.generate.piece import Piece
+    from musika_tf.generate.styles import StylePlan
+    from musika_tf.model import bundle
 
     autoencoder_config, gan_config = cli.config(AutoencoderConfig, values), cli.config(GanConfig, values)
     autoencoder = Autoencoder.create(autoencoder_config)
@@ -41,7 +41,7 @@ def rows_of(name, values):
         piece = Piece(seed=0, style=StylePlan.constant(0), n_samples=n_samples)
 
         def run(piece=piece):
-            for _ in generation.waveforms(loaded, metadata, piece):
+            for _ in rendering.waveforms(loaded, metadata, piece):
                 pass
 
         n_runs = 1 if seconds >= 1800 else FLAGS.runs

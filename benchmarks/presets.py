@@ -1,11 +1,12 @@
 """Which sizes a benchmark runs at: the flagfile on its command line, or reference and mini."""
 
 import sys
+import types
 from pathlib import Path
 
 from absl import flags
 
-from musika_tf import cli
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 DEFAULT = ("reference", "mini")
@@ -41,4 +42,5 @@ def run(rows_of):
         if FLAGS.json:
             measure.save(FLAGS.json, rows)
 
-    cli.run(main)
+    module = sys.modules["__main__"]
+    cli.run(types.SimpleNamespace(main=main, __doc__=module.__doc__, __name__=module.__name__))

@@ -7,8 +7,8 @@ four phases of the autoencoder (without a critic in phases 2 and 4: its convolut
 from absl import flags
 
 from benchmarks import presets
-from musika_tf import cli
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")

@@ -12,8 +12,8 @@ import soundfile
 import tensorflow as tf
 
 from musika_tf.audio.writer import read_comment
-from musika_tf.pipeline import piece
-from musika_tf.pipeline.styles import StylePlan
+from musika_tf.generate import piece
+from musika_tf.generate.styles import StylePlan
 
 ROOT = pathlib.Path(__file__).parents[1]
 RATE = 44_100

@@ -8,12 +8,12 @@ import numpy as np
 from absl import flags
 from absl.testing import flagsaver
 
-from musika_tf import cli
 from musika_tf.autoencoder.model import Autoencoder
-from musika_tf.bundle import Bundle
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan.model import Gan
+from musika_tf.model.bundle import Bundle
+from musika_tf.programs import cli
 
 ROOT = pathlib.Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "flags").glob("*.flags"))

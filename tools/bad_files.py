@@ -19,9 +19,9 @@ import soundfile
 from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from musika_tf import cli
-from musika_tf.audio.table import IGNORED, LEFT_OUT, USED
+from musika_tf.collection.table import IGNORED, LEFT_OUT, USED
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = flags.FLAGS
@@ -245,4 +245,4 @@ if __name__ == "__main__":
     flags.DEFINE_string("out_dir", None, "folder to make; must not be there")
     flags.DEFINE_float("hours", 0, "length of a long file beside the others", lower_bound=0)
     flags.DEFINE_bool("encode", False, "encode them, too, and compare")
-    cli.run(main)
+    cli.run(sys.modules[__name__])

@@ -6,8 +6,8 @@ from pathlib import Path
 from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from musika_tf import cli
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("out", None, "the picture to write: .png")
@@ -15,7 +15,8 @@ flags.DEFINE_float("seconds", 12.0, "how much of each file's beginning to show",
 
 
 def main(_):
-    from musika_tf.audio import files, scan
+    from musika_tf.audio import files
+    from musika_tf.collection import scan
     from musika_tf.training import preview
 
     out = Path(cli.require("out"))
@@ -27,4 +28,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

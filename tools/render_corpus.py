@@ -22,8 +22,9 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from corpus import mixing, piano, techno
 
-from musika_tf import atomic, cli, json_file
+from musika_tf import atomic, json_file
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("kind", None, ["techno", "piano"], "what to render")
@@ -163,4 +164,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

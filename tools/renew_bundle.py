@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from musika_tf import cli
+from musika_tf.programs import cli
 
 ABOUT = ("name", "licence", "trained_on", "steps", "flags")
 
@@ -15,7 +15,7 @@ ABOUT = ("name", "licence", "trained_on", "steps", "flags")
 def main(_):
     bundle_dir = cli.require("bundle_dir")
     cli.start_tensorflow()
-    from musika_tf import bundle
+    from musika_tf.model import bundle
 
     autoencoder, gan, conditioner, metadata = bundle.load_networks(bundle_dir)
     conditioner.restore(metadata["conditioning"])
@@ -24,4 +24,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

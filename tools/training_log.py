@@ -11,8 +11,8 @@ from pathlib import Path
 from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from musika_tf import cli
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("csv_dir", None, "folder for the CSV files, made where missing")
@@ -65,4 +65,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

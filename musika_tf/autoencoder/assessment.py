@@ -9,9 +9,10 @@ import itertools
 
 import tensorflow as tf
 
-from musika_tf.audio import dataset, spectrogram
+from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
-from musika_tf.evaluation.frechet import frechet_distance
+from musika_tf.collection import dataset
+from musika_tf.frechet import frechet_distance
 
 _CROPS = 32
 _FLOOR = 1e-5

@@ -25,14 +25,14 @@ _DRAWN_SHARE = 0.5  # of the deviation: words hang together, so drawing them far
 
 def all_tags():
     """The fifty words."""
-    from musika_tf.evaluation.embeddings import TAGS
+    from musika_tf.conditioning.musicnn import TAGS
 
     return TAGS
 
 
 @functools.cache
 def _network():
-    from musika_tf.evaluation.embeddings import MusiCNN
+    from musika_tf.conditioning.musicnn import MusiCNN
 
     return MusiCNN.load()
 
@@ -53,16 +53,16 @@ def activations(audio, times):
     Raises:
       UserError: less than three seconds, or MusiCNN's weights are not installed.
     """
-    from musika_tf.evaluation import embeddings
+    from musika_tf.conditioning import musicnn
 
     network = _network()
     try:
-        heard = network.listen(Recording.of(audio).mono_at(embeddings.SAMPLE_RATE), _HOP_SECONDS).tags
+        heard = network.listen(Recording.of(audio).mono_at(musicnn.SAMPLE_RATE), _HOP_SECONDS).tags
     except ValueError as error:
         raise UserError(f"tags: {error}; leave the piece out, or tags out of --conditioning") from error
-    frame_seconds = embeddings.HOP_LENGTH / embeddings.SAMPLE_RATE
+    frame_seconds = musicnn.HOP_LENGTH / musicnn.SAMPLE_RATE
     hop = round(_HOP_SECONDS / frame_seconds) * frame_seconds
-    middles = np.arange(len(heard)) * hop + (embeddings.PATCH_FRAMES - 1) / 2 * frame_seconds
+    middles = np.arange(len(heard)) * hop + (musicnn.PATCH_FRAMES - 1) / 2 * frame_seconds
     return np.stack([np.interp(times, middles, heard[:, i]) for i in range(heard.shape[1])], axis=1).astype(np.float32)
 
 

@@ -11,11 +11,13 @@ simpler ways alone. Needs MusiCNN's weights (`pip install --no-deps musicnn`) an
 """
 
 import json
+import sys
 
 from absl import flags
 
-from musika_tf import atomic, cli
+from musika_tf import atomic
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("generated_dir", None, "folder of generated audio, or one file")
@@ -44,40 +46,43 @@ def main(_):
 def _folders():
     generated = _audio("generated_dir")
     reference = _audio("reference_dir") if FLAGS.reference_dir else []
-    from musika_tf.evaluation import embeddings, report  # slow: after the flags are known to be good
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import report
 
-    result = report.compare_folders(generated, reference, embeddings.MusiCNN.load())
+    result = report.compare_folders(generated, reference, musicnn.MusiCNN.load())
     return result, report.folders_text(result)
 
 
 def _model():
     reference = _audio("reference_dir") if FLAGS.reference_dir else []
-    from musika_tf import bundle
-    from musika_tf.evaluation import embeddings, model, report  # slow: after the flags are known to be good
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import model, report
+    from musika_tf.model import bundle
 
     networks = bundle.load_networks(FLAGS.model)[:3]
     seeds = range(1, FLAGS.pieces + 1)
-    result = model.evaluate_model(networks, seeds, FLAGS.seconds, reference, embeddings.MusiCNN.load())
+    result = model.evaluate_model(networks, seeds, FLAGS.seconds, reference, musicnn.MusiCNN.load())
     return result, report.folders_text(result)
 
 
 def _reconstructions():
     tracks = _audio("reference_dir")
-    from musika_tf.evaluation import embeddings, report  # slow: after the flags are known to be good
-    from musika_tf.pipeline.loading import load_autoencoder
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import report
+    from musika_tf.model.loading import load_autoencoder
 
     systems = report.baseline_systems()
     if FLAGS.autoencoder:
         systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
-    rows = report.evaluate_autoencoder(tracks, systems, embeddings.MusiCNN.load())
+    rows = report.evaluate_autoencoder(tracks, systems, musicnn.MusiCNN.load())
     return rows, report.table(rows)
 
 
 def _audio(flag):
-    from musika_tf.audio import scan
+    from musika_tf.collection import scan
 
     return scan.find_audio(cli.require(flag))
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

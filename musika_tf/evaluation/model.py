@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from musika_tf.evaluation import report, structure
-from musika_tf.evaluation.frechet import frechet_distance
-from musika_tf.pipeline.line import Line, steady
-from musika_tf.pipeline.signal_path import SignalPath
+from musika_tf.frechet import frechet_distance
+from musika_tf.model.codec import Codec
+from musika_tf.model.line import Line, steady
 
 
 def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print):
@@ -20,7 +20,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
       seeds: one piece each.
       seconds: length of a piece; rounded up to whole windows.
       reference: paths of real audio for the Frechet distance; may be empty.
-      embed: `embeddings.MusiCNN`.
+      embed: `musicnn.MusiCNN`.
       report_line: called with a line per piece.
 
     Returns:
@@ -28,7 +28,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
       `position_share_per_piece`.
     """
     autoencoder, gan, conditioner = networks
-    line = Line(SignalPath(autoencoder), gan, conditioner)
+    line = Line(Codec(autoencoder), gan, conditioner)
     n_windows = int(np.ceil(seconds * autoencoder.config.latents_per_second / gan.config.window))
     render = tf.function(functools.partial(_render, line, n_windows), [tf.TensorSpec([], tf.int64)], autograph=False)
     has_tempo = any(signal.name == "tempo" for signal in conditioner.signals)

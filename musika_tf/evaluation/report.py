@@ -11,7 +11,7 @@ from musika_tf.audio import files, spectrogram
 from musika_tf.conditioning.signal import is_positive
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, structure
-from musika_tf.evaluation.frechet import frechet_distance
+from musika_tf.frechet import frechet_distance
 
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
@@ -47,7 +47,7 @@ def compare_folders(generated, reference, network):
     Args:
       generated: paths of audio files.
       reference: paths of audio files; may be empty.
-      network: `embeddings.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
+      network: `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
 
     Returns:
       Dict of plain values: `generated` and `reference` (a list of `TrackFigures` as dicts each), `first_tags` (how
@@ -184,9 +184,9 @@ def autoencoder_systems(autoencoder, seed=0, noise=1.0):
     """
     import tensorflow as tf
 
-    from musika_tf.pipeline.signal_path import SignalPath
+    from musika_tf.model.codec import Codec
 
-    path = SignalPath(autoencoder)
+    path = Codec(autoencoder)
     seed, noise = tf.constant(seed, tf.int64), tf.constant(noise, tf.float32)
     signature = [tf.TensorSpec([None, 2], tf.float32)]
     level1 = tf.function(lambda w: path.through_level1(w, seed, noise), signature, autograph=False)

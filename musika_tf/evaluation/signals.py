@@ -7,14 +7,16 @@ beside it) by every extractor that is installed, and prints a table.
 """
 
 import json
+import sys
 
 import numpy as np
 from absl import flags
 
-from musika_tf import atomic, cli
+from musika_tf import atomic
 from musika_tf.conditioning import beat, extraction, madmom_package, note_density, tempo
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.errors import UserError
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 BEAT_TOLERANCE_SECONDS = 0.035
@@ -139,7 +141,8 @@ _SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat
 def main(_):
     audio_dir = cli.require("audio_dir")
     cli.check_folders("json")
-    from musika_tf.audio import files, scan
+    from musika_tf.audio import files
+    from musika_tf.collection import scan
 
     paths = [path for path in scan.find_audio(audio_dir) if extraction.read_facts(path)]
     if not paths:
@@ -172,4 +175,4 @@ if __name__ == "__main__":
     # Here, because the package's other program has a --json of its own.
     flags.DEFINE_integer("tracks", 0, "how many tracks, in order of their names; 0: all", lower_bound=0)
     flags.DEFINE_string("json", None, "file to write all figures to")
-    cli.run(main)
+    cli.run(sys.modules[__name__])

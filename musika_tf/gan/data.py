@@ -1,58 +1,31 @@
-"""Latents of a collection as training batches."""
+"""Latents of a collection as training batches, out of memory or out of one file that is memory-mapped.
 
-import dataclasses
+A folder in the cache holds them, named by what they were made from: the paths, sizes and times of modification of the
+`.npz` files, and what was asked of them.
+
+    latents-<digest>/latents.f32         float32 [n, latent_size], piece after piece
+                     conditioning.f32    float32 [n, n_conditioning], in step
+                     index.json          lengths of the pieces, sizes, model, extractors
+"""
+
+import hashlib
+import json
 import logging
 import os
-import struct
-import tokenize
-import zipfile
-import zlib
+import shutil
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from musika_tf import json_file
 from musika_tf.errors import UserError
+from musika_tf.gan.latents import LatentPieces, each_piece
 
 logger = logging.getLogger(__name__)
 
-
-@dataclasses.dataclass
-class LatentPieces:
-    """The encoded pieces that are long enough, in memory (about 20 MB an hour) or memory-mapped.
-
-    latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
-    extractors: what read each signal off the pieces, by its name.
-    """
-
-    latents: list
-    conditioning: list
-    model_id: str
-    extractors: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def n_latents(self):
-        return sum(len(piece) for piece in self.latents)
-
-    def statistics(self):
-        """Mean and deviation per channel, both sides pooled since they are swapped at random: `[latent_size]` each.
-
-        Piece by piece and in float64, whether or not all of them would fit into memory.
-        """
-        n = 2 * self.n_latents
-        mean = sum(_both_sides(piece).sum(axis=0) for piece in self.latents) / n
-        variance = sum(np.square(_both_sides(piece) - mean).sum(axis=0) for piece in self.latents) / n
-        return np.tile(mean, 2).astype(np.float32), np.tile(np.sqrt(variance), 2).astype(np.float32)
-
-    def conditioning_statistics(self):
-        """Mean and deviation per conditioning channel: `[n_conditioning]` each."""
-        every = np.concatenate(self.conditioning)
-        return every.mean(axis=0), every.std(axis=0)
-
-
-def _both_sides(piece):
-    """`[n, 2 size]` of left and right -> float64 `[2 n, size]`."""
-    return np.concatenate(np.split(np.asarray(piece, np.float64), 2, axis=1))
+_VERSION = 1
+_INDEX = "index.json"
 
 
 def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
@@ -80,9 +53,7 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
             pieces.latents.append(latents)
             pieces.conditioning.append(conditioning)
     else:
-        from musika_tf.gan import shard
-
-        pieces = shard.pieces(paths, signals, min_latents, cache_dir)
+        pieces = _from_cache(paths, signals, min_latents, cache_dir)
     if not pieces.latents:
         raise UserError(
             f"--latents_dir={latents_dir}: {len(paths)} .npz files, none of {min_latents} latents or more"
@@ -91,135 +62,72 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
     return pieces
 
 
-def each_piece(paths, signals, min_latents, known):
-    """Reads files one by one; arguments and errors as `load_pieces`.
-
-    Args:
-      known: LatentPieces, whose model_id and extractors are entered as they are found.
-
-    Yields:
-      (latents, conditioning) of each piece that is used.
-    """
-    latent_size = None
-    for path in paths:
-        data = read_latents(path)
-        known.model_id = known.model_id or data["model_id"]
-        if data["model_id"] != known.model_id:
+def _from_cache(paths, signals, min_latents, cache_dir):
+    """The LatentPieces of `.npz` files, out of the cache; arguments and errors as `load_pieces`."""
+    folder = Path(cache_dir) / f"latents-{_digest(paths, signals, min_latents)}"
+    found = _opened(folder)
+    if found is None:
+        logger.info("--cache_dir=%s: gathering the latents of %d files, once", cache_dir, len(paths))
+        try:
+            _make(folder, paths, signals, min_latents)
+        except OSError as error:
             raise UserError(
-                f"{path}: latents of model {data['model_id']} among those of {known.model_id}; encode them apart"
-            )
-        latents = data["latents"]
-        if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
-            continue
-        latent_size = latent_size or latents.shape[1]
-        if latents.shape[1] != latent_size or latent_size % 2:
-            raise UserError(
-                f"{path}: latents of {latents.shape[1]} numbers among those of {latent_size}; "
-                "remove it and encode the audio again"
-            )
-        conditioning = _channels(path, data, signals)
-        _check_extractors(path, data, signals, known.extractors)
-        yield latents, conditioning
+                f"--cache_dir={cache_dir}: can't be written ({error.strerror}); make room or name another folder"
+            ) from error
+        found = _opened(folder)
+    return found
 
 
-def read_latents(path):
-    """One file of encode.py.
+def _digest(paths, signals, min_latents):
+    """32 hex digits of all that the pieces depend on."""
+    asked = [_VERSION, min_latents, *(signal.name for signal in signals)]
+    stats = ((path, path.stat() if path.exists() else None) for path in paths)
+    made_from = [(str(path.resolve()), stat and stat.st_size, stat and stat.st_mtime_ns) for path, stat in stats]
+    return hashlib.sha256(repr((asked, made_from)).encode(errors="surrogateescape")).hexdigest()[:32]
 
-    Returns:
-      Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
-      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
 
-    Raises:
-      UserError: it is missing, damaged, or no such file; pickled objects are never read.
-    """
+def _make(folder, paths, signals, min_latents):
+    """Reads all files once; the folder takes its name when it is complete."""
+    known, lengths, sizes = LatentPieces([], [], ""), [], (0, 0)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {name: _checked(name, file[name]) for name in file.files}
-        for name in ("latents", "model_id"):
-            if name not in data:
-                raise ValueError(f"{name} is missing")
-    except DAMAGE as error:
-        reason = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: no latents that encode.py wrote ({reason[0]}); encode the audio again") from error
-    return data
+        partial.mkdir(parents=True)
+        with (
+            open(partial / "latents.f32", "wb") as latents_file,
+            open(partial / "conditioning.f32", "wb") as signals_file,
+        ):
+            for latents, conditioning in each_piece(paths, signals, min_latents, known):
+                np.ascontiguousarray(latents, np.float32).tofile(latents_file)
+                np.ascontiguousarray(conditioning, np.float32).tofile(signals_file)
+                lengths.append(len(latents))
+                sizes = latents.shape[1], conditioning.shape[1]
+        index = {"lengths": lengths, "sizes": sizes, "model_id": known.model_id, "extractors": known.extractors}
+        (partial / _INDEX).write_text(json.dumps(index))
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-# What NumPy and zipfile raise over bytes that are no .npz, or one that was damaged.
-DAMAGE = (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, RuntimeError, SyntaxError)
-DAMAGE += (MemoryError, OverflowError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
-
-
-def _checked(name, array):
-    """An array of an `.npz`, as what it is by its name; ValueError where it is not."""
-    kind = name.split("_")[0]
-    if kind in ("latents", "conditioning"):
-        if array.ndim != 2 or array.dtype.kind != "f" or (kind == "latents" and array.dtype != np.float32):
-            raise ValueError(f"{name} are {array.dtype} {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} are not all finite")
-        return array
-    if name == "model_id" or kind == "extractor":
-        if array.ndim or array.dtype.kind != "U":
-            raise ValueError(f"{name} is {array.dtype} {array.shape}")
-        return str(array)
-    if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
-        raise ValueError(f"{name} are {array.dtype} {array.shape}")
-    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
-    if numbers and (array.ndim or array.dtype.kind not in numbers):
-        raise ValueError(f"{name} is {array.dtype} {array.shape}")
-    return array
-
-
-def _channels(path, data, signals):
-    columns = [np.zeros([len(data["latents"]), 0], np.float32)]
-    for signal in signals:
-        stored = data.get(f"conditioning_{signal.stored_name}")
-        if stored is None:
-            wanted = ",".join(dict.fromkeys(signal.stored_name for signal in signals))
-            raise UserError(f"{path}: has no signal {signal.name!r}; encode with --conditioning={wanted}")
-        if len(stored) != len(data["latents"]):
-            raise UserError(f"{path}: {len(stored)} values of {signal.name!r}; remove it and encode the audio again")
-        picked = signal.pick(stored)
-        if picked.shape[1] != signal.n_channels:
-            raise UserError(
-                f"{path}: {picked.shape[1]} channels of {signal.name!r}, which has {signal.n_channels}; "
-                "remove it and encode the audio again"
-            )
-        columns.append(picked)
-    return np.concatenate(columns, axis=1)
-
-
-def _is_useless(path, data, min_latents):
-    """Whether a piece is too short to train with, or digital silence (which older files don't tell)."""
-    n_latents = len(data["latents"])
-    if n_latents < min_latents:
-        logger.warning("%s: left out, its %d latents are fewer than the %d of a span", path, n_latents, min_latents)
-        return True
-    if "silent" in data.get("flags", ()):
-        logger.warning("%s: left out, it is digital silence", path)
-        return True
-    return False
-
-
-def _is_doubtful(path, data, signals):
-    """Whether an extractor was too unsure of a piece to train with what it said."""
-    for signal in signals:
-        confidence = float(data.get(f"confidence_{signal.stored_name}", 1.0))
-        if confidence < signal.least_confidence:
-            logger.warning("%s: left out, its %s is not clear (confidence %.2f)", path, signal.name, confidence)
-            return True
-    return False
-
-
-def _check_extractors(path, data, signals, known):
-    """Enters the extractors of a file in `known`; refuses those of other files, since they measure differently."""
-    for signal in signals:
-        extractor = str(data.get(f"extractor_{signal.stored_name}", signal.first_extractor))
-        if known.setdefault(signal.name, extractor) != extractor:
-            raise UserError(
-                f"{path}: {signal.name} by {extractor} among files where it is by {known[signal.name]}; run encode.py "
-                "over all of them again, on one machine and with one --signal_source (grid, audio)"
-            )
+def _opened(folder):
+    """The LatentPieces in a folder of the cache, or None where it is missing or damaged."""
+    try:
+        index = json_file.read(folder / _INDEX)
+        lengths, sizes = index["lengths"], index["sizes"]
+        n = sum(lengths)
+        names = "latents.f32", "conditioning.f32"
+        found = LatentPieces([], [], index["model_id"], index["extractors"])
+        whole = all((folder / f).stat().st_size == 4 * n * size for f, size in zip(names, sizes, strict=True))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if not whole:
+        return None
+    if lengths:
+        latents = np.memmap(folder / "latents.f32", np.float32, "r", shape=(n, sizes[0]))
+        conditioning = np.fromfile(folder / "conditioning.f32", np.float32).reshape(n, sizes[1])
+        cuts = np.cumsum(lengths)[:-1]
+        found.latents, found.conditioning = np.split(latents, cuts), np.split(conditioning, cuts)
+    return found
 
 
 def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):

@@ -6,11 +6,10 @@ import clicks
 import numpy as np
 import pytest
 
-from musika_tf.conditioning import tags
+from musika_tf.conditioning import musicnn, tags
 from musika_tf.conditioning.signal import Span
 from musika_tf.conditioning.tags import Tag
 from musika_tf.errors import UserError
-from musika_tf.evaluation import embeddings
 
 needs_musicnn = pytest.mark.skipif(
     importlib.util.find_spec("musicnn") is None, reason="what tags need (pip install --no-deps musicnn) is missing"
@@ -27,7 +26,7 @@ class Ear:
             raise ValueError("MusiCNN needs three seconds of audio")
         frames = 1 + n_samples // 256
         middles = (np.arange(1 + (frames - 187) // 62) * 62 + 93) * 256 / 16_000
-        return embeddings.Embedding(None, np.tile(middles[:, None], (1, 50)).astype(np.float32))
+        return musicnn.Embedding(None, np.tile(middles[:, None], (1, 50)).astype(np.float32))
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_a_change_of_the_music_is_heard_where_it_is():
 
 def test_without_the_weights_what_to_install_is_named(monkeypatch):
     tags._network.cache_clear()
-    monkeypatch.setattr(embeddings.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(musicnn.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install --no-deps musicnn"):
         Tag("slow").extractor()
 

@@ -3,9 +3,9 @@ import pytest
 
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.conditioning.musicnn import Embedding
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.evaluation import model, structure
-from musika_tf.evaluation.embeddings import Embedding
 from musika_tf.gan.model import Gan
 
 
@@ -36,7 +36,7 @@ def test_pieces_are_measured_as_the_line_makes_them(networks):
     autoencoder, gan, conditioner = networks
     windows = 3  # 24 s are 258 latents
     assert result["generated"][0]["seconds"] == pytest.approx(windows * 128 * 4096 / 44100)
-    line = model.Line(model.SignalPath(autoencoder), gan, conditioner)
+    line = model.Line(model.Codec(autoencoder), gan, conditioner)
     waveform, latents = model._render(line, windows, np.int64(1))
     assert result["generated"][0]["loudness"] == pytest.approx(structure.loudness(waveform.numpy()), abs=0.01)
     assert latents.shape == (windows * 128, 128)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from musika_tf.conditioning.musicnn import Embedding
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, report
-from musika_tf.evaluation.embeddings import Embedding
 
 RATE = 44_100
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,11 +127,11 @@ def test_autoencoder_systems_keep_level_and_length_and_are_repeatable():
 def test_level1_decodes_what_its_networks_do():
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.config import AutoencoderConfig
-    from musika_tf.pipeline.signal_path import SignalPath
+    from musika_tf.model.codec import Codec
 
     waveform = beat(1)
     autoencoder = Autoencoder.create(AutoencoderConfig(width=8))
-    _, magnitude = SignalPath(autoencoder).through_level1(waveform, 3, 0.0)
+    _, magnitude = Codec(autoencoder).through_level1(waveform, 3, 0.0)
     direct, _ = autoencoder.decode1(autoencoder.encode1(baselines.log_magnitude(waveform)[:, :128]))
     np.testing.assert_allclose(magnitude[:, :128], direct, atol=1e-5)
 

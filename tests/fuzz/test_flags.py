@@ -18,7 +18,7 @@ from absl.testing import flagsaver
 from hypothesis import given, strategies as st
 sys.path.insert(0, "tests/fuzz")
 import conftest  # the profiles
-from musika_tf import cli
+from musika_tf.programs import cli
 from musika_tf.errors import UserError
 
 program = importlib.import_module(sys.argv[1])

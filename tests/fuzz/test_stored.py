@@ -14,12 +14,13 @@ from fuzz.law import result_or_line
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from musika_tf import bundle, cli, metadata
-from musika_tf.autoencoder import phases
+from musika_tf.autoencoder import checkpoints
 from musika_tf.conditioning import extraction, signals, steering
 from musika_tf.config import AutoencoderConfig, GanConfig, to_dict
 from musika_tf.evaluation.report import true_bpm
-from musika_tf.gan import data
+from musika_tf.gan import data, latents
+from musika_tf.model import bundle, metadata
+from musika_tf.programs import cli
 
 JSON = st.recursive(
     st.one_of(
@@ -64,7 +65,7 @@ def check_latents(folder, content):
     path = folder / "latents" / "x.npz"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-    arrays = result_or_line(str(path), data.read_latents, path)
+    arrays = result_or_line(str(path), latents.read_latents, path)
     if arrays is not None:
         assert np.isfinite(arrays["latents"]).all() and arrays["latents"].dtype == np.float32
         assert isinstance(arrays["model_id"], str) and int(arrays.get("n_samples", 0)) is not None
@@ -222,7 +223,7 @@ def test_metadata_of_any_text(tmp_path_factory, text, kept):
 def test_sizes_beside_checkpoints(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "autoencoder.json"
     path.write_text(text, errors="replace")
-    config = result_or_line(str(path), phases._stored_config, path)
+    config = result_or_line(str(path), checkpoints.stored_config, path)
     assert config is None or isinstance(config, AutoencoderConfig)
 
 

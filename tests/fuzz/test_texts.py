@@ -15,9 +15,9 @@ from musika_tf import durations
 from musika_tf.conditioning import curves, signals, steering, tags
 from musika_tf.conditioning.position import Position
 from musika_tf.errors import UserError
-from musika_tf.pipeline import styles
-from musika_tf.pipeline.piece import Piece, read_comment
-from musika_tf.pipeline.styles import StylePlan
+from musika_tf.generate import styles
+from musika_tf.generate.piece import Piece, read_comment
+from musika_tf.generate.styles import StylePlan
 
 # Anything at all, and what looks nearly right.
 ODD = st.text(max_size=30)

@@ -9,6 +9,7 @@ import pytest
 from musika_tf.conditioning import signals
 from musika_tf.errors import UserError
 from musika_tf.gan import data
+from musika_tf.gan.latents import LatentPieces
 
 HALF = 3
 TEMPO, BEAT, POSITION = (signals.find(name) for name in ("tempo", "beat", "position"))
@@ -29,7 +30,7 @@ def write(path, latents, model_id="abc", **arrays):
 @pytest.fixture
 def pieces():
     latents = [ruler(1, 20), ruler(2, 50), ruler(3, 8)]
-    return data.LatentPieces(latents, [np.abs(piece[:, :1]) for piece in latents], "abc")
+    return LatentPieces(latents, [np.abs(piece[:, :1]) for piece in latents], "abc")
 
 
 def take(n, *args, **kwargs):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tiny
 
-from musika_tf.audio import scan
-from musika_tf.audio.table import IGNORED, LEFT_OUT, USED
-from musika_tf.autoencoder import phases
+from musika_tf.collection import scan
+from musika_tf.collection.table import IGNORED, LEFT_OUT, USED
 from musika_tf.config import AutoencoderTraining
-from musika_tf.gan import data
+from musika_tf.gan import latents
+from musika_tf.train import phases
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -79,6 +79,6 @@ def test_encode_uses_what_can_be_used_and_says_why_not(folder, model, tmp_path):
         if case.status == LEFT_OUT:
             assert f"{case.file}: left out: " in first.stdout, case.file
         if case.status == USED:
-            held = data.read_latents(out / f"{case.file}.npz")
+            held = latents.read_latents(out / f"{case.file}.npz")
             assert tuple(held["flags"]) == case.flags and np.isfinite(held["latents"]).all(), case.file
     assert not any(case.file in first.stdout for case in bad_files.CASES if case.status in (IGNORED, None))

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tiny
 
-from musika_tf import bundle
+from musika_tf.model import bundle
 
 
 def test_renewed_bundle_has_the_same_metadata_and_music(tmp_path):

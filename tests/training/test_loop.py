@@ -136,7 +136,7 @@ def test_failing_step_leaves_the_last_checkpoint_and_the_handlers(tmp_path):
 
 
 def test_file_that_proves_unreadable_is_named(tmp_path):
-    from musika_tf.audio import dataset
+    from musika_tf.collection import dataset
 
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros([4000, 2]), 44_100)

@@ -95,7 +95,7 @@ def test_two_workers_are_one(alone, tmp_path):
 @pytest.fixture
 def command(tmp_path):
     """Fine-tunes a tiny bundle."""
-    from musika_tf import bundle
+    from musika_tf.model import bundle
 
     autoencoder = tiny.autoencoder()
     bundle.save(tmp_path / "start", autoencoder, tiny.gan(n_conditioning=11), tiny.conditioner(), name="start")

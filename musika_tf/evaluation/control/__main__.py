@@ -19,9 +19,10 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf import atomic, cli, json_file
+from musika_tf import atomic, json_file
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import pieces, report
+from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "bundle to measure")
@@ -99,7 +100,7 @@ def _measure():
 
 
 def _of_model(function):
-    from musika_tf import bundle
+    from musika_tf.model import bundle
 
     try:
         return getattr(bundle, function)(FLAGS.model)
@@ -176,4 +177,4 @@ def _tell(text):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run(sys.modules[__name__])

@@ -6,7 +6,7 @@ import typing
 
 from musika_tf.conditioning import madmom_package
 from musika_tf.evaluation.control import curve, figures, pieces, report
-from musika_tf.pipeline import bars
+from musika_tf.generate import bars
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,13 +27,13 @@ def waveforms(loaded, metadata, seed, settings, seconds):
       settings: dict of setting -> text, as `conditioning.steering.steer` takes it.
       seconds: length.
     """
-    from musika_tf.pipeline import generation
-    from musika_tf.pipeline.piece import Piece
-    from musika_tf.pipeline.styles import StylePlan
+    from musika_tf.generate import rendering
+    from musika_tf.generate.piece import Piece
+    from musika_tf.generate.styles import StylePlan
 
     n_samples = round(seconds * metadata["sample_rate"])
     piece = Piece(seed, StylePlan.constant(seed), 0, n_samples, settings=settings)
-    yield from generation.waveforms(loaded, metadata, piece)
+    yield from rendering.waveforms(loaded, metadata, piece)
 
 
 def whole(loaded, metadata, seed, settings, seconds):

@@ -1,0 +1,35 @@
+"""What encoding a collection will take: chunks of noise, timed on this machine. Nothing is written."""
+
+import os
+
+import numpy as np
+
+from musika_tf import durations
+from musika_tf.encode import collection
+from musika_tf.model.codec import CHUNK_LATENTS
+from musika_tf.timing import median_seconds
+
+
+def encoding(table, out_dir, encode, config):
+    """What encoding will take.
+
+    Args:
+      table: audio.table.Table of what will be encoded.
+      out_dir: where the latents will go, or None; what is there is done.
+      encode: codec.StreamEncoder.
+      config: AutoencoderConfig.
+
+    Returns:
+      Lines of text.
+    """
+    rows = table.of("used")
+    missing = [row for row in rows if not (out_dir and os.path.exists(collection.target_of(row, out_dir)))]
+    seconds = 2 * CHUNK_LATENTS / config.latents_per_second
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, [round(seconds * config.sample_rate), 2]).astype(np.float32)
+    encode([noise])
+    rate = seconds / median_seconds(lambda: encode([noise]))
+    to_do = sum(row.seconds for row in missing)
+    return [
+        f"{len(rows) - len(missing)} files are encoded already, {len(missing)} are to come, {durations.spoken(to_do)}",
+        f"encoding runs at {rate:.1f} times real time on this machine: about {durations.spoken(to_do / rate)}",
+    ]

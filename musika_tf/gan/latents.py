@@ -1,0 +1,183 @@
+"""The files of latents that encode.py writes, read and checked."""
+
+import dataclasses
+import logging
+import struct
+import tokenize
+import zipfile
+import zlib
+
+import numpy as np
+
+from musika_tf.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class LatentPieces:
+    """The encoded pieces that are long enough, in memory (about 20 MB an hour) or memory-mapped.
+
+    latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
+    extractors: what read each signal off the pieces, by its name.
+    """
+
+    latents: list
+    conditioning: list
+    model_id: str
+    extractors: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def n_latents(self):
+        return sum(len(piece) for piece in self.latents)
+
+    def statistics(self):
+        """Mean and deviation per channel, both sides pooled since they are swapped at random: `[latent_size]` each.
+
+        Piece by piece and in float64, whether or not all of them would fit into memory.
+        """
+        n = 2 * self.n_latents
+        mean = sum(_both_sides(piece).sum(axis=0) for piece in self.latents) / n
+        variance = sum(np.square(_both_sides(piece) - mean).sum(axis=0) for piece in self.latents) / n
+        return np.tile(mean, 2).astype(np.float32), np.tile(np.sqrt(variance), 2).astype(np.float32)
+
+    def conditioning_statistics(self):
+        """Mean and deviation per conditioning channel: `[n_conditioning]` each."""
+        every = np.concatenate(self.conditioning)
+        return every.mean(axis=0), every.std(axis=0)
+
+
+def _both_sides(piece):
+    """`[n, 2 size]` of left and right -> float64 `[2 n, size]`."""
+    return np.concatenate(np.split(np.asarray(piece, np.float64), 2, axis=1))
+
+
+def each_piece(paths, signals, min_latents, known):
+    """Reads files one by one; arguments and errors as `load_pieces`.
+
+    Args:
+      known: LatentPieces, whose model_id and extractors are entered as they are found.
+
+    Yields:
+      (latents, conditioning) of each piece that is used.
+    """
+    latent_size = None
+    for path in paths:
+        data = read_latents(path)
+        known.model_id = known.model_id or data["model_id"]
+        if data["model_id"] != known.model_id:
+            raise UserError(
+                f"{path}: latents of model {data['model_id']} among those of {known.model_id}; encode them apart"
+            )
+        latents = data["latents"]
+        if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
+            continue
+        latent_size = latent_size or latents.shape[1]
+        if latents.shape[1] != latent_size or latent_size % 2:
+            raise UserError(
+                f"{path}: latents of {latents.shape[1]} numbers among those of {latent_size}; "
+                "remove it and encode the audio again"
+            )
+        conditioning = _channels(path, data, signals)
+        _check_extractors(path, data, signals, known.extractors)
+        yield latents, conditioning
+
+
+def read_latents(path):
+    """One file of encode.py.
+
+    Returns:
+      Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
+      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
+
+    Raises:
+      UserError: it is missing, damaged, or no such file; pickled objects are never read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {name: _checked(name, file[name]) for name in file.files}
+        for name in ("latents", "model_id"):
+            if name not in data:
+                raise ValueError(f"{name} is missing")
+    except DAMAGE as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise UserError(f"{path}: no latents that encode.py wrote ({reason[0]}); encode the audio again") from error
+    return data
+
+
+# What NumPy and zipfile raise over bytes that are no .npz, or one that was damaged.
+DAMAGE = (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, RuntimeError, SyntaxError)
+DAMAGE += (MemoryError, OverflowError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+
+
+def _checked(name, array):
+    """An array of an `.npz`, as what it is by its name; ValueError where it is not."""
+    kind = name.split("_")[0]
+    if kind in ("latents", "conditioning"):
+        if array.ndim != 2 or array.dtype.kind != "f" or (kind == "latents" and array.dtype != np.float32):
+            raise ValueError(f"{name} are {array.dtype} {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} are not all finite")
+        return array
+    if name == "model_id" or kind == "extractor":
+        if array.ndim or array.dtype.kind != "U":
+            raise ValueError(f"{name} is {array.dtype} {array.shape}")
+        return str(array)
+    if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
+        raise ValueError(f"{name} are {array.dtype} {array.shape}")
+    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
+    if numbers and (array.ndim or array.dtype.kind not in numbers):
+        raise ValueError(f"{name} is {array.dtype} {array.shape}")
+    return array
+
+
+def _channels(path, data, signals):
+    columns = [np.zeros([len(data["latents"]), 0], np.float32)]
+    for signal in signals:
+        stored = data.get(f"conditioning_{signal.stored_name}")
+        if stored is None:
+            wanted = ",".join(dict.fromkeys(signal.stored_name for signal in signals))
+            raise UserError(f"{path}: has no signal {signal.name!r}; encode with --conditioning={wanted}")
+        if len(stored) != len(data["latents"]):
+            raise UserError(f"{path}: {len(stored)} values of {signal.name!r}; remove it and encode the audio again")
+        picked = signal.pick(stored)
+        if picked.shape[1] != signal.n_channels:
+            raise UserError(
+                f"{path}: {picked.shape[1]} channels of {signal.name!r}, which has {signal.n_channels}; "
+                "remove it and encode the audio again"
+            )
+        columns.append(picked)
+    return np.concatenate(columns, axis=1)
+
+
+def _is_useless(path, data, min_latents):
+    """Whether a piece is too short to train with, or digital silence (which older files don't tell)."""
+    n_latents = len(data["latents"])
+    if n_latents < min_latents:
+        logger.warning("%s: left out, its %d latents are fewer than the %d of a span", path, n_latents, min_latents)
+        return True
+    if "silent" in data.get("flags", ()):
+        logger.warning("%s: left out, it is digital silence", path)
+        return True
+    return False
+
+
+def _is_doubtful(path, data, signals):
+    """Whether an extractor was too unsure of a piece to train with what it said."""
+    for signal in signals:
+        confidence = float(data.get(f"confidence_{signal.stored_name}", 1.0))
+        if confidence < signal.least_confidence:
+            logger.warning("%s: left out, its %s is not clear (confidence %.2f)", path, signal.name, confidence)
+            return True
+    return False
+
+
+def _check_extractors(path, data, signals, known):
+    """Enters the extractors of a file in `known`; refuses those of other files, since they measure differently."""
+    for signal in signals:
+        extractor = str(data.get(f"extractor_{signal.stored_name}", signal.first_extractor))
+        if known.setdefault(signal.name, extractor) != extractor:
+            raise UserError(
+                f"{path}: {signal.name} by {extractor} among files where it is by {known[signal.name]}; run encode.py "
+                "over all of them again, on one machine and with one --signal_source (grid, audio)"
+            )

@@ -1,0 +1,90 @@
+"""Loops of any length: a file whose end goes on into its beginning.
+
+The line itself wraps (see `gan.coordinates`): the coordinates just before sample 0 are those just before the loop's
+end. Where the length is a whole number of anchors the windows wrap too, so that sample n equals sample n + length and
+nothing is left to do. Elsewhere the windows of the end and those before sample 0 have the same place in the piece but
+not the same noise, and the end fades into the pre-roll, of equal power::
+
+    line        ... pre-roll |0                                   fade | length
+                  ~~~~~~~~~~~|=========================================|
+    loop                     |=============================\\\\\\\\\\\\\\\\\\\\\\|======== the beginning again
+                                                           ~~~~~~~~~~~~|
+                                                           1 s of pre-roll, moved here
+"""
+
+import dataclasses
+
+import numpy as np
+
+from musika_tf.audio.limiter import KNEE, limit
+from musika_tf.errors import UserError
+from musika_tf.generate import bars
+
+LEAST_SECONDS = 1.0
+_FADE_SECONDS = 1.0
+
+
+def closed(metadata, piece):
+    """The Piece as it can loop: of a model with a clock, at a tempo that makes the loop whole bars.
+
+    Args:
+      metadata: the bundle's.
+      piece: Piece; one that doesn't loop is returned as it is.
+
+    Returns:
+      A Piece.
+
+    Raises:
+      UserError: the loop is too short, its plan of styles is longer, or it is no whole bars at the tempo that is asked
+        for, or at any.
+    """
+    if not piece.loop_samples:
+        return piece
+    seconds = piece.loop_samples / metadata["sample_rate"]
+    if seconds < LEAST_SECONDS:
+        raise UserError(f"--loop: {seconds:g}s is too short to loop; {LEAST_SECONDS:g}s is the least")
+    if piece.style.keyframes[-1][0] >= seconds:
+        raise UserError(f"--loop: a keyframe of style at {piece.style.keyframes[-1][0]:g}s, in a loop of {seconds:g}s")
+    if not bars.has_clock(metadata):
+        return piece
+    if piece.settings.get("tempo"):
+        bars.check_whole(piece.loop_samples, metadata["sample_rate"], piece.bpm(metadata), metadata)
+        return piece
+    _, bpm = bars.nearest_tempo(seconds, piece.bpm(metadata), bars.tempo_span(metadata))
+    return dataclasses.replace(piece, settings={**piece.settings, "tempo": repr(bpm)})
+
+
+def is_exact(metadata, loop_samples):
+    """Whether a loop's windows repeat, so that it needs no fade."""
+    return loop_samples % (3 * metadata["window"] * metadata["samples_per_latent"]) == 0
+
+
+def fade_samples(metadata, loop_samples):
+    """Samples at the end of a loop that fade into its pre-roll."""
+    if is_exact(metadata, loop_samples):
+        return 0
+    return min(int(_FADE_SECONDS * metadata["sample_rate"]), loop_samples // 4)
+
+
+def rounds(start, end, length):
+    """Cuts a range of samples at the ends of a loop's rounds: yields (begin, end) of each piece within its round."""
+    while start < end:
+        begin = start // length * length
+        stop = min(end, begin + length)
+        yield start - begin, stop - begin
+        start = stop
+
+
+def crossfade(leaving, coming):
+    """Fades from one waveform `[n, 2]` into another, of equal power however alike the two are.
+
+    Alike they are: beats fall together. Cosine and sine alone would then be up to 3 dB too loud in the middle.
+    """
+    angle = (np.arange(len(leaving))[:, None] + 0.5) / len(leaving) * (np.pi / 2)
+    power = np.sqrt(np.sum(leaving**2, dtype=np.float64) * np.sum(coming**2, dtype=np.float64))
+    alike = np.sum(leaving * coming, dtype=np.float64) / power if power else 0.0
+    out, into = np.cos(angle), np.sin(angle)
+    both = (leaving * out + coming * into) / np.sqrt(1.0 + 2.0 * max(alike, 0.0) * out * into)
+    # What either of the two reaches is no reason to bend, or the fade would begin with a step.
+    knee = np.maximum(np.maximum(np.abs(leaving), np.abs(coming)), KNEE)
+    return limit(both.astype(np.float32), knee.astype(np.float32)).numpy()

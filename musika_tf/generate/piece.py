@@ -1,0 +1,117 @@
+"""Which part of which piece: with the model, all that its samples depend on, and its place in a comment tag."""
+
+import dataclasses
+import math
+import re
+import urllib.parse
+
+from musika_tf.conditioning import steering
+from musika_tf.errors import UserError
+from musika_tf.generate.styles import StylePlan
+
+MOST_SAMPLES = 2**53  # beyond it a float64 of seconds or samples is no longer exact
+_READABLE = ":,=+/"  # what a comment tag holds as it is, besides letters and digits
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A range of a piece.
+
+    Attributes:
+      seed: anchors and noise.
+      style: StylePlan.
+      start_sample: where the range begins; may be negative.
+      n_samples: its length, None for one that never ends.
+      truncation: bound of the normal distribution that anchors and styles are drawn from.
+      loop_samples: the piece repeats after so many samples; 0: never.
+      settings: what `conditioning.steering.steer` is asked for; the style draws the signals that nothing names.
+      click: whether a metronome is heard.
+
+    Raises:
+      UserError: the range reaches beyond 2^53 samples.
+    """
+
+    seed: int
+    style: StylePlan
+    start_sample: int = 0
+    n_samples: int | None = None
+    truncation: float = 2.0
+    loop_samples: int = 0
+    settings: dict = dataclasses.field(default_factory=dict)
+    click: bool = False
+
+    def __post_init__(self):
+        if max(abs(self.start_sample), self.start_sample + (self.n_samples or 0)) > MOST_SAMPLES:
+            raise UserError(
+                "--start, --length: beyond 2^53 samples, where a piece ends (6,472 years); start earlier, or make less"
+            )
+
+    @property
+    def end_sample(self):
+        """One beyond the last sample, None for a piece that never ends."""
+        return None if self.n_samples is None else self.start_sample + self.n_samples
+
+    def steering(self, metadata):
+        """The Steering of its signals, or None where the style draws all of them; UserError as `steer`."""
+        end = self.loop_samples or self.end_sample
+        total_seconds = None if end is None else end / metadata["sample_rate"]
+        return steering.steer(self.settings, metadata, self.style.seeds[0], total_seconds)
+
+    def bpm(self, metadata):
+        """Its tempo, asked for or drawn; None for a model that knows neither tempo nor beat."""
+        asked = self.steering(metadata)
+        return asked.bpm if asked else steering.drawn_bpm(metadata, self.style.seeds[0])
+
+    def comment(self, metadata):
+        """The comment tag: model, seeds, range and all the rest, as `name=value` with spaces between them."""
+        values = [
+            f"musika_tf model={_escaped(metadata['name'])} id={metadata['autoencoder_id']}",
+            f"steps={metadata.get('steps', 0)}",
+            f"seed={self.seed} style={self.style.text()} truncation={self.truncation!r}",
+            f"start_sample={self.start_sample} n_samples={'inf' if self.n_samples is None else self.n_samples}",
+        ]
+        if self.loop_samples:
+            values.append(f"loop_samples={self.loop_samples}")
+        asked = ((flag, self.settings.get(setting)) for setting, flag in steering.SETTINGS.items())
+        values += [f"{flag}={_escaped(text)}" for flag, text in asked if text]
+        if self.click:
+            values.append("click=1")
+        return " ".join(values)
+
+
+def _escaped(text):
+    """Any text as one word of a comment tag; `urllib.parse.unquote` reads it."""
+    return urllib.parse.quote(text, safe=_READABLE)
+
+
+def read_comment(comment):
+    """The Piece of a comment tag; UserError where it is not ours."""
+    values = dict(re.findall(r"\b(\w+)=(\S+)", comment or ""))
+    try:
+        # The first files had one style each and named its seed.
+        style = StylePlan.from_text(values["style"] if "style" in values else values["style_seed"])
+        piece = Piece(
+            seed=int(values["seed"]),
+            style=style,
+            start_sample=int(values["start_sample"]),
+            n_samples=None if values["n_samples"] == "inf" else int(values["n_samples"]),
+            truncation=float(values["truncation"]),
+            loop_samples=int(values.get("loop_samples", 0)),
+            settings={
+                setting: urllib.parse.unquote(values[flag])
+                for setting, flag in steering.SETTINGS.items()
+                if flag in values
+            },
+            click=values.get("click") == "1",
+        )
+        possible = (
+            -(2**63) <= piece.seed < 2**63
+            and 0 < piece.truncation < math.inf
+            and piece.loop_samples >= 0
+            and (piece.n_samples is None or piece.n_samples > 0)
+        )
+        if not possible:
+            raise ValueError("a seed, a range or a truncation that no piece has")
+        return piece
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"comment {comment!r}: not of a file that generate.py wrote") from error

@@ -1,0 +1,109 @@
+"""Short previews of many seeds, and a page to pick from: players, pictures, and the command that makes more of each."""
+
+import contextlib
+import html
+import shlex
+from pathlib import Path
+from urllib.parse import quote
+
+from musika_tf import atomic, durations
+from musika_tf.audio import files
+from musika_tf.errors import UserError
+from musika_tf.generate import rendering
+from musika_tf.progress import Progress
+from musika_tf.training import preview
+
+PAGE = "index.html"
+
+_DOCUMENT = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
+section {{ border-top: 1px solid #ccc; padding: 1rem 0; }}
+h2 {{ font-size: 1rem; margin: 0 0 .5rem; }}
+audio, img {{ display: block; width: 100%; }}
+code {{ font-size: .9rem; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{summary}</p>
+{sections}
+</body>
+</html>
+"""
+
+_SECTION = """<section id="seed-{seed}">
+<h2>Seed {seed}</h2>
+<audio controls preload="none" src="{audio}"></audio>
+<img src="{picture}" alt="Mel spectrogram of seed {seed}" loading="lazy">
+<p><code>{command}</code></p>
+</section>"""
+
+
+def check_folder(folder):
+    """Makes the folder of a page; UserError where it can't be."""
+    folder = Path(folder)
+    if folder.suffix.lower() in (".wav", ".flac", ".ogg"):
+        raise UserError(f"--out={folder}: previews go into a folder; give a name without {folder.suffix}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out={folder}: can't be made ({error.strerror}); name another folder") from error
+
+
+def write(folder, loaded, metadata, pieces, options):
+    """Writes previews, their pictures, and the page, which after each preview shows those that are there.
+
+    Args:
+      folder: one that exists.
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      pieces: dict of seed to Piece.
+      options: flags to repeat in the commands.
+    """
+    folder, sections = Path(folder), []
+    rate = metadata["sample_rate"]
+    total, done = sum(piece.n_samples for piece in pieces.values()), 0
+    with contextlib.closing(Progress(rate, total)) as progress:
+        for seed, piece in pieces.items():
+            audio, picture = (f"{metadata['name']}-{seed}{suffix}" for suffix in (".flac", ".png"))
+            rendering.write(folder / audio, loaded, metadata, piece)
+            with _failures_named(folder / picture):
+                preview.picture(folder / picture, [files.read(folder / audio)], rate)
+            command = ["python", "generate.py", f"--seed={seed}", *options]
+            sections.append((seed, audio, picture, shlex.join([*command, f"--out={metadata['name']}-{seed}.wav"])))
+            seconds = durations.spoken(piece.n_samples / rate)
+            with _failures_named(folder / PAGE):
+                atomic.write_text(folder / PAGE, document(metadata["name"], seconds, sections))
+            done += piece.n_samples
+            progress(done)
+
+
+def document(name, length, sections):
+    """The page as text.
+
+    Args:
+      name: the model's.
+      length: how long each preview is, as text.
+      sections: list of (seed, audio file, picture, command).
+    """
+    texts = [
+        _SECTION.format(seed=seed, audio=quote(audio), picture=quote(picture), command=html.escape(command))
+        for seed, audio, picture, command in sections
+    ]
+    summary = f"Previews of {length} each, {len(texts)} so far. A seed's command makes the whole piece from there on."
+    return _DOCUMENT.format(title=f"{html.escape(name)}: previews", summary=summary, sections="\n".join(texts))
+
+
+@contextlib.contextmanager
+def _failures_named(path):
+    """Turns what the disk refuses into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: can't be written ({error.strerror}); choose a folder that has room") from error

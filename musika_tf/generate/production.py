@@ -1,0 +1,119 @@
+"""What generate.py was asked for -> files, a stream, or a page of previews."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from musika_tf import durations
+from musika_tf.errors import UserError
+from musika_tf.generate.request import STREAM, piece_of
+from musika_tf.progress import Progress
+
+_LONG_SECONDS = 600  # from here on a file is made in parts, so that an interruption costs minutes and not hours
+
+
+def run(request, prepare: Callable[[int], None]):
+    """Does what was asked for.
+
+    Args:
+      request: Request.
+      prepare: module-level function (threads) that starts TensorFlow in a worker.
+    """
+    from musika_tf.audio.writer import check_output
+    from musika_tf.generate import preview_page
+    from musika_tf.model import bundle
+
+    metadata = bundle.read_metadata(request.model)
+    pieces = {seed: piece_of(request, seed, metadata) for seed in request.seeds}
+    if request.previews:
+        folder = Path(request.out or f"{metadata['name']}-previews")
+        preview_page.check_folder(folder)
+        loaded, _ = bundle.load(request.model)
+        _announce(request, metadata, pieces)
+        preview_page.write(folder, loaded, metadata, pieces, request.options())
+        print(f"{folder / preview_page.PAGE}: open it in a browser")
+        return
+    outs = {seed: _name(request, seed, metadata) for seed in pieces}
+    for seed, piece in pieces.items():
+        if outs[seed] != STREAM:
+            check_output(outs[seed], piece.comment(metadata))
+    loaded, _ = bundle.load(request.model)
+    _announce(request, metadata, pieces)
+    for seed, piece in pieces.items():
+        if outs[seed] == STREAM:
+            stream(loaded, metadata, piece)
+        else:
+            _write(outs[seed], request, loaded, metadata, piece, prepare)
+
+
+def _name(request, seed, metadata):
+    """Where a piece goes."""
+    name = f"{metadata['name']}-{seed}.wav"
+    if request.out and request.out != STREAM:
+        return Path(request.out) / name if os.path.isdir(request.out) else request.out.replace("{seed}", str(seed))
+    return request.out or name
+
+
+def _announce(request, metadata, pieces):
+    """Says at which tempo the pieces are, where bars or beats were asked for."""
+    from musika_tf.generate import bars
+
+    if not bars.has_clock(metadata) or not (request.loop or request.bars or request.click):
+        return
+    for seed, piece in pieces.items():
+        bpm, what = piece.bpm(metadata), "clicks"
+        if request.loop or request.bars:
+            n_bars = round(bars.bars_in(Fraction(piece.n_samples, metadata["sample_rate"]), bpm))
+            what = f"{'a loop of ' * request.loop}{n_bars} bar{'s' * (n_bars != 1)}"
+        print(f"seed {seed}: {what} at {bpm:.2f} BPM", file=sys.stderr)
+
+
+def stream(loaded, metadata, piece):
+    """Writes a piece to standard output as WAV, until its end or until nobody reads.
+
+    An endless piece ends with its reader, quietly; of one that has an end, the reader missed something: UserError.
+    """
+    from musika_tf.audio.stream import ReaderGone, WavStream, standard_output
+    from musika_tf.generate import rendering
+
+    rate = metadata["sample_rate"]
+    with standard_output() as descriptor, contextlib.closing(Progress(rate, piece.n_samples)) as progress:
+        output = WavStream(descriptor, rate, piece.comment(metadata), piece.n_samples)
+        try:
+            with output:
+                for waveform in rendering.waveforms(loaded, metadata, piece):
+                    output.write(waveform)
+                    progress(output.n_samples)
+        except ReaderGone:
+            if piece.n_samples is None:
+                return
+            progress.close()
+            length = durations.spoken(piece.n_samples / rate)
+            raise UserError(f"--out=-: the reader closed the pipe before the end of {length}") from None
+
+
+def _write(out, request, loaded, metadata, piece, prepare):
+    """Writes one file, by parts where it is long or others help."""
+    from musika_tf.generate import parts, rendering
+    from musika_tf.workers import Crew
+
+    rate, begin = metadata["sample_rate"], time.monotonic()
+    with contextlib.ExitStack() as line:
+
+        def progress(done=0):
+            return line.enter_context(contextlib.closing(Progress(rate, piece.n_samples, done)))
+
+        if request.n_workers > 1 or piece.n_samples > _LONG_SECONDS * rate:
+            crew = Crew(request.n_workers, prepare) if request.n_workers > 1 else None
+            parts.write(out, request.model, metadata, piece, loaded, crew, progress)
+        else:
+            rendering.write(out, loaded, metadata, piece, progress())
+    taken = time.monotonic() - begin
+    print(
+        f"{out}: {durations.spoken(piece.n_samples / rate)} of music (seed {piece.seed}) in {taken:.1f} s, "
+        f"{piece.n_samples / rate / taken:.1f} times faster than real time"
+    )

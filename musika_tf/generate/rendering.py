@@ -1,0 +1,160 @@
+"""A bundle -> waveforms and audio files, in parts: everything is a function of (model, piece, time).
+
+Whatever renders a piece cuts it at the same places, so that its samples do not depend on who does: a file, a stream,
+or several processes. The first parts are short, so that a stream begins early::
+
+    latents   | 16 | about 128 |    .. 1024    |      1024      |      1024      | ...
+
+Each is about eight times as long as the one before: who plays one part gets the next in time wherever music is made
+eight times faster than it plays.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf import interruption
+from musika_tf.audio.writer import AudioWriter
+from musika_tf.config import AutoencoderConfig, from_dict
+from musika_tf.generate import click, loops
+
+_FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
+PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
+
+
+def waveforms(loaded, metadata, piece, start=None, end=None):
+    """Renders a piece, or a range of it, in consecutive parts.
+
+    Args:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      piece: Piece.
+      start: first sample, on the piece's own count; default: the piece's first.
+      end: one beyond the last sample; default: the piece's.
+
+    Yields:
+      float32 `[samples, 2]`; together exactly the range. In constant memory, without end for an endless piece.
+    """
+    start = piece.start_sample if start is None else start
+    end = piece.end_sample if end is None else end
+    renderer = Renderer(loaded, metadata, piece)
+    for cut in cuts(metadata, piece.start_sample):
+        if cut > start:
+            stop = cut if end is None else min(cut, end)
+            yield renderer.range(start, stop)
+            start = stop
+        if start == end:
+            return
+
+
+def cuts(metadata, start_sample):
+    """The samples at which a piece from `start_sample` on is cut, without end."""
+    per_latent, window = metadata["samples_per_latent"], metadata["window"]
+    latent = start_sample // per_latent + _FIRST_LATENTS
+    yield latent * per_latent
+    latent = ((latent + window // 2) // window + 1) * window
+    yield latent * per_latent
+    part = PART_WINDOWS * window
+    for i in itertools.count(latent // part + 1):
+        yield i * part * per_latent
+
+
+class Renderer:
+    """Any range of a piece.
+
+    Args:
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      piece: Piece.
+    """
+
+    def __init__(self, loaded, metadata, piece):
+        self.loaded, self.metadata, self.piece = loaded, metadata, piece
+        self.per_latent, self.window = metadata["samples_per_latent"], metadata["window"]
+        self.decoder_window = from_dict(AutoencoderConfig, metadata["autoencoder_config"]).window_latents
+        self.steering = piece.steering(metadata)
+        self.click_bpm = piece.bpm(metadata) if piece.click else None
+        self.fade_samples = loops.fade_samples(metadata, piece.loop_samples) if piece.loop_samples else 0
+
+    def range(self, start, end):
+        """Samples `start` .. `end - 1` of the piece: float32 `[end - start, 2]`."""
+        music = self._music(start, end)
+        if self.click_bpm is None:
+            return music
+        rate = self.metadata["sample_rate"]
+        return click.mixed(music, click.clicks(start, end, self.click_bpm, rate, self.piece.loop_samples))
+
+    def _music(self, start, end):
+        """The range without a metronome."""
+        if not self.fade_samples:
+            return self._line(start, end)
+        length, parts = self.piece.loop_samples, []
+        fade = length - self.fade_samples
+        for begin, stop in loops.rounds(start, end, length):
+            if begin < fade:
+                parts.append(self._line(begin, min(stop, fade)))
+            if stop > fade:
+                parts.append(self._loop_end[max(begin - fade, 0) : stop - fade])
+        return np.concatenate(parts)
+
+    @functools.cached_property
+    def _loop_end(self):
+        length = self.piece.loop_samples
+        return loops.crossfade(self._line(length - self.fade_samples, length), self._line(-self.fade_samples, 0))
+
+    def _line(self, start, end):
+        """Samples of the line: a loop's are those before its fade."""
+        first, last = start // self.per_latent, -(-end // self.per_latent)
+        begin = start - first * self.per_latent
+        return self._latents(first, last - first)[begin : begin + end - start]
+
+    @interruption.held()
+    def _latents(self, first, count):
+        """Latents `first` .. `first + count - 1` as a waveform `[count * samples_per_latent, 2]`."""
+        piece = self.piece
+        # Decoder windows reach into the range, and each needs all of the generator's window.
+        reach = self.decoder_window
+        curve_start = (first - reach) // self.window * self.window
+        positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
+        times, period = self._times(positions)
+        waveform = self.loaded.render(
+            _int64(piece.seed),
+            _int64(piece.style.seeds),
+            tf.constant(piece.style.weights(times, period)),
+            tf.constant(piece.loop_samples / self.per_latent, tf.float64),
+            _int64(first),
+            tf.constant(count, tf.int32),
+            tf.constant(piece.truncation, tf.float32),
+            tf.constant(self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32)),
+            _int64(curve_start),
+        )
+        return waveform.numpy()
+
+    def _times(self, positions):
+        """Seconds of the latents' centres, within the loop where there is one; and the loop's length or None."""
+        rate = self.metadata["sample_rate"]
+        times = (positions + 0.5) * self.per_latent / rate
+        period = self.piece.loop_samples / rate or None
+        return (np.mod(times, period) if period else times), period
+
+
+def _int64(value):
+    return tf.constant(value, tf.int64)
+
+
+def write(path, loaded, metadata, piece, progress=lambda done: None):
+    """Renders a piece into an audio file that appears when it is complete.
+
+    Args:
+      path: .wav, .flac or .ogg.
+      loaded: a loaded bundle.
+      metadata: its metadata.
+      piece: Piece with an end.
+      progress: called with the samples done so far.
+    """
+    with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata), piece.n_samples) as writer:
+        for waveform in waveforms(loaded, metadata, piece):
+            writer.write(np.ascontiguousarray(waveform))
+            progress(writer.n_samples)

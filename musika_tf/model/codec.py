@@ -1,0 +1,232 @@
+"""Waveform -> latents -> waveform, of any length in constant memory: what the bundle's functions are made of.
+
+The line of latents is cut into chunks that both levels decode at once. Frames overlap from chunk to chunk, so
+a chunk of m latents yields 4096 m + 768 samples, of which the first 768 are still to be added to the chunk before::
+
+    chunk 0   |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
+    chunk 1                           |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
+                                      |<------- 768 ------>| added
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf import interruption
+from musika_tf.audio import spectrogram
+from musika_tf.randomness import Stream, normal_rows
+
+CHUNK_LATENTS = 144  # 13 s: large enough for the matrix products, small enough for the cache and for memory
+
+
+class Codec:
+    """Encodes and decodes stereo with one Autoencoder; left and right are two items of one batch.
+
+    Args:
+      autoencoder: an Autoencoder.
+    """
+
+    def __init__(self, autoencoder):
+        self.autoencoder, self.config = autoencoder, autoencoder.config
+
+    @property
+    def overlap(self):
+        """Samples that neighbouring chunks share."""
+        return 2 * self.config.edge_samples
+
+    def encode(self, waveform):
+        """float32 `[samples, 2]` -> latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`."""
+        config = self.config
+        extended = tf.transpose(spectrogram.extend(tf.transpose(waveform), config))
+        n_latents = (tf.shape(extended)[0] - self.overlap) // config.samples_per_latent
+
+        def chunk(first, count):
+            start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
+            return self.encode_chunk(extended[start : start + samples])
+
+        return self._by_chunks(chunk, n_latents, [None, 2 * config.latent_size])
+
+    def encode_chunk(self, samples):
+        """`[m * samples_per_latent + overlap, 2]`, with context on both sides, -> latents `[m, 2 * latent_size]`."""
+        magnitude = spectrogram.log_magnitude(tf.transpose(samples), self.config)
+        sides = self.autoencoder.encode2(self.autoencoder.encode1(magnitude))  # [2, m, latent_size]
+        return tf.concat([sides[0], sides[1]], axis=-1)
+
+    def decode(self, latents, seed, noise):
+        """Decodes a piece that begins and ends with these latents.
+
+        Args:
+          latents: float32 `[n, 2 * latent_size]`.
+          seed: int64 scalar, of the decoders' noise.
+          noise: float32 scalar, 1 as trained, 0 for none.
+
+        Returns:
+          float32 `[n * samples_per_latent, 2]`; the edges are divided by the window sum that is really there.
+        """
+        n_latents = tf.shape(latents)[0]
+        missing = -n_latents % self.config.window_latents
+        padded = tf.concat([latents, tf.repeat(latents[-1:], missing, axis=0)], axis=0)
+        n_frames = n_latents * self.config.frames_per_latent
+
+        def piece(first, count):
+            frames = self.frames(padded[first : first + count], first, seed, noise)
+            return frames[:, : n_frames - first * self.config.frames_per_latent]  # without the padding's
+
+        whole = self.overlap_add(piece, n_latents + missing)
+        waveform = tf.transpose(self._trim(tf.transpose(whole)))
+        return waveform[: n_latents * self.config.samples_per_latent]  # none of no latents, which have edges too
+
+    def through_level1(self, waveform, seed, noise):
+        """Encodes and decodes by level 1 alone, to measure it.
+
+        Args:
+          waveform: float32 `[samples, 2]`.
+          seed: int64 scalar.
+          noise: float32 scalar.
+
+        Returns:
+          float32 `[n * samples_per_latent, 2]` and the decoded magnitude `[2, 16 n, bins]`, n latents long.
+        """
+        config = self.config
+        extended = spectrogram.extend(tf.transpose(waveform), config)
+        n_latents = (tf.shape(extended)[1] - self.overlap) // config.samples_per_latent
+        missing = -n_latents % config.window_latents
+        extended = tf.pad(extended, [[0, 0], [0, missing * config.samples_per_latent]])
+
+        def decoded(first, count):
+            start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
+            level1 = self.autoencoder.encode1(spectrogram.log_magnitude(extended[:, start : start + samples], config))
+            return self._decode1(level1, first, seed, noise)
+
+        def piece(first, count):
+            return spectrogram.synthesis_frames(*decoded(first, count), config)
+
+        whole = self._trim(tf.transpose(self.overlap_add(piece, n_latents + missing)))
+        magnitude = self._by_chunks(
+            lambda first, count: tf.transpose(decoded(first, count)[0], [1, 0, 2]),
+            n_latents + missing,
+            [None, 2, config.n_bins],
+        )
+        n_frames = n_latents * config.frames_per_latent
+        return tf.transpose(whole)[: n_frames * config.hop_length], tf.transpose(magnitude, [1, 0, 2])[:, :n_frames]
+
+    def frames(self, latents, first_latent, seed, noise):
+        """Time-domain frames of whole decoder windows.
+
+        Args:
+          latents: `[m, 2 * latent_size]`, m a multiple of `window_latents`.
+          first_latent: absolute index of the first, a multiple of `window_latents`; places the noise.
+          seed: int64 scalar.
+          noise: float32 scalar.
+
+        Returns:
+          float32 `[2, 16 m, fft_length]`.
+        """
+        sides = tf.stack(tf.split(latents, 2, axis=-1))  # [2, m, latent_size]
+        rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(latents)[0], seed, noise)
+        level1 = self.autoencoder.decode2(sides, rows)
+        return spectrogram.synthesis_frames(*self._decode1(level1, first_latent, seed, noise), self.config)
+
+    def _decode1(self, level1, first_latent, seed, noise):
+        """Level-1 latents `[2, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""
+        n_latents = tf.shape(level1)[1] // self.config.frames_per_latent
+        return self.autoencoder.decode1(
+            level1, self._noise(Stream.DECODER1_NOISE, first_latent, n_latents, seed, noise)
+        )
+
+    def _noise(self, stream, first_latent, n_latents, seed, noise):
+        """Noise of a decoder's windows, those of the left side first: `[2 * windows, size]`."""
+        size1, size2 = self.autoencoder.decoder_noise_sizes()
+        size = size1 if stream == Stream.DECODER1_NOISE else size2
+        first_window = tf.cast(first_latent, tf.int64) // self.config.window_latents
+        rows = normal_rows(seed, stream, first_window, n_latents // self.config.window_latents, size)
+        return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
+
+    def overlap_add(self, frames, n_latents, longest=lambda done: CHUNK_LATENTS):
+        """Overlap-adds the frames of consecutive chunks, equally long ones but for the last.
+
+        Args:
+          frames: function (first, count) of two int32 scalars to `[2, n, fft_length]`.
+          n_latents: int32 scalar, a multiple of `window_latents`; chunks cover it.
+          longest: function (latents done) -> most latents of the next chunk, a multiple of `window_latents` too.
+
+        Returns:
+          float32 `[all samples + overlap, 2]`, edges not normalised.
+        """
+        window = self.config.window_latents
+        n_chunks = tf.maximum(-(-n_latents // CHUNK_LATENTS), 1)
+        usual = -(-n_latents // (n_chunks * window)) * window  # a short rest would cost nearly as much as a chunk
+
+        def body(i, first, output, tail):
+            count = tf.minimum(tf.minimum(longest(first), usual), n_latents - first)
+            samples = spectrogram.overlap_add(frames(first, count), self.config)
+            n_new = tf.shape(samples)[1] - self.overlap
+            samples += tf.pad(tail, [[0, 0], [0, n_new]])
+            tail = tf.ensure_shape(samples[:, n_new:], [2, self.overlap])
+            return i + 1, first + count, output.write(i, tf.transpose(samples[:, :n_new])), tail
+
+        output = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, 2])
+        state = 0, 0, output, tf.zeros([2, self.overlap])
+        _, _, output, tail = tf.while_loop(lambda i, first, *_: first < n_latents, body, state, parallel_iterations=1)
+        return tf.concat([output.concat(), tf.transpose(tail)], axis=0)
+
+    def _by_chunks(self, function, n, element_shape):
+        """Concatenates `function(first, count)` over chunks of `n`."""
+
+        def body(i, first, output):
+            count = tf.minimum(CHUNK_LATENTS, n - first)
+            return i + 1, first + count, output.write(i, function(first, count))
+
+        output = tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=element_shape)
+        _, _, output = tf.while_loop(lambda i, first, _: first < n, body, (0, 0, output), parallel_iterations=1)
+        return output.concat()
+
+    def _trim(self, waveform):
+        """Cuts the outer edges of `[2, samples]`, dividing what is left of them by the window sum there."""
+        first, last = spectrogram.edge_sums(self.config)
+        head, tail = waveform[:, : self.overlap] / first, waveform[:, -self.overlap :] / last
+        edge = self.config.edge_samples
+        middle = waveform[:, self.overlap : -self.overlap]
+        return tf.concat([head[:, edge:], middle, tail[:, :-edge]], axis=1)
+
+
+class StreamEncoder:
+    """Encodes recordings of any length in the memory of one chunk; the latents are those of `Codec.encode`.
+
+    Compiled once, at the first call; every length uses the same graph.
+
+    Args:
+      autoencoder: an Autoencoder.
+    """
+
+    def __init__(self, autoencoder):
+        path, self.config = Codec(autoencoder), autoencoder.config
+        self._overlap = path.overlap
+        signature = [tf.TensorSpec([None, 2], tf.float32)]
+        self._encode_chunk = tf.function(path.encode_chunk, input_signature=signature, autograph=False)
+
+    def __call__(self, blocks):
+        """Encodes the recording whose consecutive blocks these are.
+
+        Args:
+          blocks: iterable of float32 `[samples, 2]`, of any lengths.
+
+        Returns:
+          latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`; how many samples there were.
+        """
+        size = CHUNK_LATENTS * self.config.samples_per_latent
+        known, n_samples = np.zeros([self.config.edge_samples, 2], np.float32), 0
+        latents = [np.zeros([0, 2 * self.config.latent_size], np.float32)]
+        for block in blocks:
+            known, n_samples = np.concatenate([known, block]), n_samples + len(block)
+            while len(known) >= size + self._overlap:
+                latents.append(self._encoded(known[: size + self._overlap]))
+                known = known[size:]
+        missing = -n_samples % self.config.samples_per_latent + self.config.edge_samples
+        known = np.pad(known, [[0, missing], [0, 0]])
+        for start in range(0, len(known) - self._overlap, size):
+            latents.append(self._encoded(known[start : start + size + self._overlap]))
+        return np.concatenate(latents), n_samples
+
+    @interruption.held()
+    def _encoded(self, chunk):
+        return self._encode_chunk(chunk).numpy()

@@ -1,0 +1,193 @@
+"""Any range of an endless piece: coordinates -> latents -> waveform, a pure function of (model, seeds, position)."""
+
+import typing
+
+import tensorflow as tf
+
+from musika_tf.audio.limiter import limit
+from musika_tf.gan import coordinates
+from musika_tf.randomness import Stream, normal_rows
+
+GENERATOR_BATCH = 8  # windows that the generator makes at once: enough for the matrix products
+
+
+class Course(typing.NamedTuple):
+    """What a piece does along the line. Curves have one row a latent and go on beyond their ends as at them.
+
+    Attributes:
+      seed: int64 scalar: anchors and noise.
+      style_seeds: int64 `[m]`, all different; the first also draws the conditioning that is not given.
+      style_weights: float32 `[c, m]`, see `coordinates.style_line`; one row where the style stays.
+      loop_latents: float64 scalar: length of the loop, any real number above 0; 0 for an endless piece.
+      truncation: float32 scalar.
+      conditioning: float32 `[r, k]` in the units of the metadata; k = 0 leaves it to the first style seed.
+      curve_start: int64 scalar: the latent of the curves' row 0.
+    """
+
+    seed: tf.Tensor
+    style_seeds: tf.Tensor
+    style_weights: tf.Tensor
+    loop_latents: tf.Tensor
+    truncation: tf.Tensor
+    conditioning: tf.Tensor
+    curve_start: tf.Tensor
+
+
+def steady(seed, style_seed, truncation, conditioning, curve_start):
+    """The Course of an endless piece of one style."""
+    return Course(
+        tf.cast(seed, tf.int64),
+        tf.reshape(tf.cast(style_seed, tf.int64), [1]),
+        tf.ones([1, 1]),
+        tf.zeros([], tf.float64),
+        tf.cast(truncation, tf.float32),
+        conditioning,
+        tf.cast(curve_start, tf.int64),
+    )
+
+
+class Line:
+    """Renders ranges of pieces.
+
+    Args:
+      codec: Codec.
+      gan: Gan.
+      conditioner: conditioning.Conditioner, which scales the signals and fills in what nobody asked for.
+    """
+
+    def __init__(self, codec, gan, conditioner):
+        self.codec, self.gan, self.conditioner = codec, gan, conditioner
+
+    @property
+    def n_channels(self):
+        """Channels of the generator's coordinates, conditioning included."""
+        return self.gan.config.coordinate_size + self.conditioner.n_channels
+
+    def latents(self, windows, drawn):
+        """The generator.
+
+        Args:
+          windows: coordinates `[windows, window, n_channels]`.
+          drawn: noise `[windows, noise_size]`, see `generator_noise`.
+
+        Returns:
+          float32 `[windows, window, latent_size]`.
+        """
+        return self.gan.generate(windows, drawn)
+
+    def generator_noise(self, seed, first_window, n_windows):
+        """The generator's noise in consecutive windows: `[n_windows, noise_size]`."""
+        return normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
+
+    def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
+        """Renders a range of an endless piece of one style.
+
+        Args:
+          seed: int64 scalar: anchors and noise.
+          style_seed: int64 scalar: style, and conditioning that is not given.
+          first_latent: int64 scalar, may be negative.
+          n_latents: int32 scalar.
+          truncation: float32 scalar.
+          conditioning: float32 `[n_latents, k]` in the units of the metadata; k = 0 leaves it to the style seed.
+            Beyond the range the signals go on as at its ends: whole windows are those of a longer curve, but for
+            the outermost `edge_samples`, where the neighbours overlap.
+
+        Returns:
+          float32 `[n_latents * samples_per_latent, 2]`, below 1.
+        """
+        course = steady(seed, style_seed, truncation, conditioning, first_latent)
+        return self.render(course, first_latent, n_latents)
+
+    def render(self, course, first_latent, n_latents):
+        """Renders a range of the line, with the neighbours that it overlaps.
+
+        Curves that cover every window that the range and one latent on either side of it touch make it equal to
+        the same range of a longer rendering. Of a loop whose length is a multiple of the anchors' spacing, sample n
+        equals sample n + length; other loops share the coordinates, but not the noise.
+
+        Args:
+          course: Course.
+          first_latent: int64 scalar, may be negative.
+          n_latents: int32 scalar.
+
+        Returns:
+          float32 `[n_latents * samples_per_latent, 2]`, below 1.
+        """
+        config, step = self.codec.config, self.codec.config.window_latents
+        first = tf.math.floordiv(first_latent - 1, step) * step  # decoder windows that reach into the range
+        end = -tf.math.floordiv(-(first_latent + tf.cast(n_latents, tf.int64) + 1), step) * step
+        loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
+
+        latents = self.latents_between(course, first, end)
+
+        def frames(offset, count):
+            start = loop.wrap(first + tf.cast(offset, tf.int64))
+            return self.codec.frames(latents[offset : offset + count], start, course.seed, 1.0)
+
+        # No chunk straddles the end of a loop, where the noise begins anew.
+        n_needed = tf.cast(end - first, tf.int32)
+        whole = self.codec.overlap_add(frames, n_needed, lambda done: loop.left(first + tf.cast(done, tf.int64)))
+        begin = config.edge_samples + tf.cast(first_latent - first, tf.int32) * config.samples_per_latent
+        return limit(whole[begin : begin + n_latents * config.samples_per_latent])
+
+    def latents_between(self, course, first, end):
+        """Latents of positions `first` .. `end - 1` (int64 scalars): `[end - first, latent_size]`."""
+        config = self.gan.config
+        first_window = tf.math.floordiv(first, config.window)
+        n_windows = tf.cast(-tf.math.floordiv(-end, config.window) - first_window, tf.int32)
+        indices = first_window + tf.range(tf.cast(n_windows, tf.int64))
+        what = (
+            tf.TensorSpec([config.window, self.n_channels], tf.float32),
+            tf.TensorSpec([self.gan.noise_size], tf.float32),
+        )
+        coordinates_and_noise = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
+
+        def made(i, latents):
+            windows, drawn = (x[i : i + GENERATOR_BATCH] for x in coordinates_and_noise)
+            return i + GENERATOR_BATCH, tf.concat([latents, self.latents(windows, drawn)], axis=0)
+
+        shapes = tf.TensorShape([]), tf.TensorShape([None, config.window, self.gan.latent_size])
+        state = 0, tf.zeros([0, config.window, self.gan.latent_size])
+        _, latents = tf.while_loop(lambda i, _: i < n_windows, made, state, shapes, parallel_iterations=1)
+        offset = tf.cast(first - first_window * config.window, tf.int32)
+        count = tf.cast(end - first, tf.int32)
+        return tf.reshape(latents, [-1, self.gan.latent_size])[offset : offset + count]
+
+    def drawn_signals(self, style_seed, first_latent, n_latents):
+        """The conditioning that a style draws for itself: float32 `[n_latents, k]` in the units of the metadata."""
+        if not self.conditioner.n_channels:
+            return tf.zeros([n_latents, 0])
+        return self.conditioner.draw(style_seed, first_latent + tf.range(tf.cast(n_latents, tf.int64)))
+
+    def _window(self, course, index):
+        """Coordinates `[window, n_channels]` and noise `[noise_size]` of window `index` (int64 scalar)."""
+        config = self.gan.config
+        loop = coordinates.LoopGrid(config, course.loop_latents)
+        positions = index * config.window + tf.range(config.window, dtype=tf.int64)
+        wrapped = loop.wrap(positions)
+        rows = positions - course.curve_start
+        parts = [
+            coordinates.anchor_line(config, course.seed, wrapped, course.truncation, loop),
+            coordinates.style_line(config, course.style_seeds, _hold(course.style_weights, rows), course.truncation),
+        ]
+        if self.conditioner.n_channels:
+            own = self._signals(course.conditioning, rows, course.style_seeds[0], wrapped)
+            parts.append(self.conditioner.scale(own))
+        line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, self.n_channels])
+        return line, self.generator_noise(course.seed, wrapped[0] // config.window, 1)[0]
+
+    def _signals(self, given, rows, style_seed, positions):
+        """`given` at `rows`, or where it has no channels what the style draws at `positions`: `[window, k]`."""
+        n_channels = self.conditioner.n_channels
+        if given.shape[1] is not None:
+            return _hold(given, rows) if given.shape[1] else self.conditioner.draw(style_seed, positions)
+        return tf.cond(
+            tf.shape(given)[1] > 0,
+            lambda: tf.ensure_shape(_hold(given, rows), [None, n_channels]),
+            lambda: self.conditioner.draw(style_seed, positions),
+        )
+
+
+def _hold(curve, rows):
+    """Rows of `curve` `[n, k]`, its first and last ones going on beyond its ends."""
+    return tf.gather(curve, tf.clip_by_value(rows, 0, tf.shape(curve, tf.int64)[0] - 1))

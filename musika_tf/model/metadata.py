@@ -1,0 +1,98 @@
+"""A bundle's metadata.json: read, and held against what a bundle can be before anything is built from it."""
+
+from pathlib import Path
+
+from musika_tf import json_file
+from musika_tf.conditioning import signals
+from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
+from musika_tf.errors import UserError
+
+FORMAT_VERSION = 2  # 2 added `render` and `signals`; the networks of both are read
+METADATA = "metadata.json"
+_TYPES = {
+    "name": str,
+    "sample_rate": int,
+    "samples_per_latent": int,
+    "latent_size": int,
+    "window": int,
+    "conditioning": list,
+    "has_critic": bool,
+    "autoencoder_id": str,
+    "autoencoder_config": dict,
+    "gan_config": dict,
+}
+_OPTIONAL_NUMBERS = ("mean", "deviation", "typical_seconds", "full_scale")  # of a signal; some of which are above 0
+
+
+def read_metadata(bundle_dir):
+    """The metadata of a bundle, a dict.
+
+    Raises:
+      UserError: there is none, it is of a newer format, or it says what no bundle can be.
+    """
+    path = Path(bundle_dir) / METADATA
+    try:
+        metadata = json_file.read(path)
+        version = metadata["format_version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"format {version}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"--bundle_dir={bundle_dir}: no bundle; give a folder that train_gan.py or import_original.py wrote"
+        ) from error
+    if version > FORMAT_VERSION:
+        raise UserError(f"--bundle_dir={bundle_dir}: format {version}, newer than {FORMAT_VERSION}; update musika_tf")
+    missing = [name for name in _TYPES if name not in metadata]
+    if missing:
+        raise damaged(bundle_dir, f"{METADATA} lacks {', '.join(missing)}")
+    try:
+        _check(metadata)
+    except (ValueError, TypeError) as error:
+        raise damaged(bundle_dir, f"{METADATA}: {error}") from error
+    return metadata
+
+
+def damaged(bundle_dir, reason):
+    """The UserError about a bundle of which a part can't be used."""
+    lines = str(reason).splitlines() or [type(reason).__name__]
+    return UserError(f"--bundle_dir={bundle_dir}: damaged ({lines[0]}); export or copy it again")
+
+
+def _check(metadata):
+    """ValueError or TypeError where the values are not of their kind, or contradict each other."""
+    for name, kind in _TYPES.items():
+        if not isinstance(metadata[name], kind) or (kind is int and isinstance(metadata[name], bool)):
+            raise ValueError(f"{name} is no {kind.__name__}")
+    autoencoder = from_dict(AutoencoderConfig, metadata["autoencoder_config"])
+    gan = from_dict(GanConfig, metadata["gan_config"])
+    follows = {
+        "sample_rate": autoencoder.sample_rate,
+        "samples_per_latent": autoencoder.samples_per_latent,
+        "latent_size": 2 * autoencoder.latent_size,
+        "window": gan.window,
+    }
+    for name, value in follows.items():
+        if metadata[name] != value:
+            raise ValueError(f"{name} is {metadata[name]}, but its networks' is {value}")
+    names = [_signal_name(row) for row in metadata["conditioning"]]
+    if len(set(names)) < len(names):
+        raise ValueError("a signal twice")
+
+
+def _signal_name(row):
+    """The name of a row of `conditioning`, all of which is checked."""
+    if not isinstance(row, dict) or not isinstance(row.get("name"), str):
+        raise ValueError("conditioning without a name")
+    name, limits = row["name"], row.get("range")
+    if type(row.get("channels")) is not int or row["channels"] != signals.find(name).n_channels:
+        raise ValueError(f"{name} has other channels")
+    if not (isinstance(limits, list) and len(limits) == 2 and all(map(_is_number, limits)) and limits[0] <= limits[1]):
+        raise ValueError(f"{name} has no range")
+    for key in _OPTIONAL_NUMBERS:
+        if row.get(key) is not None and not (_is_number(row[key]) and (key == "mean" or row[key] >= 0)):
+            raise ValueError(f"{key} of {name} is no number")
+    return name
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e30

@@ -1,0 +1,59 @@
+"""Encodes a folder of audio to latents: python encode.py --audio_dir=music --out_dir=latents --checkpoint_dir=...
+
+By several processes: --workers=4. On a cluster, by Apache Beam: --runner=FlinkRunner --beam_flags="--flink_master=..."
+"""
+
+import functools
+import shlex
+import sys
+import time
+
+from absl import flags
+
+from musika_tf.errors import UserError
+from musika_tf.programs import cli
+
+FLAGS = flags.FLAGS
+for name in (*cli.define_collection_flags(), "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
+    flags.declare_key_flag(name)  # so that --help shows it
+flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio file")
+flags.DEFINE_integer("workers", 1, "processes that encode files side by side; each loads the model", 1)
+flags.DEFINE_string("runner", None, "Apache Beam's runner that encodes the files, such as FlinkRunner")
+flags.DEFINE_string("beam_flags", "", "flags for Beam, in one pair of quotes")
+
+
+def encode_all(recipe, encoder):
+    """The function that encodes a list of files, by whom the flags say."""
+    if FLAGS.runner:
+        from musika_tf.encode import beam_pipeline
+
+        run = beam_pipeline.Run(FLAGS.runner, shlex.split(FLAGS.beam_flags), FLAGS.out_dir, cli.start_tensorflow)
+        return functools.partial(beam_pipeline.encode_all, recipe, run)
+    if FLAGS.workers > 1:
+        from musika_tf import workers
+        from musika_tf.encode import collection
+
+        crew = workers.Crew(FLAGS.workers, cli.start_tensorflow, FLAGS.threads)
+        return functools.partial(collection.by_workers, recipe, crew)
+    return functools.partial(map, encoder)
+
+
+def main(_):
+    audio_dir, out_dir = cli.require("audio_dir"), FLAGS.out_dir if FLAGS.dry_run else cli.require("out_dir")
+    if FLAGS.runner and FLAGS.workers > 1:
+        raise UserError("--workers: with --runner, Beam's own flags say how many there are; put them into --beam_flags")
+    cli.check_folders("table")
+    cli.start_tensorflow()
+    from musika_tf.encode import collection, dry_run, encoding
+
+    recipe = encoding.Recipe(FLAGS.bundle_dir or FLAGS.checkpoint_dir, FLAGS.conditioning, FLAGS.signal_source)
+    encoder, begin = recipe.encoder(), time.monotonic()
+    encode, config = encoder.encode, encoder.encode.config
+    if FLAGS.dry_run:
+        table = collection.scan_collection(audio_dir, config, show_progress=sys.stderr.isatty())
+        return cli.report_collection(table, forecast=lambda: dry_run.encoding(table, out_dir, encode, config))
+    everybody = encode_all(recipe, encoder)
+    table, seconds = collection.encode_collection(audio_dir, out_dir, everybody, encoder.model_id, config)
+    if rate := collection.throughput(seconds, time.monotonic() - begin):
+        print(rate, file=sys.stderr)
+    cli.report_collection(table)

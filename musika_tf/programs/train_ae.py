@@ -1,0 +1,53 @@
+"""Trains the autoencoder: python train_ae.py --phase=all --audio_dir=music --checkpoint_dir=checkpoints/mine"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from musika_tf.programs import cli
+
+FLAGS = flags.FLAGS
+for name in (*cli.define_collection_flags(), "checkpoint_dir", "init_from"):
+    flags.declare_key_flag(name)  # so that --help shows it
+flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
+flags.DEFINE_enum(
+    "level1_phase", "2", ["1", "2"], "phase whose level 1 phase 3 starts from; 1 lets 2 and 3 train at once"
+)
+
+
+def main(_):
+    checkpoint_dir = Path(cli.require("checkpoint_dir"))
+    wanted = (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),)
+    cli.read_back(checkpoint_dir / f"phase{phase}" for phase in reversed(wanted))
+    audio_dir = cli.require("audio_dir")
+    cli.check_folders("table")
+    cli.start_tensorflow()
+    devices = cli.make_devices()
+    from musika_tf.config import AutoencoderConfig, AutoencoderTraining
+    from musika_tf.model.loading import load_autoencoder
+    from musika_tf.train import dry_run, phases
+
+    config, training = cli.config(AutoencoderConfig), cli.config(AutoencoderTraining)
+    table = phases.scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=sys.stderr.isatty())
+    job = phases.Job(
+        config=config,
+        training=training,
+        paths=table.paths,
+        checkpoint_dir=checkpoint_dir,
+        save_every=FLAGS.save_every,
+        export=FLAGS.export,
+        level1_phase=int(FLAGS.level1_phase),
+        cache_dir=FLAGS.cache_dir,
+        initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
+        precision=FLAGS.precision,
+        devices=devices,
+    )
+    if FLAGS.dry_run:
+        return cli.report_collection(table, forecast=lambda: dry_run.training(job, wanted, table))
+    cli.report_collection(table, all_rows=False)
+    devices.chief_first(lambda: phases.keep_table(table, checkpoint_dir))
+    for phase in wanted:
+        if not phases.train_phase(job, phase, save_flags=cli.save_flags):
+            print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
+            return

@@ -1,0 +1,60 @@
+"""What training will take: its real steps, a few of them, timed on this machine. Nothing is written."""
+
+from musika_tf import durations
+from musika_tf.audio import files
+from musika_tf.autoencoder.critic import SpectrogramCritic
+from musika_tf.autoencoder.model import Autoencoder
+from musika_tf.autoencoder.trainer import AutoencoderTrainer
+from musika_tf.collection import dataset
+from musika_tf.timing import median_seconds
+
+
+def training(job, phases, table):
+    """What training the autoencoder will take.
+
+    Args:
+      job: train.phases.Job.
+      phases: numbers of those that will be trained.
+      table: audio.table.Table of what they will be trained with.
+
+    Returns:
+      Lines of text.
+    """
+    batch_size, crop_samples = job.training.batch_size, job.training.crop_samples(job.config)
+    samples = table.seconds * files.SAMPLE_RATE
+    crops = f"{batch_size} crops of {crop_samples / files.SAMPLE_RATE:.2f} s"
+    lines = [f"{_batches(samples, batch_size * crop_samples)} batches of {crops} are as much audio as there is"]
+    autoencoder, whole = Autoencoder.create(job.config), 0.0
+    batches = iter(dataset.crops(table.paths, crop_samples, batch_size, seed=0))
+    for phase in phases:
+        critic = SpectrogramCritic(job.training.critic_width)
+        trainer = AutoencoderTrainer(autoencoder, job.training, phase, critic)
+        seconds, text = _of_phase(trainer, batches)
+        whole += seconds
+        lines.append(f"phase {phase}: {text}: {durations.spoken(seconds)}")
+    return [*lines, f"training will take about {durations.spoken(whole)} on this machine"]
+
+
+def _batches(samples, samples_of_batch):
+    return max(round(samples / samples_of_batch), 1)
+
+
+def _of_phase(trainer, batches):
+    """Seconds that all steps of a phase will take, and how they come about as text."""
+    early = trainer.n_steps if trainer.critic is None else trainer.critic_start
+    whole, texts = 0.0, []
+    for first, n_steps, words in ((0, early, ""), (early, trainer.n_steps - early, " with the critic")):
+        if n_steps > 0:
+            trainer.step_count.assign(first)
+            step = _step_seconds(trainer, batches)
+            whole += n_steps * step
+            texts.append(f"{n_steps} steps{words} of {step:.3g} s")
+    return whole, " and ".join(texts)
+
+
+def _step_seconds(trainer, batches):
+    def step():
+        return float(trainer.step(next(batches))["loss"])  # waits for it
+
+    step()  # traced
+    return median_seconds(step)

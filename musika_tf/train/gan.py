@@ -1,0 +1,238 @@
+"""Latents in, bundle out: the GAN's training with everything around it."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf import atomic, json_file
+from musika_tf.autoencoder import checkpoints as stored
+from musika_tf.conditioning import signals
+from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.config import GanConfig, GanTraining, to_dict
+from musika_tf.errors import UserError
+from musika_tf.frechet import frechet_distance
+from musika_tf.gan import data
+from musika_tf.gan.alarm import Alarm
+from musika_tf.gan.model import Gan
+from musika_tf.gan.trainer import GanTrainer
+from musika_tf.model import bundle
+from musika_tf.model.codec import Codec
+from musika_tf.model.line import Line, steady
+from musika_tf.training import checkpoints, loop, preview
+from musika_tf.training.devices import ONE, Devices
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_SEEDS = (1, 2, 3)
+_PREVIEW_SECONDS = 12
+_ASSESSED_SEEDS = range(1, 17)  # the previews' among them
+_MOST_ROWS = 8192
+_CONFIG_FILE, _CONDITIONING_FILE = "gan.json", "conditioning.json"
+_FIRST_ALARM = 0.05  # share of the steps before which every GAN looks collapsed
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What train_gan.py was asked to do."""
+
+    config: GanConfig
+    training: GanTraining
+    latents_dir: str
+    checkpoint_dir: str
+    save_every: int
+    signals: tuple[str, ...] = ()
+    init_from: str | None = None
+    bundle_dir: str | None = None
+    keep_critic: bool = True
+    export: str = "last"  # or "best": the checkpoint that becomes the bundle
+    cache_dir: str | None = None
+    about: dict = dataclasses.field(default_factory=dict)
+    precision: str = "float32"  # of precision.POLICIES
+    devices: Devices = ONE
+
+    @property
+    def directory(self):
+        return Path(self.checkpoint_dir) / "gan"
+
+    @property
+    def signals_to_read(self):
+        return [signals.find(name) for name in self.signals]
+
+    @property
+    def target(self):
+        return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
+
+
+def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
+    """Trains the GAN, resuming where it was, and writes the bundle.
+
+    Returns:
+      True when training is complete, False when it was interrupted (and saved; the bundle is written all the same).
+
+    Raises:
+      UserError: no autoencoder or latents, latents of another model, or other sizes than the folder's.
+    """
+    devices = job.devices
+    devices.check_batch(job.training.batch_size, "gan_batch_size")
+    bundle.check_target(job.target)
+    tf.keras.utils.set_random_seed(job.training.seed)
+    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
+    with devices.scope():
+        autoencoder, gan, conditioner = _networks(job)
+    if pieces.model_id != autoencoder.identity():
+        raise UserError(
+            f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
+            f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
+        )
+    _check_config(job)
+    if job.init_from:
+        conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+    else:
+        _fit(conditioner, job, pieces)
+        if job.training.standardise:
+            gan.standardiser.fit(*pieces.statistics())
+    pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
+    with devices.scope():
+        trainer = GanTrainer(gan, job.training, devices)
+    devices.chief_first(lambda: _keep_config(job, conditioner))
+    if devices.is_chief:
+        save_flags(job.directory)
+    logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
+
+    def batches(first):
+        size, seed = job.training.batch_size, job.training.seed
+        return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
+
+    line = Line(Codec(autoencoder), gan, conditioner)
+    previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
+    complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)), devices)
+    if job.export == "best":
+        checkpoints.restore_best(trainer, job.directory)
+    about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
+    devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
+    return complete
+
+
+def _fit(conditioner, job, pieces):
+    """Fits the Conditioner; of a training that is under way it stays as it was, whatever latents have come or gone."""
+    path = job.directory / _CONDITIONING_FILE
+    if not checkpoints.newest(job.directory) or not path.is_file():
+        conditioner.fit(pieces.conditioning, pieces.extractors)
+        return
+    state = _stored(path)
+    try:
+        conditioner.set_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: damaged ({error}); delete it, and the signals' scale is that of the latents"
+        ) from error
+    conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+
+
+def _networks(job):
+    """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
+    if job.init_from:
+        if (Path(job.init_from) / bundle.METADATA).is_file():
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(job.init_from, job.precision)
+        else:
+            folder = _bundle_of_checkpoint(job.init_from)
+            autoencoder, gan, conditioner, metadata = bundle.load_networks(folder, job.precision)
+        conditioner.restore(metadata["conditioning"])
+        names = tuple(signal.name for signal in conditioner.signals)
+        if names != job.signals:
+            raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")
+        if gan.config != job.config:
+            raise UserError(f"--init_from={job.init_from}: a GAN of another size; use its flagfile")
+        return autoencoder, gan, conditioner
+    autoencoder = stored.load(job.checkpoint_dir)
+    conditioner = Conditioner(job.signals, autoencoder.config.latents_per_second)
+    latent_size = 2 * autoencoder.config.latent_size
+    gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init, job.precision)
+    return autoencoder, gan, conditioner
+
+
+def _bundle_of_checkpoint(checkpoint_dir):
+    path = Path(checkpoint_dir) / "bundle"
+    if not path.is_dir():
+        raise UserError(f"--init_from={checkpoint_dir}: neither a bundle nor a folder of checkpoints with one")
+    return path
+
+
+def _described(job):
+    return {**to_dict(job.config), "signals": list(job.signals)}
+
+
+def _check_config(job):
+    """Refuses other sizes and signals than those that lie beside the checkpoints."""
+    path = job.directory / _CONFIG_FILE
+    if path.is_file() and _stored(path) != _described(job):
+        raise UserError(
+            f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
+        )
+
+
+def _keep_config(job, conditioner):
+    """Stores sizes, signals and their scale beside the checkpoints."""
+    job.directory.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(job.directory / _CONFIG_FILE, json.dumps(_described(job), indent=1))
+    atomic.write_text(job.directory / _CONDITIONING_FILE, json.dumps(conditioner.state(), indent=1))
+
+
+def _stored(path):
+    try:
+        return json_file.read(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it, and give the flags of this training again") from error
+
+
+def _previewer(line, config):
+    """A function (directory, step) that writes the beginnings of the same pieces every time."""
+    n_latents = int(_PREVIEW_SECONDS * config.latents_per_second)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
+    def render(seed):
+        return line.generate(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
+
+    def write(directory, step):
+        preview.write(
+            directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate
+        )
+
+    return write
+
+
+def _assessor(line, pieces, trainer):
+    """A function to figures of the averaged generator: the Frechet distance of its latents, and gan.alarm's.
+
+    The distance is that of the training's and of generated pairs of neighbouring latents, so that movement counts, each
+    channel divided by its deviation. Both have as many rows every time, or few rows' bias would be compared.
+    """
+    deviation = np.maximum(pieces.statistics()[1], 1e-3)
+    alarm, n = Alarm(pieces.latents, deviation), 2 * line.gan.config.critic_window
+
+    def pairs(some):
+        rows = np.concatenate([np.concatenate([x[:-1], x[1:]], axis=1) for x in some])
+        return rows[:: -(-len(rows) // _MOST_ROWS)] / np.tile(deviation, 2)
+
+    real = pairs(pieces.latents)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
+    def latents(seed):
+        course = steady(seed, seed, 2.0, tf.zeros([0, 0]), 0)
+        return line.latents_between(course, tf.constant(0, tf.int64), tf.constant(n, tf.int64))
+
+    def assess():
+        generated = np.stack([latents(tf.constant(seed, tf.int64)).numpy() for seed in _ASSESSED_SEEDS])
+        figures = {"frechet": frechet_distance(real, pairs(generated)), **alarm.figures(generated)}
+        step = int(trainer.step_count.numpy())
+        if step >= _FIRST_ALARM * trainer.n_steps:
+            for warning in alarm.warnings(figures):
+                logger.warning("step %d: %s", step, warning)
+        return figures
+
+    return assess

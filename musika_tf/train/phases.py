@@ -1,0 +1,158 @@
+"""One folder of checkpoints, four phases: what each starts from, and how it is run."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from musika_tf import atomic
+from musika_tf.audio import spectrogram
+from musika_tf.autoencoder import assessment
+from musika_tf.autoencoder import checkpoints as stored
+from musika_tf.autoencoder.critic import SpectrogramCritic
+from musika_tf.autoencoder.model import Autoencoder
+from musika_tf.autoencoder.trainer import AutoencoderTrainer
+from musika_tf.collection import cache, dataset, scan
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, to_dict
+from musika_tf.errors import UserError
+from musika_tf.training import checkpoints, loop, precision, preview
+from musika_tf.training.devices import ONE, Devices
+
+logger = logging.getLogger(__name__)
+
+_TABLE_FILE = "audio.csv"
+_PREVIEW_SECONDS, _PREVIEWS = 6, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What train_ae.py was asked to do."""
+
+    config: AutoencoderConfig
+    training: AutoencoderTraining
+    paths: Sequence[Path]  # of audio that can be read, in an order that stays the same from run to run
+    checkpoint_dir: str
+    save_every: int
+    level1_phase: int = 2
+    export: str = "last"  # or "best": the checkpoint of a complete phase that later ones and other programs read
+    initial: Callable[[], Autoencoder] | None = None  # gives the autoencoder to fine-tune, asked for once
+    cache_dir: str | None = None  # where decoded audio is kept
+    precision: str = "float32"  # of precision.POLICIES
+    devices: Devices = ONE
+
+    def directory(self, phase):
+        return Path(self.checkpoint_dir) / f"phase{phase}"
+
+    def sources(self, phase):
+        """The phases that `phase` starts from, in the order they are restored in."""
+        return {1: (), 2: (1,), 3: (1, self.level1_phase), 4: (1, 2, 3)}[phase]
+
+
+def scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=False):
+    """The audio.table.Table of what there is to train with; what was read for an earlier run isn't read again."""
+    known, crop_samples = Path(checkpoint_dir) / _TABLE_FILE, training.crop_samples(config)
+    return scan.scan(
+        audio_dir, window_samples=crop_samples, for_training=True, known=known, show_progress=show_progress
+    )
+
+
+def keep_table(table, checkpoint_dir):
+    """Stores the table beside the phases: what the model was trained with, and what `scan_audio` knows next time."""
+    Path(checkpoint_dir).mkdir(parents=True, exist_ok=True)
+    table.write(Path(checkpoint_dir) / _TABLE_FILE)
+
+
+def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda directory: None):
+    """Trains one phase, resuming where it was.
+
+    Args:
+      job: the Job.
+      phase: 1..4.
+      save_flags: called with the phase's directory, to store the flags beside its checkpoints.
+
+    Returns:
+      True when the phase is complete, False when it was interrupted (and saved).
+
+    Raises:
+      UserError: a phase before this one is missing and nothing to fine-tune was given, or the folder or what was given
+        holds another size of autoencoder.
+    """
+    devices = job.devices
+    devices.check_batch(job.training.batch_size, "ae_batch_size")
+    paths = cache.cached(job.paths, job.cache_dir) if job.cache_dir else job.paths
+    tf.keras.utils.set_random_seed(job.training.seed + phase)
+    devices.chief_first(lambda: (_keep_config(job), _keep_initial(job)))
+    with devices.scope(), precision.policy(job.precision):
+        trainer = _trainer(job, phase)
+    if devices.is_chief:
+        save_flags(job.directory(phase))
+    logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
+
+    def batches(first):
+        size, seed = job.training.batch_size, job.training.seed * 4 + phase
+        return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
+
+    previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
+    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)), devices)
+    if complete:
+        devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
+    return complete
+
+
+def _trainer(job, phase):
+    """The trainer of `phase`, from the phases before it."""
+    autoencoder = Autoencoder.create(job.config)
+    given = stored.restore_initial(autoencoder, job.checkpoint_dir)
+    for source in job.sources(phase):
+        if not given or stored.is_there(job.directory(source)):
+            stored.restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
+    critic = SpectrogramCritic(job.training.critic_width)
+    return AutoencoderTrainer(autoencoder, job.training, phase, critic, job.devices)
+
+
+def _keep_config(job):
+    """Stores the sizes beside the phases, and refuses other ones."""
+    path = Path(job.checkpoint_dir) / stored.CONFIG_FILE
+    if path.is_file():
+        if stored.stored_config(path) != job.config:
+            raise UserError(
+                f"--checkpoint_dir={job.checkpoint_dir}: holds an autoencoder of another size; "
+                "use its flagfile, or another folder"
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, json.dumps(to_dict(job.config), indent=1))
+
+
+def _keep_initial(job):
+    """Stores what is to be fine-tuned beside the phases, once: a resumed run needs it no more."""
+    path = stored.initial_path(job.checkpoint_dir)
+    if job.initial is None or path.with_suffix(".index").is_file():
+        return
+    given = job.initial()
+    if given.config != job.config:
+        raise UserError("--init_from: an autoencoder of another size; use its flagfile")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored.all_weights(given).write(str(path))
+
+
+def _previewer(autoencoder, phase, paths):
+    """A function (directory, step) that writes the same few excerpts, reconstructed as far as `phase` can."""
+    config = autoencoder.config
+    samples = config.crop_samples(_PREVIEW_SECONDS * config.sample_rate // config.hop_length // 64 * 64)
+    crops = next(iter(dataset.crops(paths, samples, _PREVIEWS, seed=0)))
+
+    @tf.function(autograph=False)
+    def reconstruct(waveform):
+        level1 = autoencoder.encode1(spectrogram.log_magnitude(waveform, config))
+        if phase >= 3:
+            level1 = autoencoder.decode2(autoencoder.encode2(level1))
+        return spectrogram.inverse(*autoencoder.decode1(level1), config)
+
+    def write(directory, step):
+        preview.write(directory / "previews", step, reconstruct(crops).numpy(), config.sample_rate)
+
+    return write

@@ -1,0 +1,51 @@
+"""What encoding will take, against what it really does."""
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+
+from musika_tf import timing
+from musika_tf.encode import collection, dry_run
+from musika_tf.model.codec import CHUNK_LATENTS
+
+CONFIG = tiny.AUTOENCODER
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "audio").mkdir()
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / "audio" / f"{name}.wav", 0.1 * tiny.normal(5 * 44_100, 2), 44_100)
+    return tmp_path
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that every call of `tick` moves."""
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_encoding_counts_what_is_still_to_be_encoded(folder, clock):
+    seconds = 2 * CHUNK_LATENTS / CONFIG.latents_per_second
+    lengths = []
+
+    def encode(blocks):
+        lengths.append(sum(map(len, blocks)))
+        clock[0] += seconds / 10
+        return np.zeros([1, 12]), lengths[-1]
+
+    table = collection.scan_collection(folder / "audio", CONFIG)
+    assert dry_run.encoding(table, None, encode, CONFIG) == [
+        "0 files are encoded already, 2 are to come, 10s",
+        "encoding runs at 10.0 times real time on this machine: about 1s",
+    ]
+    assert set(lengths) == {round(seconds * 44_100)}
+    (folder / "latents").mkdir()
+    (folder / "latents" / "a.wav.npz").touch()
+    assert (
+        dry_run.encoding(table, folder / "latents", encode, CONFIG)[0]
+        == "1 files are encoded already, 1 are to come, 5s"
+    )

@@ -1,0 +1,98 @@
+"""What the laws of generation sound like: the models that ship, measured on their waveforms."""
+
+import json
+
+import librosa
+import numpy as np
+import pytest
+import tiny
+
+from musika_tf.generate import loops, rendering
+from musika_tf.generate.piece import Piece
+from musika_tf.generate.styles import StylePlan
+from musika_tf.model import bundle
+
+RATE = 44_100
+HOUR = 3600 * RATE
+
+
+FOLDERS = [tiny.ROOT / "models" / name for name in ("piano-mini", "techno-mini")]
+
+
+@pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)
+def model(request):
+    return bundle.load(request.param)
+
+
+def test_the_models_are_whole_and_small():
+    assert sorted(path.parent for path in tiny.ROOT.glob("models/*/saved_model.pb")) == FOLDERS
+    for folder in FOLDERS:
+        assert sum(path.stat().st_size for path in folder.rglob("*")) < 25e6
+        metadata = json.loads((folder / "metadata.json").read_text())
+        assert metadata["name"] == folder.name and metadata["licence"] == "Apache-2.0"
+        assert not [flag for flag in metadata["flags"] if "=/" in flag]  # the folders of who trained it
+
+
+def render(model, seed, start, n_samples, **options):
+    piece = loops.closed(model[1], Piece(seed, StylePlan.constant(seed), start, n_samples, **options))
+    return np.concatenate(list(rendering.waveforms(*model, piece)))
+
+
+def decibels(waveform):
+    return 10 * np.log10(np.mean(waveform**2))
+
+
+def test_minute_60_is_as_loud_as_minute_1(model):
+    changes = []
+    for seed in range(1, 7):
+        first, last = (render(model, seed, start, 60 * RATE) for start in (0, HOUR - 60 * RATE))
+        assert -30 < decibels(first) < -6
+        assert np.abs(first - last).max() > 0.1
+        changes.append(decibels(last) - decibels(first))
+    assert abs(np.mean(changes)) < 1.5
+    assert np.abs(changes).max() < {"techno-mini": 3, "piano-mini": 5}[model[1]["name"]]  # minutes of piano vary
+
+
+def test_an_excerpt_of_an_hour_equals_that_of_a_longer_one(model):
+    long = render(model, 3, HOUR - 12_345, 20 * RATE)
+    short = render(model, 3, HOUR + 5 * RATE, 2 * RATE)
+    begin = 12_345 + 5 * RATE
+    np.testing.assert_allclose(short, long[begin : begin + 2 * RATE], atol=1e-4)
+
+
+def seam_ratio(waveform, seams, reach=2000):
+    """Mean over seams of the step there, over the mean step nearby."""
+    steps = np.abs(np.diff(waveform, axis=0)).mean(axis=1)
+    return np.mean([steps[seam - 1] / steps[seam - reach : seam + reach].mean() for seam in seams])
+
+
+def test_windows_meet_without_a_click(model):
+    metadata = model[1]
+    window = metadata["window"] * metadata["samples_per_latent"]
+    waveform = render(model, 4, 0, 12 * window)
+    seams = np.arange(1, 12) * window
+    elsewhere = np.concatenate([seams + shift for shift in range(50_000, 450_000, 25_013)])
+    spread = np.std([seam_ratio(waveform, elsewhere[i::16]) for i in range(16)])
+    assert seam_ratio(waveform, seams) < seam_ratio(waveform, elsewhere) + 4 * spread
+
+
+@pytest.mark.parametrize("seconds", [8, 30])
+def test_a_loop_has_no_seam(model, seconds):
+    ratios, powers = [], []
+    for seed in (1, 2, 3):
+        loop = render(model, seed, 0, seconds * RATE, loop_samples=seconds * RATE)
+        twice = np.concatenate([loop, loop])
+        ratios.append(seam_ratio(twice, [len(loop)]))
+        powers.append(decibels(loop[-RATE:]) - decibels(loop))
+    assert np.mean(ratios) < 2
+    assert np.abs(powers).max() < 6
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_piano_plays_more_notes_where_more_are_asked_for(seed):
+    piano = bundle.load(FOLDERS[0])
+    settings = {"note_density": "0:0.15,29:0.15,31:0.75"}
+    waveform = render(piano, seed, 0, 60 * RATE, settings=settings).mean(axis=1)
+    onsets = librosa.onset.onset_detect(y=waveform, sr=RATE, units="time")
+    sparse, dense = np.sum(onsets < 28), np.sum(onsets > 32)
+    assert dense > 1.5 * sparse > 15

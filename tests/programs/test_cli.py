@@ -1,0 +1,335 @@
+"""The programs from outside: bad input is one line that names it, and nothing is left half-written."""
+
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+from absl import flags
+from absl.testing import flagsaver
+
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.errors import UserError
+from musika_tf.programs import cli
+
+ROOT = pathlib.Path(__file__).parents[2]
+SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
+
+
+def run(program, *flags, cwd=ROOT):
+    command = [sys.executable, ROOT / program, *map(str, flags)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audio")
+    noise = np.random.default_rng(0).standard_normal((2 * 44_100, 2)) / 10
+    soundfile.write(folder / "noise.wav", noise, 44_100)
+    return folder
+
+
+@pytest.fixture
+def broken(tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF and nothing else")
+    return tmp_path
+
+
+CASES = {
+    "preset": (["train_ae.py", "--flagfile=flags/none.flags"], ["flags/none.flags", "flags/mini.flags"]),
+    "argument": (["generate.py", "song.wav"], ["song.wav"]),
+    "no audio_dir": (["train_ae.py", SMOKE], ["--audio_dir"]),
+    "no such folder": (["train_ae.py", SMOKE, "--audio_dir=none/such"], ["none/such"]),
+    "no audio": (["train_ae.py", SMOKE, "--audio_dir=flags"], ["flags: no audio", "WAV"]),
+    "no latents_dir": (["train_gan.py", SMOKE], ["--latents_dir"]),
+    "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
+    "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
+    "no number": (["generate.py", "--seed=many"], ["--seed=many"]),
+    "no finite number": (["generate.py", "--truncation=nan"], ["--truncation=nan: a finite number"]),
+    "no such choice": (["train_ae.py", "--phase=5"], ["--phase=5", "1|2|3|4|all"]),
+    "no such flag": (["train_ae.py", "--phases=5"], ["phases"]),
+    "flagfile of bytes": (
+        ["train_ae.py", "--flagfile=models/techno-mini.png"],
+        ["--flagfile=models/techno-mini.png: no such preset", "flags/mini.flags"],
+    ),
+    "sizes": (["train_ae.py", SMOKE, "--audio_dir=x", "--ae_width=98"], ["--ae_width=98: a multiple of 4"]),
+    "line's end": (["generate.py", "--length=1\n2\x1b[2J"], ["--length=1\\n2\\x1b[2J:"]),
+    "endless seconds": (["generate.py", f"--length={'9' * 400}"], ["--length: longer than 10^15 seconds"]),
+    "length 0": (["generate.py", "--length=0"], ["--length=0", "3m57s"]),
+    "length abc": (["generate.py", "--length=abc"], ["--length=abc", "3m57s"]),
+    "start": (["generate.py", "--start=soon"], ["--start: 'soon' is no time", "1h2m3s"]),
+    "start too far": (["generate.py", "--start=99999999999h"], ["--start, --length: beyond 2^53 samples"]),
+    "too long": (["generate.py", "--length=99999999999h"], ["--start, --length: beyond 2^53 samples", "make less"]),
+    "long out": (["generate.py", "--length=1", f"--out={'o' * 300}.wav"], ["o" * 300, "File name too long"]),
+    "long out of a folder": (["generate.py", f"--out={'o' * 300}/a.wav"], ["o" * 300, "there is no folder"]),
+    "long audio_dir": (["train_ae.py", SMOKE, f"--audio_dir={'a' * 300}"], ["a" * 300 + ": ", "File name too long"]),
+    "long latents_dir": (
+        ["train_gan.py", SMOKE, f"--latents_dir={'a' * 300}"],
+        ["a" * 300 + ": "],
+    ),
+    "endless file": (["generate.py", "--length=inf", "--out=a.wav"], ["--length=inf", "--out -"]),
+    "endless loop": (["generate.py", "--length=inf", "--out=-", "--loop"], ["--loop"]),
+    "short loop": (["generate.py", "--length=0.5s", "--loop"], ["--loop", "1s is the least"]),
+    "style file": (["generate.py", "--style_file=none.json"], ["--style_file=none.json", "No such file"]),
+    "style_over": (["generate.py", "--style_over=5m"], ["--style_over", "--style_to"]),
+    "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
+    "bpm": (["generate.py", "--bpm=60"], ["--bpm=60: 60 is outside of the range", "BPM"]),
+    "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno-mini", "it follows --bpm"]),
+    "bars and length": (["generate.py", "--bars=4", "--length=inf"], ["--bars=4", "leave out --length"]),
+    "no whole bars": (["generate.py", "--loop", "--length=30", "--bpm=127"], ["--loop: 30s at 127 BPM", "--bars=16"]),
+    "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_named_in_one_line(case, tmp_path):
+    command, named = CASES[case]
+    before = sorted(ROOT.iterdir())
+    done = run(*command)
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode != 0
+    assert len(lines) == 1 and all(text in lines[0] for text in named), done.stderr
+    assert sorted(ROOT.iterdir()) == before
+
+
+def test_a_missing_phase_is_named(audio, tmp_path):
+    done = run("train_ae.py", SMOKE, "--phase=2", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path}")
+    assert done.returncode != 0
+    assert "phase 2 starts from phase 1" in done.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "phase2").exists()
+
+
+def test_a_file_in_place_of_a_folder_is_named(audio, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    done = run("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path / 'file'}")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"{tmp_path / 'file'}: can't be used (File exists)" in done.stderr
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_unreadable_audio_is_named(broken, tmp_path):
+    done = run("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={broken}", f"--checkpoint_dir={tmp_path / 'c'}")
+    assert done.returncode != 0 and "broken.wav" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def mixed(audio, broken):
+    os.link(audio / "noise.wav", broken / "noise.wav")
+    soundfile.write(broken / "silence.wav", np.zeros([44_100, 2]), 44_100)
+    return broken
+
+
+def test_strict_training_stops_before_it_begins(mixed, tmp_path):
+    command = ("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}")
+    done = run(*command, "--strict", f"--table={tmp_path / 't.csv'}")
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 2 and "--strict: 2 files of --audio_dir=" in last and "digital silence" in last
+    assert not (tmp_path / "c").exists() and len((tmp_path / "t.csv").read_text().splitlines()) == 4
+    assert "1 file used, 2s; 2 left out" in done.stdout
+
+
+def test_dry_run_of_training_tells_what_it_will_take_and_writes_nothing(mixed, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    done = run(
+        "train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}", "--dry_run"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["file", "broken.wav", "noise.wav", "silence.wav"]
+    assert lines[4:6] == ["1 file used, 2s; 2 left out", "1 batches of 4 crops of 0.76 s are as much audio as there is"]
+    assert lines[6].startswith("phase 1: 200 steps of ") and lines[7].endswith("on this machine")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_help_does_not_load_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", ROOT / "generate.py", "--help"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert "--length" in done.stdout and "--seed" in done.stdout
+    assert "tensorflow" not in done.stderr and "librosa" not in done.stderr
+
+
+PROGRAMS = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for folder in ("", "benchmarks", "tools", "musika_tf/**")
+    for path in ROOT.glob(f"{folder}/*.py".removeprefix("/"))
+    if '__name__ == "__main__"' in path.read_text()
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_importing_a_program_does_not_import_tensorflow(program):
+    """Only `cli.start_tensorflow` does, which keeps TensorFlow's notices off stderr."""
+    code = f"import sys; sys.path.append('tools'); import {program}; assert 'tensorflow' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+PARSE_ALL = """
+import importlib, sys
+sys.path.insert(0, ".")
+importlib.import_module(sys.argv[1])
+from absl import flags
+from absl.testing import flagsaver
+from musika_tf.programs import cli
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+for path in sys.argv[2:]:
+    with flagsaver.flagsaver():
+        flags.FLAGS(["program", f"--flagfile={path}"])
+        print([cli.config(c) for c in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)])
+assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("program", ["train_ae", "encode", "train_gan", "generate"])
+def test_every_program_takes_every_preset(program):
+    command = [sys.executable, "-c", PARSE_ALL, program, *map(str, tiny.PRESETS)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    configs = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
+    assert len(tiny.PRESETS) >= 3
+    assert done.stdout.splitlines() == [str([tiny.preset(path, c) for c in configs]) for path in tiny.PRESETS]
+
+
+def test_presets_are_what_they_say():
+    for config_class in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining):
+        assert tiny.preset("flags/reference.flags", config_class) == config_class()
+    mini = tiny.preset("flags/mini.flags", AutoencoderConfig), tiny.preset("flags/mini.flags", GanConfig)
+    assert (mini[0].width, mini[1].width, mini[1].patch_critic) == (96, 32, True)
+    # techno is mini with signals.
+    assert mini == (tiny.preset("flags/techno.flags", AutoencoderConfig), tiny.preset("flags/techno.flags", GanConfig))
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: 4 numbers"),
+        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: 4 numbers"),
+        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: 4 numbers"),
+        ("--ae_learning_rates=", "--ae_learning_rates=: 4 numbers"),
+    ],
+)
+def test_lists_of_numbers(flag, message):
+    with flagsaver.flagsaver():
+        flags.FLAGS(["test", flag], known_only=True)
+        with pytest.raises(UserError, match=message):
+            cli.config(AutoencoderTraining)
+    with flagsaver.flagsaver():
+        flags.FLAGS(
+            ["test", "--ae_steps=1,2,3,4", "--ae_learning_rates=1e-3,2,3,4", "--nogan_r1_control"], known_only=True
+        )
+        training = cli.config(AutoencoderTraining)
+        assert training.steps == (1, 2, 3, 4) and training.learning_rates == (0.001, 2.0, 3.0, 4.0)
+        assert cli.config(GanTraining).r1_control is False
+
+
+def test_effective_flags_run_the_same_again(tmp_path):
+    script = (
+        "import sys; from absl import flags; from musika_tf import cli; from musika_tf.config import GanConfig\n"
+        "flags.FLAGS(sys.argv); cli.save_flags(sys.argv[-1] if sys.argv[-1][0] != '-' else '.')\n"
+        "print(cli.config(GanConfig))"
+    )
+    first = subprocess.run(
+        [sys.executable, "-c", script, SMOKE, "--gan_width=12", "--conditioning=tempo,beat", str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    saved = tmp_path / "effective.flags"
+    assert "--conditioning=tempo,beat" in saved.read_text().splitlines()
+    again = subprocess.run(
+        [sys.executable, "-c", script, f"--flagfile={saved}", str(tmp_path / "again")],
+        capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    assert "width=12" in first.stdout and again.stdout == first.stdout
+    assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
+
+
+# Standard output
+
+
+def in_shell(flags, redirection, cwd):
+    command = f"{shlex.quote(sys.executable)} {ROOT / 'generate.py'} --length=1 --seed=7 {flags} {redirection}"
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "| true"])
+def test_reports_that_nobody_takes_stop_no_work(tmp_path, redirection):
+    done = in_shell("--num_pieces=2 --out='{seed}.wav'", redirection, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["7.wav", "8.wav"]
+    full = "standard output: can't be written (No space left on device); the work goes on"
+    reports = [line for line in done.stderr.splitlines() if line and "times real time" not in line]
+    assert reports == [full] * (redirection == ">/dev/full")
+
+
+def test_a_stream_into_closed_output_is_one_line(tmp_path):
+    done = in_shell("--out=-", ">&-", tmp_path)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "--out=-: standard output can't be written (Bad file descriptor)" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+# Resuming
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A folder with the flags of a training: sizes and a switch that are not the defaults."""
+    lines = [
+        "--ae_width=24",
+        "--ae_steps=1,2,3,4",
+        "--gan_patch_critic",
+        "--audio_dir=music",
+        "--threads=1",
+        "--strategy=multi_worker",
+        "--precision=mixed_bfloat16",
+        "--gone=1",
+    ]
+    (tmp_path / cli.EFFECTIVE).write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+@flagsaver.flagsaver
+def test_a_resumed_run_takes_its_flags_from_beside_the_checkpoint(stored):
+    flags.FLAGS(["train_ae.py", "--ae_steps=5,6,7,8", "--nogan_standardise"], known_only=True)
+    cli.read_back([stored / "not there", stored])
+    assert cli.config(AutoencoderConfig).width == 24 and cli.config(GanConfig).patch_critic
+    assert flags.FLAGS.audio_dir == "music"
+    assert cli.config(AutoencoderTraining).steps == (5, 6, 7, 8)  # what is given counts
+    assert flags.FLAGS.precision == "mixed_bfloat16"
+    assert flags.FLAGS.threads == 0 and flags.FLAGS.strategy == "none"  # of the run, not of the training
+
+
+def test_speed_modes_are_those_of_the_library():
+    from musika_tf.training import devices, precision  # imports TensorFlow, which programs don't before they run
+
+    for name, values in (("precision", precision.POLICIES), ("strategy", devices.STRATEGIES)):
+        assert flags.FLAGS[name].parser.enum_values == list(values) and flags.FLAGS[name].default == values[0]
+
+
+@flagsaver.flagsaver
+def test_a_new_run_has_nothing_to_read_back(tmp_path):
+    before = cli.effective_flags()
+    cli.read_back([tmp_path])
+    assert cli.effective_flags() == before
+
+
+@flagsaver.flagsaver
+def test_damaged_flags_are_named(tmp_path):
+    (tmp_path / cli.EFFECTIVE).write_text("--ae_width=wide\n")
+    with pytest.raises(UserError, match="effective.flags: damaged .*wide.*delete it"):
+        cli.read_back([tmp_path])
+
+
+def test_programs_resume_without_their_flagfile(stored):
+    (stored / "phase2").mkdir()
+    (stored / cli.EFFECTIVE).rename(stored / "phase2" / cli.EFFECTIVE)
+    done = run("train_ae.py", f"--checkpoint_dir={stored}")
+    assert done.returncode == 2 and "music: no such file or folder" in done.stderr  # the --audio_dir of phase 2
+    assert "--audio_dir" in run("train_ae.py", f"--checkpoint_dir={stored}", "--phase=1").stderr
