@@ -1,7 +1,7 @@
 # make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
 # make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
 # make test-latest  runs them on the newest TensorFlow, which has no tensorflow-io
-# make lint         checks the style
+# make lint         checks the style, and which room imports which
 # make clean        removes what these made, but not the music
 #
 # An environment is made with the first suitable Python found; make PYTHON=python3.11 music names one.
@@ -34,6 +34,7 @@ test-latest: $(LATEST)/installed-test
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache setup.cfg
 
 clean:
 	rm -rf $(VENV) $(LATEST) build dist *.egg-info .pytest_cache .ruff_cache

@@ -18,3 +18,12 @@ def silent_stderr():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(null)
+
+
+def import_tensorflow():
+    """Imports TensorFlow without its start-up notices, where nothing has imported it before; returns the module."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The newest ones print notices while they are imported whatever that says; errors are exceptions.
+    with silent_stderr():
+        import tensorflow as tf
+    return tf

@@ -19,7 +19,7 @@ from musika_tf import atomic, interruption
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
-from musika_tf.native import silent_stderr
+from musika_tf.native import import_tensorflow, silent_stderr
 
 FLAGS = flags.FLAGS
 PRESETS = Path(__file__).resolve().parents[1] / "flags"
@@ -213,9 +213,7 @@ def start_tensorflow(threads=None):
       threads: in place of --threads, where no flags were parsed.
     """
     threads = FLAGS.threads if threads is None else threads
-    # The newest ones print notices while they are imported whatever TF_CPP_MIN_LOG_LEVEL says; errors are exceptions.
-    with silent_stderr():
-        import tensorflow as tf
+    tf = import_tensorflow()
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
