@@ -6,7 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf.programs import cli
+from musika_tf.programs import cli, flagfiles
 
 FLAGS = flags.FLAGS
 DEFAULT = ("reference", "mini")
@@ -17,12 +17,12 @@ flags.DEFINE_integer("runs", 3, "runs of which the median counts", lower_bound=1
 
 def chosen():
     """Yields (name, flag values) of each preset to measure."""
-    files = list(cli.flagfiles(sys.argv))
+    files = flagfiles.named(sys.argv)
     if files or any(FLAGS[name].present for name in cli.config_flags()):
         yield Path(files[-1]).stem if files else "flags", FLAGS
         return
     for name in DEFAULT:
-        yield name, cli.with_flagfile(f"{cli.PRESETS / name}.flags")
+        yield name, cli.with_flagfile(f"flags/{name}.flags")
 
 
 def run(rows_of):

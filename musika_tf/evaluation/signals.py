@@ -1,24 +1,12 @@
-"""Measures the extractors of conditioning signals on tracks that know the truth.
-
-    python -m musika_tf.evaluation.signals --audio_dir=corpora/techno-wav --tracks=20 --json=signals.json
-
-reads every track below --audio_dir that tools/render_corpus.py wrote (its onsets, or its grid, lie in the `.json`
-beside it) by every extractor that is installed, and prints a table.
-"""
-
-import json
-import sys
+"""Measures the extractors of conditioning signals on tracks that know the truth: their onsets, or their grid."""
 
 import numpy as np
-from absl import flags
 
-from musika_tf import atomic
+from musika_tf.audio import files
 from musika_tf.conditioning import beat, extraction, madmom_package, note_density, tempo
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.errors import UserError
-from musika_tf.programs import cli
 
-FLAGS = flags.FLAGS
 BEAT_TOLERANCE_SECONDS = 0.035
 TEMPO_TOLERANCE_BPM = 2.0
 # What tempo estimators mistake one tempo for: another metrical level.
@@ -138,30 +126,32 @@ def _beat_sentence(column):
 _SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat": _beat_sentence}
 
 
-def main(_):
-    audio_dir = cli.require("audio_dir")
-    cli.check_folders("json")
-    from musika_tf.audio import files
-    from musika_tf.collection import scan
+def measure_tracks(paths, audio_dir, n_tracks, report):
+    """What the installed extractors make of the tracks that know the truth.
 
-    paths = [path for path in scan.find_audio(audio_dir) if extraction.read_facts(path)]
-    if not paths:
+    Args:
+      paths: of audio.
+      audio_dir: the folder that they lie below.
+      n_tracks: how many of them to measure, in order; 0: all.
+      report: called with a line per track.
+
+    Returns:
+      Dict of name below `audio_dir` -> figures as `measure_track` returns them.
+
+    Raises:
+      UserError: no track knows the truth.
+    """
+    known = [path for path in paths if extraction.read_facts(path)]
+    if not known:
         raise UserError(
             f"--audio_dir={audio_dir}: no track with a .json beside it; tools/render_corpus.py renders some"
         )
-    cli.start_tensorflow()
-    tracks, names = [], []
-    for path in paths[: FLAGS.tracks or None]:
-        tracks.append(measure_track(files.read(path), extraction.read_facts(path)))
-        names.append(str(path.relative_to(audio_dir)))
-        print(f"{names[-1]}: {_one_line(tracks[-1])}", flush=True)
-    print("\n".join(summary(tracks)))
-    if FLAGS.json:
-        result = [
-            {"track": name, **{"/".join(key): row for key, row in rows.items()}}
-            for name, rows in zip(names, tracks, strict=True)
-        ]
-        atomic.write_text(FLAGS.json, json.dumps(result, indent=1) + "\n")
+    tracks = {}
+    for path in known[: n_tracks or None]:
+        name = str(path.relative_to(audio_dir))
+        tracks[name] = measure_track(files.read(path), extraction.read_facts(path))
+        report(f"{name}: {_one_line(tracks[name])}")
+    return tracks
 
 
 def _one_line(rows):
@@ -169,10 +159,3 @@ def _one_line(rows):
         f"{'/'.join(key)} " + ", ".join(f"{name} {value:.3g}" for name, value in row.items())
         for key, row in rows.items()
     )
-
-
-if __name__ == "__main__":
-    # Here, because the package's other program has a --json of its own.
-    flags.DEFINE_integer("tracks", 0, "how many tracks, in order of their names; 0: all", lower_bound=0)
-    flags.DEFINE_string("json", None, "file to write all figures to")
-    cli.run(sys.modules[__name__])

@@ -15,14 +15,14 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import atomic, interruption
+from musika_tf import atomic, interruption, shipped
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.native import import_tensorflow, silent_stderr
+from musika_tf.programs import flagfiles
 
 FLAGS = flags.FLAGS
-PRESETS = Path(__file__).resolve().parents[1] / "flags"
 
 EFFECTIVE = "effective.flags"
 # Not meant to be as last time.
@@ -114,9 +114,10 @@ def report_collection(table, all_rows=True, forecast=None):
     table.check(f"--audio_dir={FLAGS.audio_dir}", FLAGS.strict)
 
 
-def config_flags():
-    """The names of the flags that make up the configs."""
-    return [f"{prefix}_{f.name}" for cls, prefix in _PREFIXES.items() for f in dataclasses.fields(cls)]
+def config_flags(*prefixes):
+    """The names of the flags that make up the configs, or of those with these prefixes."""
+    wanted = prefixes or _PREFIXES.values()
+    return [f"{p}_{f.name}" for cls, p in _PREFIXES.items() if p in wanted for f in dataclasses.fields(cls)]
 
 
 def config(config_class, flag_values=FLAGS):
@@ -150,6 +151,13 @@ def require(name):
     return FLAGS[name].value
 
 
+def resolve(*names):
+    """Makes flags that name what is shipped, such as models/techno-mini, name it from any working directory."""
+    for name in names:
+        if FLAGS[name].value:
+            FLAGS[name].value = str(shipped.find(FLAGS[name].value))
+
+
 def check_folders(*names):
     """Refuses flags that name a file to write in a folder that isn't there; before any work is done."""
     for name in names:
@@ -163,7 +171,7 @@ def check_folders(*names):
 def with_flagfile(path):
     """The values of all flags as they are with what a flagfile says besides; flags that nothing defines are ignored."""
     values = copy.deepcopy(FLAGS)
-    values([sys.argv[0], f"--flagfile={path}"], known_only=True)
+    values([sys.argv[0], *flagfiles.expanded([f"--flagfile={path}"])], known_only=True)
     return values
 
 
@@ -298,12 +306,11 @@ def run(program):
             reason = error.strerror or error
             sys.exit(_one_line(UserError(f"{place}: can't be used ({reason}); make it usable, or name another")))
 
-    _present(program)
-    _check_flagfiles(sys.argv)
+    show_flags(program)
     app.run(guarded, flags_parser=_parse)
 
 
-def _present(program):
+def show_flags(program):
     """Makes --help show the docstring and the flags of a program, whatever file was started."""
     sys.modules["__main__"].__doc__ = program.__doc__
     for flag in FLAGS.get_key_flags_for_module(program.__name__):
@@ -313,7 +320,7 @@ def _present(program):
 def _parse(argv):
     """Parses a command line, and ends the program where it can't be."""
     try:
-        rest = FLAGS(argv)
+        rest = FLAGS(flagfiles.expanded(argv))
         for name in FLAGS:
             value = FLAGS[name].value
             if isinstance(value, float) and not math.isfinite(value):  # which the bounds of a flag let pass
@@ -321,29 +328,6 @@ def _parse(argv):
         return rest
     except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: a flagfile that is no text
         sys.exit(_one_line(UserError(error)))
-
-
-def flagfiles(argv):
-    """The paths that `--flagfile` names in a command line; absl later puts what is in them in their place."""
-    for argument, following in zip(argv, [*argv[1:], ""], strict=True):
-        name, _, value = argument.lstrip("-").partition("=")
-        if argument.startswith("-") and name == "flagfile":
-            yield value or following
-
-
-def _check_flagfiles(argv):
-    for path in flagfiles(argv):
-        if not _is_text(Path(path)):
-            presets = ", ".join(sorted(f"flags/{p.name}" for p in PRESETS.glob("*.flags")))
-            sys.exit(_one_line(UserError(f"--flagfile={path}: no such preset; there are {presets}")))
-
-
-def _is_text(path):
-    """Whether it is a file of text."""
-    try:
-        return path.is_file() and path.read_text() is not None
-    except (OSError, ValueError):
-        return False
 
 
 def _one_line(error):

@@ -13,6 +13,8 @@ from musika_tf.model import original
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
+flags.declare_key_flag("checkpoint_dir")  # so that --help shows it
+flags.declare_key_flag("bundle_dir")
 flags.DEFINE_bool("parity", False, f"compare every stage with the checkpoint's {original.EXPECTED}, noise off")
 
 

@@ -8,7 +8,8 @@ from absl import flags
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
-for name in (*cli.define_collection_flags(), "checkpoint_dir", "init_from"):
+TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
+for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *cli.config_flags("ae")):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
 flags.DEFINE_enum(

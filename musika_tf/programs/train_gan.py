@@ -7,7 +7,9 @@ from absl import flags
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
-for name in ("latents_dir", "checkpoint_dir", "conditioning", "init_from", "cache_dir"):
+TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
+BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
+for name in ("latents_dir", "checkpoint_dir", "conditioning", *TRAINING, *BUNDLE, *cli.config_flags("gan")):
     flags.declare_key_flag(name)  # so that --help shows it
 
 

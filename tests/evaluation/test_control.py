@@ -78,7 +78,7 @@ def test_picture_of_several_models(tmp_path):
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "musika_tf.evaluation.control", *map(str, arguments)],
+        [sys.executable, "evaluate.py", "--control", *map(str, arguments)],
         capture_output=True, text=True, check=False, cwd=tiny.ROOT,
     )  # fmt: skip
 

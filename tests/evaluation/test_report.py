@@ -138,7 +138,7 @@ def test_level1_decodes_what_its_networks_do():
 
 def run_program(*flags):
     return subprocess.run(
-        [sys.executable, "-m", "musika_tf.evaluation", *flags],
+        [sys.executable, "evaluate.py", *flags],
         capture_output=True, text=True, cwd=ROOT, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
 

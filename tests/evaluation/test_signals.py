@@ -77,7 +77,7 @@ def test_summary_by_hand():
 
 def _run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "musika_tf.evaluation.signals", *map(str, arguments)],
+        [sys.executable, "evaluate.py", "--signals", *map(str, arguments)],
         capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).parents[2],
     )  # fmt: skip
 

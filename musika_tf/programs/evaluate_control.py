@@ -1,14 +1,4 @@
-"""Measures whether a model does what it is told.
-
-    python -m musika_tf.evaluation.control --model=models/techno-mini --json=techno.json
-    python -m musika_tf.evaluation.control --model=models/piano-mini --curve --json=piano.json
-    python -m musika_tf.evaluation.control --results=techno.json,piano.json --picture=control.png
-
-The first two generate pieces, seeds 1, 2, ..., at each of --settings, hear them with the extractors that read the
-training data, and print tables. Of a model that follows the tempo, a few long pieces more are held against the beats of
-the grid that was asked for. --curve lets one piece of hours follow a slow sine of note density. The third prints the
-tables of earlier runs again and draws one picture of all. --pieces=0 or --grid_pieces=0 leaves that part out.
-"""
+"""Measures whether a model does what it is told: the part `--control` of evaluate.py."""
 
 import functools
 import json
@@ -25,26 +15,22 @@ from musika_tf.evaluation.control import pieces, report
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "bundle to measure")
 flags.DEFINE_list("results", None, "files of earlier --json, to print and draw instead of measuring")
 flags.DEFINE_enum(
     "signal", None, ("tempo", "note_density"), "what to measure; default: all of it that the model follows"
 )
 flags.DEFINE_list("settings", None, "BPM or densities to ask for; default: 115,125,... BPM or 0.15,0.30,... 0.75")
-flags.DEFINE_integer("pieces", 20, "how many pieces at each setting, from seed 1 on", lower_bound=0)
-flags.DEFINE_integer("seconds", 60, "length of each", lower_bound=24)
 flags.DEFINE_integer("grid_pieces", 3, "how many pieces at each tempo to track the beats of", lower_bound=0)
 flags.DEFINE_integer("grid_seconds", 300, "length of each", lower_bound=24)
 flags.DEFINE_bool("curve", False, "also follow a sine of note density with one long piece, seed 1")
 flags.DEFINE_integer("curve_seconds", 7200, "length of that piece", lower_bound=120)
 flags.DEFINE_integer("curve_period", 600, "seconds from one wave of density to the next", lower_bound=120)
-flags.DEFINE_string("json", None, "file to write all figures to")
 flags.DEFINE_string("picture", None, "file to draw requested against measured in: .png")
 
 DEFAULTS = {"tempo": (115.0, 125.0, 135.0, 145.0, 155.0), "note_density": (0.15, 0.3, 0.45, 0.6, 0.75)}
 
 
-def main(_):
+def main():
     _check_flags()
     results = _earlier() if FLAGS.results else [_measure()]
     print("\n\n".join(map(report.text, results)))
@@ -57,7 +43,6 @@ def main(_):
 def _check_flags():
     if bool(FLAGS.model) == bool(FLAGS.results):
         raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
-    cli.check_folders("json", "picture")
     if FLAGS.picture and Path(FLAGS.picture).suffix != ".png":
         raise UserError(f"--picture={FLAGS.picture}: a name that ends in .png, please")
     if FLAGS.results and FLAGS.json:
@@ -160,7 +145,7 @@ def _parts(measurement, wanted):
     for name, values in wanted.items():
         if FLAGS.pieces:
             measure = getattr(measurement, name)
-            parts[name] = functools.partial(measure, values, FLAGS.pieces, FLAGS.seconds)
+            parts[name] = functools.partial(measure, values, FLAGS.pieces, FLAGS.seconds or 60)
         if name == "tempo" and FLAGS.grid_pieces:
             parts["beats"] = functools.partial(measurement.beats, values, FLAGS.grid_pieces, FLAGS.grid_seconds)
     if FLAGS.curve:
@@ -174,7 +159,3 @@ _STARTED = time.monotonic()
 def _tell(text):
     """Progress, beside the tables."""
     print(f"{time.monotonic() - _STARTED:6.0f} s  {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    cli.run(sys.modules[__name__])

@@ -1,0 +1,130 @@
+"""Measures music, a model, an autoencoder, how well a model follows its signals, or the signals' extractors.
+
+python evaluate.py --generated_dir=out --reference_dir=corpora/techno/held_out --json=report.json
+python evaluate.py --model=models/techno-mini --pieces=20 --seconds=120 --reference_dir=...
+python evaluate.py --autoencoder=models/techno-mini --reference_dir=corpora/techno/held_out
+python evaluate.py --control --model=models/techno-mini --json=techno.json
+python evaluate.py --control --model=models/piano-mini --curve --json=piano.json
+python evaluate.py --control --results=techno.json,piano.json --picture=control.png
+python evaluate.py --signals --audio_dir=corpora/techno --tracks=20
+
+The first compares two folders of audio. The second generates pieces, seeds 1, 2, ..., and also looks at their latents.
+The third reconstructs the tracks of --reference_dir through the bundle and through simpler ways (random phase,
+Griffin-Lim, MP3); with --baselines in place of a bundle, through the simpler ways alone. These three need MusiCNN's
+weights (pip install --no-deps musicnn).
+
+--control generates pieces at each of --settings, hears them with the extractors that read the training data, and
+prints tables. Of a model that follows the tempo, a few long pieces more are held against the beats of the grid that was
+asked for; --curve lets one piece of hours follow a slow sine of note density. --pieces=0 or --grid_pieces=0 leaves
+that part out. --results prints the tables of earlier runs again, and draws one picture of all.
+
+--signals reads the tracks that tools/render_corpus.py wrote below --audio_dir, which know their own onsets or grid, by
+every extractor that is installed.
+"""
+
+import json
+
+from absl import flags
+
+from musika_tf import atomic
+from musika_tf.errors import UserError
+from musika_tf.programs import cli, evaluate_control
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("generated_dir", None, "folder of generated audio, or one file")
+flags.DEFINE_string("model", None, "bundle whose pieces to measure")
+flags.DEFINE_integer("pieces", 20, "how many pieces of --model, from seed 1 on; of --control, at each setting", 0)
+flags.DEFINE_integer("seconds", None, "length of each piece of --model; default: 120, of --control 60", lower_bound=24)
+flags.DEFINE_string("reference_dir", None, "folder of real audio, or one file; held out from training")
+flags.DEFINE_string(
+    "autoencoder", None, "bundle, or folder of checkpoints, whose autoencoder to measure on --reference_dir"
+)
+flags.DEFINE_bool("baselines", False, "measure random phase, Griffin-Lim and MP3 on --reference_dir")
+flags.DEFINE_string("json", None, "file to write all figures to")
+flags.DEFINE_bool("control", False, "measure whether --model does what it is told")
+flags.DEFINE_bool("signals", False, "measure the extractors of signals on the tracks of --audio_dir")
+flags.DEFINE_integer("tracks", 0, "how many tracks of --signals, in order of their names; 0: all", lower_bound=0)
+flags.declare_key_flag("audio_dir")
+flags.adopt_module_key_flags(evaluate_control)
+
+
+def main(_):
+    cli.check_folders("json", "picture")
+    cli.resolve("model", "autoencoder")
+    _measurement()()
+
+
+def _measurement():
+    """The function that measures what the flags ask for; UserError where that is not one thing."""
+    wanted = {
+        "--control": (FLAGS.control, evaluate_control.main),
+        "--signals": (FLAGS.signals, _signals),
+        "--generated_dir": (FLAGS.generated_dir, _folders),
+        "--autoencoder or --baselines": (FLAGS.autoencoder or FLAGS.baselines, _reconstructions),
+        "--model": (FLAGS.model and not FLAGS.control, _model),
+    }
+    given = [name for name, (is_given, _) in wanted.items() if is_given]
+    if len(given) != 1:
+        raise UserError(f"{' and '.join(given) or 'nothing to measure'}: give one of {', '.join(wanted)}; see --help")
+    return wanted[given[0]][1]
+
+
+def _report(result, text):
+    print(text)
+    if FLAGS.json:
+        atomic.write_text(FLAGS.json, json.dumps(result, indent=1) + "\n")
+
+
+def _folders():
+    generated = _audio("generated_dir")
+    reference = _audio("reference_dir") if FLAGS.reference_dir else []
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import report
+
+    result = report.compare_folders(generated, reference, musicnn.MusiCNN.load())
+    _report(result, report.folders_text(result))
+
+
+def _model():
+    if not FLAGS.pieces:
+        raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
+    reference = _audio("reference_dir") if FLAGS.reference_dir else []
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import model, report
+    from musika_tf.model import bundle
+
+    networks = bundle.load_networks(FLAGS.model)[:3]
+    seeds = range(1, FLAGS.pieces + 1)
+    result = model.evaluate_model(networks, seeds, FLAGS.seconds or 120, reference, musicnn.MusiCNN.load())
+    _report(result, report.folders_text(result))
+
+
+def _reconstructions():
+    tracks = _audio("reference_dir")
+    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    from musika_tf.evaluation import report
+    from musika_tf.model.loading import load_autoencoder
+
+    systems = report.baseline_systems()
+    if FLAGS.autoencoder:
+        systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
+    rows = report.evaluate_autoencoder(tracks, systems, musicnn.MusiCNN.load())
+    _report(rows, report.table(rows))
+
+
+def _signals():
+    paths = _audio("audio_dir")
+    cli.start_tensorflow()
+    from musika_tf.evaluation import signals
+
+    tracks = signals.measure_tracks(paths, FLAGS.audio_dir, FLAGS.tracks, print)
+    result = [
+        {"track": name, **{"/".join(key): row for key, row in rows.items()}} for name, rows in tracks.items()
+    ]  # fmt: skip
+    _report(result, "\n".join(signals.summary(list(tracks.values()))))
+
+
+def _audio(flag):
+    from musika_tf.collection import scan
+
+    return scan.find_audio(cli.require(flag))
