@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from musika_tf.errors import UserError
 
+AUTOENCODER_FILE = "autoencoder.json"  # in a folder of checkpoints: the AutoencoderConfig of what is trained there
+
 _SEEDS = 0, 2**32 - 8  # what NumPy takes, and a few to add
 _SIZES, _COUNTS = (1, 2**31 - 1), (0, 2**31 - 1)
 _LARGE = 1e30  # as float32 holds it, and its square in float64

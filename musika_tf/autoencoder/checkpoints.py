@@ -8,14 +8,12 @@ import tensorflow as tf
 from musika_tf import json_file
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import TRAINED
-from musika_tf.config import AutoencoderConfig, from_dict
+from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints
 from musika_tf.training.ema import MovingAverage
 
 logger = logging.getLogger(__name__)
-
-CONFIG_FILE = "autoencoder.json"
 
 
 def load(checkpoint_dir):
@@ -26,7 +24,7 @@ def load(checkpoint_dir):
     Raises:
       UserError: the folder holds no autoencoder, or phase 1 or 3 is missing.
     """
-    path = Path(checkpoint_dir) / CONFIG_FILE
+    path = Path(checkpoint_dir) / AUTOENCODER_FILE
     if not path.is_file():
         raise UserError(
             f"{checkpoint_dir}: no autoencoder here; train one: train_ae.py --checkpoint_dir={checkpoint_dir}"

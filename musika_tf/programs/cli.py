@@ -17,7 +17,7 @@ from absl import logging as absl_logging
 
 from musika_tf import atomic, interruption, shipped
 from musika_tf.conditioning import extraction, signals
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.native import import_tensorflow, silent_stderr
 from musika_tf.programs import flagfiles
@@ -44,7 +44,7 @@ def _define_config_flags():
 
 _define_config_flags()
 
-flags.DEFINE_string("checkpoint_dir", "checkpoints", "where training saves, resumes and previews")
+flags.DEFINE_string("checkpoint_dir", "checkpoints/musika", "where training saves, resumes and previews")
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")
 flags.DEFINE_string("latents_dir", None, "folder of latents that encode.py wrote")
 flags.DEFINE_string(
@@ -114,6 +114,15 @@ def report_collection(table, all_rows=True, forecast=None):
     table.check(f"--audio_dir={FLAGS.audio_dir}", FLAGS.strict)
 
 
+def set_config(config):
+    """Makes the flags say what a config does."""
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        FLAGS[f"{_PREFIXES[type(config)]}_{f.name}"].value = (
+            list(map(str, value)) if isinstance(value, tuple) else value
+        )
+
+
 def config_flags(*prefixes):
     """The names of the flags that make up the configs, or of those with these prefixes."""
     wanted = prefixes or _PREFIXES.values()
@@ -149,6 +158,18 @@ def require(name):
     if FLAGS[name].value in (None, ""):
         raise UserError(f"--{name} is missing: {FLAGS[name].help}")
     return FLAGS[name].value
+
+
+def say_defaults(*names, note="", file=None):
+    """Says in one line which values the flags of these names took that nobody gave; to standard output, or `file`."""
+    if names:
+        values = (f"--{name}={shipped.name(FLAGS[name].value)}" for name in names)
+        print("defaults:", *values, *([f"({note})"] if note else []), file=file, flush=True)
+
+
+def holds_autoencoder(checkpoint_dir):
+    """Whether an autoencoder was, or is being, trained in a folder of checkpoints."""
+    return os.path.isfile(os.path.join(checkpoint_dir, AUTOENCODER_FILE))
 
 
 def resolve(*names):

@@ -1,22 +1,30 @@
-"""Encodes a folder of audio to latents: python encode.py --audio_dir=music --out_dir=latents --checkpoint_dir=...
+"""Encodes a folder of audio to latents: python encode.py --audio_dir=music
+
+With the autoencoder of --checkpoint_dir or --bundle_dir; without these flags that of checkpoints/musika, if it holds
+one, or else the one that ships. The latents go to latents/music, named after the folder of audio.
 
 By several processes: --workers=4. On a cluster, by Apache Beam: --runner=FlinkRunner --beam_flags="--flink_master=..."
 """
 
 import functools
+import os
 import shlex
 import sys
 import time
+from pathlib import Path
 
 from absl import flags
 
+from musika_tf import shipped
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 for name in (*cli.define_collection_flags(), "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
     flags.declare_key_flag(name)  # so that --help shows it
-flags.DEFINE_string("out_dir", None, "folder for the latents, one .npz per audio file")
+flags.DEFINE_string(
+    "out_dir", None, "folder for the latents, one .npz per audio file; default: in latents/, named as --audio_dir"
+)
 flags.DEFINE_integer("workers", 1, "processes that encode files side by side; each loads the model", 1)
 flags.DEFINE_string("runner", None, "Apache Beam's runner that encodes the files, such as FlinkRunner")
 flags.DEFINE_string("beam_flags", "", "flags for Beam, in one pair of quotes")
@@ -38,13 +46,33 @@ def encode_all(recipe, encoder):
     return functools.partial(map, encoder)
 
 
+def _take_defaults():
+    """Fills in the flags that nobody gave, and says so."""
+    taken = []
+    cli.resolve("bundle_dir")
+    if not FLAGS.bundle_dir and not FLAGS["checkpoint_dir"].present:
+        if cli.holds_autoencoder(FLAGS.checkpoint_dir):
+            taken.append("checkpoint_dir")
+        else:
+            FLAGS.bundle_dir = str(shipped.default_model())
+            taken.append("bundle_dir")
+    if not FLAGS.out_dir:
+        path = Path(FLAGS.audio_dir).resolve()
+        FLAGS.out_dir = os.path.join("latents", (path.parent if path.is_file() else path).name or "music")
+        taken.append("out_dir")
+    cli.say_defaults(*taken)
+
+
 def main(_):
-    audio_dir, out_dir = cli.require("audio_dir"), FLAGS.out_dir if FLAGS.dry_run else cli.require("out_dir")
+    audio_dir = cli.require("audio_dir")
     if FLAGS.runner and FLAGS.workers > 1:
         raise UserError("--workers: with --runner, Beam's own flags say how many there are; put them into --beam_flags")
     cli.check_folders("table")
+    _take_defaults()
     cli.start_tensorflow()
     from musika_tf.encode import collection, dry_run, encoding
+
+    out_dir = FLAGS.out_dir
 
     recipe = encoding.Recipe(FLAGS.bundle_dir or FLAGS.checkpoint_dir, FLAGS.conditioning, FLAGS.signal_source)
     encoder, begin = recipe.encoder(), time.monotonic()

@@ -4,14 +4,15 @@ Endless, into a player:  python generate.py --length inf --out - | aplay
 Steered:                 python generate.py --bars 64 --bpm 128 --loop --out loop.wav
 """
 
-from pathlib import Path
+import os
+import sys
 
 from absl import flags
 
-from musika_tf import durations
+from musika_tf import durations, shipped
 from musika_tf.errors import UserError
 from musika_tf.generate import production
-from musika_tf.generate.request import Request, random_seed
+from musika_tf.generate.request import STREAM, Request, random_seed
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
@@ -51,8 +52,6 @@ flags.DEFINE_string(
 flags.DEFINE_integer("bars", None, "length in bars of four beats, in place of --length, for models with a beat", 1)
 flags.DEFINE_bool("click", False, "add a metronome, for models with a beat")
 
-SHIPPED = Path(__file__).resolve().parents[1] / "models" / "techno-mini"
-
 
 def request():
     """The flags as a Request."""
@@ -60,7 +59,7 @@ def request():
         raise UserError(f"--bars={FLAGS.bars}: says how long the piece is; leave out --length")
     length = FLAGS.length or ("15s" if FLAGS.preview else "1m")
     return Request(
-        shipped=str(SHIPPED),
+        shipped=str(shipped.default_model()),
         bundle_dir=FLAGS.bundle_dir,
         seed=random_seed() if FLAGS.seed is None else FLAGS.seed,
         seconds=None if FLAGS.bars or length.lower() == "inf" else durations.parse(length),
@@ -86,7 +85,21 @@ def request():
     )
 
 
+def _choose_model():
+    """Where no model is named, takes the one of one's own training, if there is one, and says which it is."""
+    file = sys.stderr if FLAGS.out == STREAM else None
+    own = os.path.join(FLAGS.checkpoint_dir, "bundle")
+    if FLAGS.bundle_dir:
+        cli.resolve("bundle_dir")
+    elif os.path.isdir(own):
+        FLAGS.bundle_dir = own
+        cli.say_defaults("bundle_dir", file=file)
+    else:
+        print(f"defaults: --bundle_dir={shipped.DEFAULT_MODEL}", file=file, flush=True)
+
+
 def main(_):
+    _choose_model()
     asked = request()
     cli.start_tensorflow()
     production.run(asked, cli.start_tensorflow)

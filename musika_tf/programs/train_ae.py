@@ -1,10 +1,15 @@
-"""Trains the autoencoder: python train_ae.py --phase=all --audio_dir=music --checkpoint_dir=checkpoints/mine"""
+"""Trains the autoencoder: python train_ae.py --audio_dir=music
+
+All four phases, or fine-tunes one: python train_ae.py --audio_dir=music --phase=2 in a new folder starts from the
+autoencoder that ships, and leaves its latents as they are.
+"""
 
 import sys
 from pathlib import Path
 
 from absl import flags
 
+from musika_tf import shipped
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
@@ -17,19 +22,49 @@ flags.DEFINE_enum(
 )
 
 
+def _take_defaults():
+    """Fills in the flags that nobody gave, and says so."""
+    taken, note = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"], ""
+    if FLAGS.phase in ("2", "3", "4") and not FLAGS.init_from and not cli.holds_autoencoder(FLAGS.checkpoint_dir):
+        FLAGS.init_from = str(shipped.default_model())
+        taken.append("init_from")
+        note = f"phase {FLAGS.phase} fine-tunes the shipped autoencoder: {FLAGS.checkpoint_dir} holds none"
+    cli.say_defaults(*taken, note=note)
+    cli.resolve("init_from")
+
+
+def _sizes(checkpoint_dir):
+    """The AutoencoderConfig: that of what is fine-tuned, or else as the flags say."""
+    from musika_tf.autoencoder import checkpoints
+    from musika_tf.config import AutoencoderConfig
+    from musika_tf.model import loading
+
+    asked = cli.config(AutoencoderConfig)
+    fine_tuned = checkpoints.initial_path(checkpoint_dir).with_suffix(".index").is_file()
+    source = checkpoint_dir if fine_tuned else FLAGS.init_from
+    if not source:
+        return asked
+    sizes = loading.autoencoder_config(source)
+    if sizes != asked and any(FLAGS[name].present for name in cli.config_flags("ae")):
+        print(f"the autoencoder has the sizes of {shipped.name(source)}, in place of the flags'")
+    cli.set_config(sizes)
+    return sizes
+
+
 def main(_):
     checkpoint_dir = Path(cli.require("checkpoint_dir"))
     wanted = (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),)
     cli.read_back(checkpoint_dir / f"phase{phase}" for phase in reversed(wanted))
     audio_dir = cli.require("audio_dir")
     cli.check_folders("table")
+    _take_defaults()
     cli.start_tensorflow()
     devices = cli.make_devices()
-    from musika_tf.config import AutoencoderConfig, AutoencoderTraining
+    from musika_tf.config import AutoencoderTraining
     from musika_tf.model.loading import load_autoencoder
     from musika_tf.train import dry_run, phases
 
-    config, training = cli.config(AutoencoderConfig), cli.config(AutoencoderTraining)
+    config, training = _sizes(checkpoint_dir), cli.config(AutoencoderTraining)
     table = phases.scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=sys.stderr.isatty())
     job = phases.Job(
         config=config,

@@ -1,22 +1,42 @@
-"""Trains the latent GAN and writes the bundle: python train_gan.py --latents_dir=latents --checkpoint_dir=..."""
+"""Trains the latent GAN and writes the bundle: python train_gan.py --latents_dir=latents/music
 
+For the autoencoder of --checkpoint_dir; where it holds none, for the shipped one that made the latents.
+"""
+
+import os
 from pathlib import Path
 
 from absl import flags
 
+from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
+_LATENTS = os.path.join("latents", "music")
 TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
 BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
 for name in ("latents_dir", "checkpoint_dir", "conditioning", *TRAINING, *BUNDLE, *cli.config_flags("gan")):
     flags.declare_key_flag(name)  # so that --help shows it
 
 
+def _take_defaults():
+    """Fills in the flags that nobody gave, and says so."""
+    taken = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"]
+    if not FLAGS.latents_dir:
+        folders = sorted(str(path) for path in Path("latents").glob("*") if path.is_dir())
+        if len(folders) > 1 and _LATENTS not in folders:
+            raise UserError(f"--latents_dir is missing: there are {', '.join(folders)}; name one of them")
+        FLAGS.latents_dir = _LATENTS if _LATENTS in folders else "".join(folders)
+        cli.require("latents_dir")
+        taken.append("latents_dir")
+    cli.say_defaults(*taken)
+
+
 def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
     cli.read_back([Path(checkpoint_dir) / "gan"])
-    latents_dir = cli.require("latents_dir")
+    _take_defaults()
+    cli.resolve("init_from")
     cli.start_tensorflow()
     devices = cli.make_devices()
     from musika_tf.conditioning import signals
@@ -27,7 +47,7 @@ def main(_):
     job = gan.Job(
         config=cli.config(GanConfig),
         training=cli.config(GanTraining),
-        latents_dir=latents_dir,
+        latents_dir=FLAGS.latents_dir,
         checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
         export=FLAGS.export,

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import atomic, json_file
-from musika_tf.autoencoder import checkpoints as stored
+from musika_tf import atomic, json_file, shipped
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import GanConfig, GanTraining, to_dict
@@ -23,6 +22,7 @@ from musika_tf.gan.trainer import GanTrainer
 from musika_tf.model import bundle
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
+from musika_tf.model.loading import autoencoder_of_latents, load_autoencoder
 from musika_tf.training import checkpoints, loop, preview
 from musika_tf.training.devices import ONE, Devices
 
@@ -83,7 +83,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     tf.keras.utils.set_random_seed(job.training.seed)
     pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
     with devices.scope():
-        autoencoder, gan, conditioner = _networks(job)
+        autoencoder, gan, conditioner = _networks(job, pieces.model_id)
     if pieces.model_id != autoencoder.identity():
         raise UserError(
             f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
@@ -134,7 +134,7 @@ def _fit(conditioner, job, pieces):
     conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
 
 
-def _networks(job):
+def _networks(job, model_id):
     """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
     if job.init_from:
         if (Path(job.init_from) / bundle.METADATA).is_file():
@@ -149,7 +149,10 @@ def _networks(job):
         if gan.config != job.config:
             raise UserError(f"--init_from={job.init_from}: a GAN of another size; use its flagfile")
         return autoencoder, gan, conditioner
-    autoencoder = stored.load(job.checkpoint_dir)
+    source = autoencoder_of_latents(job.checkpoint_dir, model_id)
+    if source != job.checkpoint_dir:
+        logger.info("the autoencoder is that of %s, which made the latents", shipped.name(source))
+    autoencoder = load_autoencoder(source)
     conditioner = Conditioner(job.signals, autoencoder.config.latents_per_second)
     latent_size = 2 * autoencoder.config.latent_size
     gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init, job.precision)

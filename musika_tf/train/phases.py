@@ -16,7 +16,7 @@ from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import AutoencoderTrainer
 from musika_tf.collection import cache, dataset, scan
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, to_dict
+from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, to_dict
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints, loop, precision, preview
 from musika_tf.training.devices import ONE, Devices
@@ -115,7 +115,7 @@ def _trainer(job, phase):
 
 def _keep_config(job):
     """Stores the sizes beside the phases, and refuses other ones."""
-    path = Path(job.checkpoint_dir) / stored.CONFIG_FILE
+    path = Path(job.checkpoint_dir) / AUTOENCODER_FILE
     if path.is_file():
         if stored.stored_config(path) != job.config:
             raise UserError(

@@ -1,5 +1,6 @@
 """The programs from outside: bad input is one line that names it, and nothing is left half-written."""
 
+import json
 import os
 import pathlib
 import shlex
@@ -13,17 +14,27 @@ import tiny
 from absl import flags
 from absl.testing import flagsaver
 
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, to_dict
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
+MODEL = "--bundle_dir=models/techno-mini"
 
 
 def run(program, *flags, cwd=ROOT):
     command = [sys.executable, ROOT / program, *map(str, flags)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working directory with the repository's flags, models and tests in it, and nothing that a program wrote."""
+    folder = tmp_path_factory.mktemp("place")
+    for name in ("flags", "models", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +98,19 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_bad_input_is_named_in_one_line(case, tmp_path):
+def test_bad_input_is_named_in_one_line(case, place):
     command, named = CASES[case]
-    before = sorted(ROOT.iterdir())
-    done = run(*command)
+    before = sorted(place.iterdir())
+    done = run(*command, cwd=place)
     lines = done.stderr.strip().splitlines()
     assert done.returncode != 0
     assert len(lines) == 1 and all(text in lines[0] for text in named), done.stderr
-    assert sorted(ROOT.iterdir()) == before
+    assert sorted(place.iterdir()) == before
 
 
 def test_a_missing_phase_is_named(audio, tmp_path):
+    config = tiny.preset("flags/smoke.flags", AutoencoderConfig)
+    (tmp_path / "autoencoder.json").write_text(json.dumps(to_dict(config)))  # in a new folder phase 2 fine-tunes
     done = run("train_ae.py", SMOKE, "--phase=2", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path}")
     assert done.returncode != 0
     assert "phase 2 starts from phase 1" in done.stderr.strip().splitlines()[-1]
@@ -231,7 +244,8 @@ def test_lists_of_numbers(flag, message):
 
 def test_effective_flags_run_the_same_again(tmp_path):
     script = (
-        "import sys; from absl import flags; from musika_tf import cli; from musika_tf.config import GanConfig\n"
+        "import sys; from absl import flags\n"
+        "from musika_tf.config import GanConfig; from musika_tf.programs import cli\n"
         "flags.FLAGS(sys.argv); cli.save_flags(sys.argv[-1] if sys.argv[-1][0] != '-' else '.')\n"
         "print(cli.config(GanConfig))"
     )
@@ -253,7 +267,7 @@ def test_effective_flags_run_the_same_again(tmp_path):
 
 
 def in_shell(flags, redirection, cwd):
-    command = f"{shlex.quote(sys.executable)} {ROOT / 'generate.py'} --length=1 --seed=7 {flags} {redirection}"
+    command = f"{shlex.quote(sys.executable)} {ROOT / 'generate.py'} --length=1 --seed=7 {MODEL} {flags} {redirection}"
     return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=cwd, capture_output=True, text=True)
 
 
