@@ -160,11 +160,11 @@ def require(name):
     return FLAGS[name].value
 
 
-def say_defaults(*names, note="", file=None):
-    """Says in one line which values the flags of these names took that nobody gave; to standard output, or `file`."""
+def say_defaults(*names, note=""):
+    """Says in one line which values the flags of these names took that nobody gave."""
     if names:
         values = (f"--{name}={shipped.name(FLAGS[name].value)}" for name in names)
-        print("defaults:", *values, *([f"({note})"] if note else []), file=file, flush=True)
+        print("defaults:", *values, *([f"({note})"] if note else []), flush=True)
 
 
 def holds_autoencoder(checkpoint_dir):

@@ -86,20 +86,23 @@ def request():
 
 
 def _choose_model():
-    """Where no model is named, takes the one of one's own training, if there is one, and says which it is."""
-    file = sys.stderr if FLAGS.out == STREAM else None
+    """Where no model is named, takes the one of one's own training, if there is one.
+
+    Returns:
+      What to say of that, or None.
+    """
     own = os.path.join(FLAGS.checkpoint_dir, "bundle")
     if FLAGS.bundle_dir:
-        cli.resolve("bundle_dir")
-    elif os.path.isdir(own):
+        return cli.resolve("bundle_dir")
+    if os.path.isdir(own):
         FLAGS.bundle_dir = own
-        cli.say_defaults("bundle_dir", file=file)
-    else:
-        print(f"defaults: --bundle_dir={shipped.DEFAULT_MODEL}", file=file, flush=True)
+    return f"defaults: --bundle_dir={FLAGS.bundle_dir or shipped.DEFAULT_MODEL}"
 
 
 def main(_):
-    _choose_model()
+    default = _choose_model()
     asked = request()
+    if default:
+        print(default, file=sys.stderr if asked.out == STREAM else None, flush=True)
     cli.start_tensorflow()
     production.run(asked, cli.start_tensorflow)

@@ -124,7 +124,8 @@ def test_generate_plays_ones_own_model_or_the_one_that_ships(own, empty_folder):
     if own:
         (empty_folder / "checkpoints/musika/bundle").mkdir(parents=True)
     name = "checkpoints/musika/bundle" if own else "models/techno-mini"
-    call = "program._choose_model(); print(program.request().model)"
+    call = "production.run = lambda asked, _: print(asked.model); cli.start_tensorflow = str; program.main(None)"
+    call = f"from musika_tf.generate import production; {call}"
     said, _, _ = take("generate", ["--length=1"], [], call)
     assert said[0] == f"defaults: --bundle_dir={name}" and said[1].endswith(name)
     said, errors, _ = take("generate", ["--length=1", "--out=-"], [], call)
