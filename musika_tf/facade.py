@@ -33,6 +33,11 @@ class Followed(typing.NamedTuple):
     highest: float
 
 
+def _short(value):
+    """A float32's worth of digits: 110.2 for 110.19999694824219."""
+    return float(f"{value:.6g}")
+
+
 def load(path=None):
     """The Model of a bundle.
 
@@ -78,9 +83,9 @@ class Model:
         found = {}
         for name, row in rows.items():
             keyword = name if name.startswith(tags.PREFIX) else signals.find(name).flag
-            found[keyword] = Followed(row["unit"], *row["range"])
+            found[keyword] = Followed(row["unit"], *map(_short, row["range"]))
         if clock.has_clock(self.metadata):
-            found["bpm"] = Followed(signals.find("tempo").unit, *clock.tempo_span(self.metadata))
+            found["bpm"] = Followed(signals.find("tempo").unit, *map(_short, clock.tempo_span(self.metadata)))
         return found
 
     def generate(
