@@ -23,7 +23,7 @@ NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python
 .NOTPARALLEL:
 
 music: $(VENV)/installed
-	$(VENV)/bin/python generate.py --length 3m57s --out music.wav
+	$(VENV)/bin/python generate.py --bundle_dir=models/techno-mini --length 3m57s --out music.wav
 
 test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest $(ARGS)
@@ -76,7 +76,7 @@ for python in $(2); do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { old="$$old $$python"; continue; }; \
 	$$python -c 'import ensurepip, venv' 2>/dev/null || { bare="$$bare $$python"; continue; }; \
 	echo "$$python -m venv $(1)"; \
-	$$python -m venv --clear $(1) && exec $(1)/bin/python -m pip install -q 'pip>=21.3'; \
+	$$python -m venv --clear $(1) && exec $(1)/bin/python -m pip install -q 'pip>=22.3'; \
 	exit 1; \
 done; \
 echo "No environment: musika_tf needs Python 3.10 or newer with its modules venv and ensurepip. Tried: $(2)"; \

@@ -42,14 +42,21 @@ def main():
         sys.argv[:2] = [f"{NAME} {name}"]
         return _run(name)
     if name in ("--help", "-h", "--helpfull", "help"):
-        print(usage())
+        _say(usage())
         return 0
     if name == "--version":
-        print(importlib.import_module("musika_tf").__version__)
+        _say(importlib.import_module("musika_tf").__version__)
         return 0
     problem = f"{name!r} is no command" if name else "no command"
     print(f"{NAME}: {problem}; there are {', '.join(COMMANDS)}", file=sys.stderr)
     return 2
+
+
+def _say(text):
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # its reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _program(name):

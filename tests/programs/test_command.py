@@ -33,6 +33,14 @@ def test_help_lists_the_commands_at_once():
     assert listed == list(command.COMMANDS) and sorted(listed) == sorted(programs)
 
 
+def test_help_may_be_cut_off():
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", 'exec 2>&1; "$0" -c "$1" --help | true', sys.executable, CODE],
+        capture_output=True, text=True, cwd=tiny.ROOT,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_a_command_is_the_program_of_its_name():
     done = run("generate", "--help")
     assert "musika-tf generate --length 3m57s" in done.stdout and "python " not in done.stdout
