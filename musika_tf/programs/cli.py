@@ -225,10 +225,7 @@ def make_devices():
     """The Devices that --strategy and --xla ask for; right after `start_tensorflow`."""
     from musika_tf.training import devices
 
-    if FLAGS.strategy == "multi_worker":
-        logging.getLogger(__name__).info("waiting until all workers of TF_CONFIG are there")
-    with silent_stderr():
-        return devices.create(FLAGS.strategy, FLAGS.xla)
+    return devices.create(FLAGS.strategy, FLAGS.xla)
 
 
 class _Reports:
