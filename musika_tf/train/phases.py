@@ -136,7 +136,7 @@ def _keep_initial(job):
     if given.config != job.config:
         raise UserError("--init_from: an autoencoder of another size; use its flagfile")
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored.all_weights(given).write(str(path))
+    stored.all_weights(given).write(checkpoints.plain_path(path))
 
 
 def _previewer(autoencoder, phase, paths):

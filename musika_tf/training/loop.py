@@ -124,7 +124,7 @@ def _go_back(trainer, saved, step):
         raise UserError(
             f"{directory}: losses or gradients are still not finite at step {step}, after going back "
             f"{guard.max_rollbacks} times and at {guard['rate_scale'].numpy():g} of the learning rate; look for NaN in "
-            f"the data, or begin again at a lower rate; {saved.manager.latest_checkpoint} is the last good checkpoint"
+            f"the data, or begin again at a lower rate; {saved.paths[-1]} is the last good checkpoint"
         )
     guard.go_back(saved.restore)
     back = int(trainer.step_count.numpy())

@@ -2,10 +2,13 @@
 
 import contextlib
 import logging
+import os
 import time
 
 import keras
 import tensorflow as tf
+
+from musika_tf.native import plain_folder
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +25,7 @@ class Report:
         self._bar = keras.utils.Progbar(n_steps)
         self._directory, self._writer, self._previous = directory / "summaries", None, None
         with self._failures_named():
-            self._writer = tf.summary.create_file_writer(str(self._directory))
+            self._writer = tf.summary.create_file_writer(os.path.join(plain_folder(directory), self._directory.name))
 
     def step(self, step, scalars, guard):
         """Reports the scalars of a training step, how fast the steps are, and what the guard has counted."""
