@@ -231,7 +231,8 @@ def test_lists_of_numbers(flag, message):
 
 def test_effective_flags_run_the_same_again(tmp_path):
     script = (
-        "import sys; from absl import flags; from musika_tf.programs import cli; from musika_tf.config import GanConfig\n"
+        "import sys; from absl import flags\n"
+        "from musika_tf.config import GanConfig; from musika_tf.programs import cli\n"
         "flags.FLAGS(sys.argv); cli.save_flags(sys.argv[-1] if sys.argv[-1][0] != '-' else '.')\n"
         "print(cli.config(GanConfig))"
     )

@@ -72,7 +72,9 @@ def test_the_guard_is_saved_too(tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", ["m [1]", "*", "a?b", "back\\slash", "{a,b}", "space ", "Gr\u00fc\u00dfe", "M\udce9xico"])
+@pytest.mark.parametrize(
+    "name", ["m [1]", "*", "a?b", "back\\slash", "{a,b}", "space ", "Gr\u00fc\u00dfe", "M\udce9xico"]
+)
 def test_a_folder_may_have_any_name(tmp_path, name):
     """TensorFlow takes some names as patterns, and some not at all."""
     folder = tmp_path / name / "gan"
@@ -90,7 +92,7 @@ def test_a_folder_may_have_any_name(tmp_path, name):
     with pytest.raises(UserError) as error:
         restored(folder)
     assert str(error.value).startswith(f"{str(UserError(folder))}/ckpt-2: damaged")
-    report = Report(folder, 3)
+    report = Report(folder, 0, 3)
     report.write(1, {"loss": 1.0})
     report.close()
     assert len(os.listdir(folder / "summaries")) == 1
@@ -127,7 +129,7 @@ def test_full_disk_leaves_the_checkpoint_before_it_whole(tmp_path):
 
 
 def test_full_disk_ends_the_summaries_alone(tmp_path, caplog):
-    report = Report(tmp_path, 10)
+    report = Report(tmp_path, 0, 10)
     with full_disk(20_000):
         for step in range(20):
             report.write(step, {f"a name of some length, {i}": 1.0 for i in range(50)})
