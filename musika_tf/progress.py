@@ -1,52 +1,78 @@
-"""One line on standard error that tells how far a rendering is."""
+"""Progress on standard error, by tqdm: a line that is drawn again, or in a file a line now and then."""
 
 import sys
-import time
+
+import tqdm
 
 from musika_tf import durations
 
-_EVERY_SECONDS = 0.25
+_LOG_SECONDS = 60  # between two lines in a file
 
 
-class Progress:
-    """Time done, times real time, time left; a call with the samples done so far redraws the line.
+class Bar(tqdm.tqdm):
+    """tqdm's bar. What it can't write, to a closed terminal or a full disk, ends the bar and not the work.
+
+    Args:
+      file: standard error by default.
+      **settings: tqdm's.
+    """
+
+    monitor_interval = 0  # no thread of its own
+
+    def __init__(self, file=None, **settings):
+        file = file or sys.stderr
+        self._is_on_terminal = file.isatty()
+        if not self._is_on_terminal:
+            settings |= {"mininterval": _LOG_SECONDS, "leave": False}
+        super().__init__(file=file, miniters=0, **settings)
+
+    def display(self, msg=None, pos=None):
+        try:
+            if self._is_on_terminal:
+                super().display(msg, pos)
+            elif msg is None:
+                self.fp.write(f"{self}\n")
+        except OSError:
+            self.disable = True
+
+    def close(self):
+        try:
+            if not (self.disable or self._is_on_terminal):
+                self.display()
+            super().close()
+        except OSError:
+            self.disable = True
+
+
+class Progress(Bar):
+    """Audio done, times real time, time left: `1m32s of 3m57s, 61.0 times real time, 2s left`.
 
     Args:
       sample_rate: Hz.
       n_samples: all that there is to do, None for no end.
-      done: samples that were there before, which say nothing about the speed.
-      clock: function to seconds.
+      done: samples that were there before, which don't count for the speed.
+      file: where to draw; standard error by default.
     """
 
-    def __init__(self, sample_rate, n_samples, done=0, clock=time.monotonic, file=None):
-        self._rate, self._n_samples, self._first = sample_rate, n_samples, done
-        self._clock, self._file = clock, file or sys.stderr
-        self._begin, self._drawn, self._width = clock(), -1.0, 0
+    def __init__(self, sample_rate, n_samples, done=0, file=None):
+        total = None if n_samples is None else n_samples / sample_rate
+        self._sample_rate = sample_rate
+        settings = {"bar_format": "{spoken}, {times:.1f} times real time{left}", "smoothing": 0, "mininterval": 0.25}
+        super().__init__(file, total=total, initial=done / sample_rate, delay=1e-9, **settings)
 
     def __call__(self, done):
-        now = self._clock()
-        if now - self._drawn < _EVERY_SECONDS and done != self._n_samples:
-            return
-        self._drawn = now
-        self._draw(self.line(done, now))
+        """Draws again where it is time to; `done`: samples done so far."""
+        self.n = done / self._sample_rate
+        self.update(0)
 
-    def line(self, done, now):
-        """The text: `1m32s of 3m57s, 61 times real time, 2s left`."""
-        times_real_time = (done - self._first) / self._rate / max(now - self._begin, 1e-9)
-        text = durations.spoken(done / self._rate)
-        if self._n_samples is not None:
-            text += f" of {durations.spoken(self._n_samples / self._rate)}"
-        text += f", {times_real_time:.1f} times real time"
-        if self._n_samples is not None and times_real_time > 0:
-            text += f", {durations.spoken((self._n_samples - done) / self._rate / times_real_time)} left"
-        return text
-
-    def _draw(self, text):
-        print(f"\r{text:<{self._width}}", end="", file=self._file, flush=True)
-        self._width = len(text)
-
-    def close(self):
-        """Ends the line."""
-        if self._width:
-            print(file=self._file)
-            self._width = 0
+    @property
+    def format_dict(self):
+        """tqdm's, and the fields of the line."""
+        fields = super().format_dict
+        done, total = fields["n"], fields["total"]
+        times = (done - fields["initial"]) / max(fields["elapsed"], 1e-9)
+        spoken, left = durations.spoken(done), ""
+        if total is not None:
+            spoken += f" of {durations.spoken(total)}"
+            left = f", {durations.spoken((total - done) / times)} left" if times > 0 else ""
+        return {**fields, "spoken": spoken, "times": times, "left": left}

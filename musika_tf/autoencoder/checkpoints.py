@@ -59,7 +59,7 @@ def restore_initial(autoencoder, checkpoint_dir):
     if not path.with_suffix(".index").is_file():
         return False
     with checkpoints.damage_named(path, "fine-tune again in another --checkpoint_dir"):
-        all_weights(autoencoder).read(str(path)).assert_existing_objects_matched()
+        all_weights(autoencoder).read(checkpoints.plain_path(path)).assert_existing_objects_matched()
     return True
 
 
@@ -87,6 +87,6 @@ def restore_trained(autoencoder, directory, phase, wanted_by=None):
     trained = [v for name in TRAINED[phase] for v in autoencoder.networks[name].trainable_variables]
     holder.average = MovingAverage(trained, 0.0)
     with checkpoints.damage_named(path, f"train phase {phase} again in another --checkpoint_dir"):
-        status = tf.train.Checkpoint(trainer=holder).restore(path)
+        status = tf.train.Checkpoint(trainer=holder).restore(checkpoints.plain_path(path))
         status.expect_partial().assert_existing_objects_matched()
     holder.average.copy_to(trained)

@@ -200,39 +200,62 @@ def effective_flags(with_paths=True):
     """The values of all of this project's flags, as the lines of a flagfile that runs it again.
 
     Args:
-      with_paths: False leaves out where things lie, which is nobody's business in a file that is passed on.
+      with_paths: False leaves out where things lie, which is nobody's business in a file that is passed on. Paths are
+        absolute, so that another working directory doesn't matter.
     """
     by_module = FLAGS.flags_by_module_dict()
     ours = {f.name for module in by_module if module.startswith("musika_tf") for f in by_module[module]}
-    named = (name for name in ours if with_paths or not name.endswith(("_dir", "_from")))
-    return sorted(FLAGS[name].serialize() for name in named if FLAGS[name].value not in (None, ""))
+    set_flags = sorted(name for name in ours if FLAGS[name].value not in (None, ""))
+    if not with_paths:
+        return sorted(FLAGS[name].serialize() for name in set_flags if not _is_path(name))
+    return sorted(
+        f"--{name}={os.path.abspath(FLAGS[name].value)}" if _is_path(name) else FLAGS[name].serialize()
+        for name in set_flags
+    )
+
+
+def _is_path(name):
+    return name.endswith(("_dir", "_from"))
 
 
 def save_flags(directory):
-    """Writes the effective flags beside a checkpoint."""
-    Path(directory).mkdir(parents=True, exist_ok=True)
-    atomic.write_text(Path(directory) / EFFECTIVE, "\n".join(effective_flags()) + "\n")
+    """Writes the effective flags beside a checkpoint; what has a line break in it, as a folder's name may, is left out."""
+    lines = [line for line in effective_flags() if "\n" not in line]
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        with atomic.replacing(Path(directory) / EFFECTIVE) as hidden_path:
+            hidden_path.write_bytes(os.fsencode("\n".join(lines) + "\n"))
+    except OSError as error:
+        raise UserError(f"{directory}: can't be written ({error.strerror}); name another folder") from error
 
 
 def read_back(directories):
     """Takes the flags that this command line leaves out from the checkpoint that it resumes.
 
     Args:
-      directories: of checkpoints; the first that has flags beside it counts. None may: a training that is new.
+      directories: of checkpoints; the first that has flags beside it counts. None may: a new training.
 
     Raises:
-      UserError: the stored flags can't be read.
+      UserError: the stored flags can't be read, or name audio or latents that are gone.
     """
     path = next((path for d in directories if os.path.isfile(path := Path(d) / EFFECTIVE)), None)
     if path is None:
         return
+    stored = copy.deepcopy(FLAGS)
     try:
-        stored = with_flagfile(path)
-    except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: no text, a file that includes itself
+        # Not as a flagfile: that would strip spaces off the names of folders, and read UTF-8 alone.
+        lines = os.fsdecode(path.read_bytes()).split("\n")
+        stored([sys.argv[0], *(line.lstrip() for line in lines if line.lstrip().startswith("-"))], known_only=True)
+    except (OSError, flags.Error, ValueError, RecursionError) as error:  # the last one: a file that includes itself
         raise UserError(f"{path}: damaged ({error}); delete it and give the flags again") from error
     for name in stored:
         if stored[name].present and not FLAGS[name].present and name not in _OF_THE_RUN:
             FLAGS[name].value = stored[name].value
+            if name in ("audio_dir", "latents_dir") and not os.path.lexists(stored[name].value or "."):
+                raise UserError(
+                    f"--{name}={stored[name].value}: no such file or folder; the name is from {path}: "
+                    f"give --{name} again"
+                )
 
 
 def start_tensorflow(threads=None):
@@ -252,10 +275,7 @@ def make_devices():
     """The Devices that --strategy and --xla ask for; right after `start_tensorflow`."""
     from musika_tf.training import devices
 
-    if FLAGS.strategy == "multi_worker":
-        logging.getLogger(__name__).info("waiting until all workers of TF_CONFIG are there")
-    with silent_stderr():
-        return devices.create(FLAGS.strategy, FLAGS.xla)
+    return devices.create(FLAGS.strategy, FLAGS.xla)
 
 
 class _Reports:

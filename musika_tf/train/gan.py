@@ -110,7 +110,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
 
     line = Line(Codec(autoencoder), gan, conditioner)
     previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
-    complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)), devices)
+    complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)))
     if job.export == "best":
         checkpoints.restore_best(trainer, job.directory)
     about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}

@@ -96,7 +96,7 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
 
     previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
-    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)), devices)
+    complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)))
     if complete:
         devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
     return complete
@@ -136,7 +136,7 @@ def _keep_initial(job):
     if given.config != job.config:
         raise UserError("--init_from: an autoencoder of another size; use its flagfile")
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored.all_weights(given).write(str(path))
+    stored.all_weights(given).write(checkpoints.plain_path(path))
 
 
 def _previewer(autoencoder, phase, paths):

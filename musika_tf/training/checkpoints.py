@@ -1,10 +1,10 @@
-"""Checkpoints of a training: whole or not there, the newest few and the best one.
+"""Checkpoints of a training: complete or not there, the newest few and the best one.
 
     ckpt-1500.index, .data-*   every variable of the trainer, its networks and its guard at step 1500; the newest two
-    checkpoint                 their names; a checkpoint counts only once it stands here
-    best/                      a copy of the one whose assessment was lowest; best.json names it, its step and figure
+    checkpoint                 their names; a checkpoint counts only once it is named here
+    best/                      a copy of the one with the lowest figure; best.json names it, its step and figure
 
-A program that is killed leaves at worst files that no name points to, which the next start removes.
+A program that is killed leaves at worst files that nothing names, which the next start removes.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from musika_tf import atomic
 from musika_tf.errors import UserError
+from musika_tf.native import plain_folder
 
 logger = logging.getLogger(__name__)
 
@@ -31,20 +32,28 @@ _NO_BEST = "--export=best: %s holds no best checkpoint; train on, or export the 
 class Checkpoints:
     """Saves and restores a trainer under `directory`, keeping the newest few.
 
-    One that doesn't write (`writes=False`) goes along with one that does, in another process on the same variables.
+    Args:
+      trainer: see `training.loop`.
+      directory: made where missing.
+      keep: how many checkpoints to keep.
+      writes: False for the workers beside the chief, which hold the same variables and leave the saving to it.
     """
 
     def __init__(self, trainer, directory, keep=2, writes=True):
-        self._writes = writes
+        self._writes, self.directory = writes, Path(directory)
+        _latest(directory)  # refuses a corrupt folder before anything is written into it
+        self.directory.mkdir(parents=True, exist_ok=True)
         # Layers that a Keras model keeps in lists are unknown to TensorFlow's checkpoints: all weights are listed here.
-        _latest(directory)  # what is damaged is no new training
         networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
-        self._before_guards = tf.train.Checkpoint(trainer=trainer, networks=networks)
         guard = tf.train.Checkpoint(**trainer.guard.variables)
         checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks, guard=guard)
-        self.manager = tf.train.CheckpointManager(checkpoint, str(directory), keep)
-        self.directory = Path(directory)
+        self._manager = tf.train.CheckpointManager(checkpoint, plain_folder(self.directory), keep)
         self._is_finite = tf.function(lambda: _is_finite(checkpoint), autograph=False)
+
+    @property
+    def paths(self):
+        """Of the checkpoints that are kept, the newest last."""
+        return [str(self.directory / Path(path).name) for path in self._manager.checkpoints]
 
     def restore(self, path=None):
         """Restores the newest checkpoint, or the one at `path`; False where there is none.
@@ -56,15 +65,12 @@ class Checkpoints:
         if path is None:
             return False
         with damage_named(path, self._without(path)):
-            # Checkpoints from before there were guards go on with the counters that a training starts with.
-            has_guard = any(name.startswith("guard/") for name, _ in tf.train.list_variables(path))
-            checkpoint = self.manager.checkpoint if has_guard else self._before_guards
-            checkpoint.restore(path).assert_existing_objects_matched()
+            self._manager.checkpoint.restore(plain_path(path)).assert_existing_objects_matched()
         return True
 
     def _without(self, path):
         """How to go on when the checkpoint at `path` is lost."""
-        others = [name for name in self.manager.checkpoints if name != path]
+        others = [other for other in self.paths if other != path]
         if not others:
             return "there is no other; begin again in another --checkpoint_dir"
         return f"{others[-1]} is older: write its name into {self.directory / 'checkpoint'} in place of this one"
@@ -76,18 +82,20 @@ class Checkpoints:
           The checkpoint's path; None where nothing was saved because a variable is not finite.
 
         Raises:
-          UserError: the disk refuses it; what was saved before is whole.
+          UserError: it can't be written; what was saved before is complete.
         """
         if not self._is_finite():
             return None
         if not self._writes:
             return str(self.directory / f"ckpt-{step}")
         try:
-            return self.manager.save(checkpoint_number=step)
+            self._manager.save(checkpoint_number=step)
+            return self.paths[-1]
         except (tf.errors.OpError, OSError) as error:
             clean(self.directory)
-            last = self.manager.latest_checkpoint
-            kept = f"{last} is whole, and the same command goes on from it" if last else "nothing was saved yet"
+            kept = "nothing was saved yet"
+            if self.paths:
+                kept = f"{self.paths[-1]} is complete, and the same command goes on from it"
             raise UserError(
                 f"{self.directory}: step {step} can't be saved ({_reason(error)}); make room: {kept}"
             ) from error
@@ -114,6 +122,11 @@ class Checkpoints:
             _clean_best(folder)
         except OSError as error:
             logger.warning("%s: the best checkpoint isn't copied (%s); training goes on", folder, error.strerror)
+
+
+def plain_path(path):
+    """The path of a checkpoint as TensorFlow reads it; see `native.plain_folder`."""
+    return os.path.join(plain_folder(os.path.dirname(path)), os.path.basename(path))
 
 
 @contextlib.contextmanager
@@ -205,8 +218,8 @@ def restore_best(trainer, directory):
 
 
 def clean(directory):
-    """Removes what a killed or failed save left; only for who trains there."""
-    _latest(directory)  # nothing is removed of what is damaged
+    """Removes what a killed or failed save left; only for the process that trains there."""
+    _latest(directory)  # of a corrupt folder nothing is removed
     directory = Path(directory)
     for path in [*directory.glob("ckpt-*_temp*"), *directory.glob("checkpoint.tmp*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

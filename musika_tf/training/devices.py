@@ -22,14 +22,14 @@ variables would be averaged at every write.
 """
 
 import contextlib
-import json
 import logging
-import os
 import re
 
 import tensorflow as tf
 
 from musika_tf.errors import UserError
+from musika_tf.native import silent_stderr
+from musika_tf.training import cluster
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ class Devices:
         self.strategy, self.xla = strategy, xla
         self.n = 1 if strategy is None else strategy.num_replicas_in_sync
         resolver = None if strategy is None else strategy.cluster_resolver
-        cluster = resolver.cluster_spec() if resolver else None
-        self.n_workers = sum(map(len, cluster.as_dict().values())) if cluster else 1
+        workers = resolver.cluster_spec().as_dict() if resolver else {}
+        self.n_workers = sum(map(len, workers.values())) or 1
         self.worker = int(resolver.task_id) if self.n_workers > 1 else 0
         self.is_chief = self.worker == 0
         if self.n_workers > 1:
@@ -148,33 +148,21 @@ def create(strategy="none", xla=False):
       xla: compile the steps; not together with several devices.
 
     Raises:
-      UserError: TF_CONFIG is missing or describes no cluster.
+      UserError: TF_CONFIG is missing or describes no cluster, or a worker of it does not start.
     """
     if strategy != "none" and xla:
         logger.warning("--xla: not with --strategy=%s; the steps run without it", strategy)
     if strategy == "none":
         return Devices(xla=xla)
     if strategy == "mirrored":
-        gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
-        cpus = [device.name for device in tf.config.list_logical_devices("CPU")]
-        return Devices(tf.distribute.MirroredStrategy(gpus or cpus))
-    _check_cluster()
+        with silent_stderr():
+            gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+            cpus = [device.name for device in tf.config.list_logical_devices("CPU")]
+            return Devices(tf.distribute.MirroredStrategy(gpus or cpus))
+    cluster.wait_for_peers(cluster.read())
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=LOST_WORKER_SECONDS)
-    return Devices(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options))
-
-
-def _check_cluster():
-    example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        described = json.loads(os.environ["TF_CONFIG"])
-        workers, task = described["cluster"]["worker"], described["task"]
-        described = set(described["cluster"]) == {"worker"} and task["type"] == "worker"
-        found = described and len(workers) > 1 and 0 <= int(task["index"]) < len(workers)
-        found = found and all(re.fullmatch(r"\S+:\d+", worker) for worker in workers)
-    except (KeyError, ValueError, TypeError):
-        found = False
-    if not found:
-        raise UserError(f"--strategy=multi_worker: needs a TF_CONFIG of two workers or more, such as {example}")
+    with cluster.ended_by_signals(), silent_stderr():
+        return Devices(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options))
 
 
 @contextlib.contextmanager

@@ -192,7 +192,8 @@ def test_a_batch_with_nan_is_skipped_in_a_graph():
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_weight_that_became_nan_leads_back(tmp_path):
+def test_a_weight_that_became_nan_leads_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "REPORT_EVERY", 1)
     trainer = make_trainer(steps=8)
 
     def batches(first):
@@ -201,7 +202,7 @@ def test_a_weight_that_became_nan_leads_back(tmp_path):
                 trainer.weights[0].assign(np.nan * trainer.weights[0])
             yield batch(i)
 
-    assert loop.train(trainer, batches, tmp_path, save_every=2, report_every=1)
+    assert loop.train(trainer, batches, tmp_path, save_every=2)
     counters = {name: float(v) for name, v in trainer.guard.variables.items()}
     # Step 4 is skipped and can't be saved.
     assert counters == {"skipped": 1, "in_a_row": 0, "rollbacks": 1, "rate_scale": 0.5}

@@ -299,7 +299,7 @@ def stored(tmp_path):
         "--ae_width=24",
         "--ae_steps=1,2,3,4",
         "--gan_patch_critic",
-        "--audio_dir=music",
+        f"--audio_dir={tmp_path}",
         "--threads=1",
         "--strategy=multi_worker",
         "--precision=mixed_bfloat16",
@@ -314,7 +314,7 @@ def test_a_resumed_run_takes_its_flags_from_beside_the_checkpoint(stored):
     flags.FLAGS(["train_ae.py", "--ae_steps=5,6,7,8", "--nogan_standardise"], known_only=True)
     cli.read_back([stored / "not there", stored])
     assert cli.config(AutoencoderConfig).width == 24 and cli.config(GanConfig).patch_critic
-    assert flags.FLAGS.audio_dir == "music"
+    assert flags.FLAGS.audio_dir == str(stored)
     assert cli.config(AutoencoderTraining).steps == (5, 6, 7, 8)  # what is given counts
     assert flags.FLAGS.precision == "mixed_bfloat16"
     assert flags.FLAGS.threads == 0 and flags.FLAGS.strategy == "none"  # of the run, not of the training
@@ -325,6 +325,21 @@ def test_speed_modes_are_those_of_the_library():
 
     for name, values in (("precision", precision.POLICIES), ("strategy", devices.STRATEGIES)):
         assert flags.FLAGS[name].parser.enum_values == list(values) and flags.FLAGS[name].default == values[0]
+
+
+@pytest.mark.parametrize("name", ["music ", " music", "m [1]", "*", "M\udce9xico", "Grüße", "a=b", '"a', "#"])
+@flagsaver.flagsaver
+def test_any_folder_is_read_back_from_any_working_directory(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    flags.FLAGS(["train_ae.py", f"--audio_dir={name}"], known_only=True)
+    cli.save_flags(tmp_path)
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS["audio_dir"].unparse()
+    flags.FLAGS(["train_ae.py"], known_only=True)
+    monkeypatch.chdir("/")
+    cli.read_back([tmp_path])
+    assert flags.FLAGS.audio_dir == str(tmp_path / name)
 
 
 @flagsaver.flagsaver
@@ -343,7 +358,9 @@ def test_damaged_flags_are_named(tmp_path):
 
 def test_programs_resume_without_their_flagfile(stored):
     (stored / "phase2").mkdir()
-    (stored / cli.EFFECTIVE).rename(stored / "phase2" / cli.EFFECTIVE)
+    text = (stored / cli.EFFECTIVE).read_text().replace(f"--audio_dir={stored}", "--audio_dir=music")
+    (stored / "phase2" / cli.EFFECTIVE).write_text(text)
     done = run("train_ae.py", f"--checkpoint_dir={stored}")
-    assert done.returncode == 2 and "music: no such file or folder" in done.stderr  # the --audio_dir of phase 2
+    expected = f"--audio_dir=music: no such file or folder; the name is from {stored}/phase2/effective.flags: give"
+    assert done.returncode == 2 and expected in done.stderr
     assert "--audio_dir" in run("train_ae.py", f"--checkpoint_dir={stored}", "--phase=1").stderr

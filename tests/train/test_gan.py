@@ -11,7 +11,7 @@ import tiny
 from musika_tf.config import GanTraining
 from musika_tf.errors import UserError
 from musika_tf.model import bundle
-from musika_tf.train import gan, phases
+from musika_tf.train import gan
 from musika_tf.training import loop
 
 METADATA = [{"name": "tempo", "extractor": "grid"}, {"name": "beat"}]  # the first bundles name no extractor
@@ -20,7 +20,7 @@ METADATA = [{"name": "tempo", "extractor": "grid"}, {"name": "beat"}]  # the fir
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """A job whose networks are built already; to train it is to fail."""
-    monkeypatch.setattr(phases, "load", lambda folder: tiny.autoencoder())
+    monkeypatch.setattr(gan.stored, "load", lambda folder: tiny.autoencoder())
     monkeypatch.setattr(gan.Gan, "create", lambda config, size, k, *_: tiny.gan(config, size, k))
     monkeypatch.setattr(loop, "train", lambda *args: pytest.fail("trained all the same"))
     write_latents(tmp_path / "latents", tiny.autoencoder().identity())
@@ -202,7 +202,7 @@ def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
 def test_generated_latents_are_assessed_and_an_alarm_is_raised(job, monkeypatch, caplog):
     seen = []
 
-    def train(trainer, batches, directory, save_every, preview, assess, devices):
+    def train(trainer, batches, directory, save_every, preview, assess):
         seen.append(assess())
         for v in trainer.gan.averaged.trainable_variables:
             v.assign(tf.zeros_like(v))  # it now makes one thing only

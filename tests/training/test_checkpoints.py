@@ -1,7 +1,8 @@
-"""What lies on disk: whole, finite, the newest and the best; and what older versions left."""
+"""What lies on disk: complete, finite, the newest and the best."""
 
 import contextlib
 import json
+import os
 import resource
 
 import numpy as np
@@ -71,22 +72,30 @@ def test_the_guard_is_saved_too(tmp_path):
     }
 
 
-def test_checkpoint_from_before_there_were_guards(tmp_path):
-    trainer = Trainer(4.0)
-    trainer.step_count.assign(9)
-    old = tf.train.Checkpoint(trainer=trainer, networks={})
-    tf.train.CheckpointManager(old, str(tmp_path), 2).save(checkpoint_number=9)
-    trainer = restored(tmp_path)
-    assert int(trainer.step_count) == 9
-    assert float(trainer.weight[0]) == 4.0
-    assert {name: float(v) for name, v in trainer.guard.variables.items()} == {
-        "skipped": 0,
-        "in_a_row": 0,
-        "rollbacks": 0,
-        "rate_scale": 1,
-    }
-    Checkpoints(trainer, tmp_path).save(10)  # from now on with them
-    assert restored(tmp_path, str(tmp_path / "ckpt-10"))
+@pytest.mark.parametrize(
+    "name", ["m [1]", "*", "a?b", "back\\slash", "{a,b}", "space ", "Gr\u00fc\u00dfe", "M\udce9xico"]
+)
+def test_a_folder_may_have_any_name(tmp_path, name):
+    """TensorFlow takes some names as patterns, and some not at all."""
+    folder = tmp_path / name / "gan"
+    saved = Checkpoints(Trainer(1.0), folder)
+    for step in (0, 1, 2):
+        assert saved.save(step) == str(folder / f"ckpt-{step}")
+    saved.offer(saved.paths[-1], 2, "distance", 1.0)
+    assert saved.paths == [str(folder / "ckpt-1"), str(folder / "ckpt-2")]
+    assert names(tmp_path / name / "gan") == sorted(
+        ["checkpoint", "best/best.json", *files(1), *files(2), *files(2, "best/")]
+    )
+    assert float(restored(folder).weight[0]) == 1.0
+    checkpoints.restore_best(Trainer(), folder)
+    (folder / files(2)[0]).write_bytes(b"")
+    with pytest.raises(UserError) as error:
+        restored(folder)
+    assert str(error.value).startswith(f"{str(UserError(folder))}/ckpt-2: damaged")
+    report = Report(folder, 0, 3)
+    report.write(1, {"loss": 1.0})
+    report.close()
+    assert len(os.listdir(folder / "summaries")) == 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -111,7 +120,7 @@ def test_full_disk_leaves_the_checkpoint_before_it_whole(tmp_path):
         saved.save(2)
     assert str(error.value) == (
         f"{tmp_path}: step 2 can't be saved (File too large); make room: "
-        f"{tmp_path}/ckpt-1 is whole, and the same command goes on from it"
+        f"{tmp_path}/ckpt-1 is complete, and the same command goes on from it"
     )
     assert names(tmp_path) == before
     assert float(restored(tmp_path).weight[0]) == 1.0
@@ -120,7 +129,7 @@ def test_full_disk_leaves_the_checkpoint_before_it_whole(tmp_path):
 
 
 def test_full_disk_ends_the_summaries_alone(tmp_path, caplog):
-    report = Report(tmp_path, 10)
+    report = Report(tmp_path, 0, 10)
     with full_disk(20_000):
         for step in range(20):
             report.write(step, {f"a name of some length, {i}": 1.0 for i in range(50)})

@@ -12,7 +12,9 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from musika_tf.errors import UserError
+from musika_tf.frechet import frechet_distance
 from musika_tf.training import checkpoints, loop
+from musika_tf.training.devices import ONE
 from musika_tf.training.optimisers import adam
 from musika_tf.training.update import Guard, Objective, update
 
@@ -33,7 +35,7 @@ class Adder(tf.Module):
 
     def __init__(self, n_steps, size=2):
         super().__init__()
-        self.n_steps = n_steps
+        self.n_steps, self.devices = n_steps, ONE
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.total = tf.Variable(0.0)
         self.guard = Guard(max_skips=3, max_rollbacks=2)
@@ -86,7 +88,7 @@ def test_trains_reports_and_saves(tmp_path):
     assert all(rate > 0 for rate in values["steps/s"].values())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_saves_and_the_same_command_resumes(tmp_path, number):
     handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
     trainer = Adder(8)
@@ -158,7 +160,7 @@ class Descent(tf.Module):
 
     def __init__(self, n_steps, poison=None):
         super().__init__()
-        self.n_steps, self.poison, self.networks = n_steps, poison, {}
+        self.n_steps, self.poison, self.networks, self.devices = n_steps, poison, {}, ONE
         self.guard = Guard(max_skips=3, max_rollbacks=2)
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.weight = keras.Variable(0.0)
@@ -271,14 +273,55 @@ def test_best_of_the_figures_is_kept(tmp_path):
     assert float(trainer.weight) == pytest.approx(-1.0)
 
 
-@pytest.mark.parametrize("error", [UserError("x.wav: can't be written"), OSError("No space left on device")])
-def test_a_preview_that_fails_does_not_end_the_training(tmp_path, caplog, error):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("x.wav: can't be written"), "x.wav: can't be written"),
+        (OSError("No space left on device"), "No space left on device"),
+        # What numba raises under librosa where neither the installation nor HOME can be written.
+        (RuntimeError("cannot cache function '__o_fold'\nmore"), "RuntimeError: cannot cache function '__o_fold'"),
+    ],
+)
+def test_a_preview_that_fails_does_not_end_the_training(tmp_path, caplog, error, said):
     def preview(directory, step):
         raise error
 
     assert loop.train(Descent(20), batches, tmp_path, save_every=10, preview=preview)
     assert saved_steps(tmp_path) == [10, 20]
-    assert caplog.text.count(f"({error}); training goes on") == 2
+    for step in (10, 20):
+        assert f"no preview of step {step} ({said}); training goes on" in caplog.text
+
+
+def test_features_that_are_not_finite_do_not_end_the_training(tmp_path, caplog):
+    rows = {1: np.ones([3, 2]), 2: np.full([3, 2], np.nan), 3: np.ones([3, 2])}
+    trainer = Descent(3)
+
+    def assess():
+        step = int(trainer.step_count)
+        return {"frechet": frechet_distance(rows[step], np.ones([3, 2])) + step}
+
+    assert loop.train(trainer, batches, tmp_path, 1, assess=assess)
+    assert logged(tmp_path)["frechet"] == {1: 1.0, 3: 3.0}
+    assert checkpoints.best(tmp_path)["step"] == 1
+    assert "no assessment of step 2 (ValueError: the features have values that are not finite); training" in caplog.text
+
+
+def test_a_closed_terminal_does_not_end_the_training(tmp_path, monkeypatch):
+    class Closed:
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr("sys.stderr", Closed())
+    assert loop.train(Descent(20), batches, tmp_path, save_every=10)
+    assert saved_steps(tmp_path) == [10, 20]
 
 
 def test_a_full_disk_is_found_before_the_first_step(tmp_path, monkeypatch):
