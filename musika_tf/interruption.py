@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, as Ctrl-C and a shutdown send them: what they raise, and when."""
+"""SIGINT, SIGTERM and SIGHUP, as Ctrl-C, a shutdown and a closed terminal send them: what they raise, and when."""
 
 import contextlib
 import signal
@@ -6,20 +6,22 @@ import sys
 import threading
 
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+if hasattr(signal, "SIGHUP"):
+    _WORDS[signal.SIGHUP] = "hung up"
 
 
 class Terminated(SystemExit):
-    """SIGTERM: leaves by way of everybody's clean-up, as Ctrl-C does."""
+    """SIGTERM or SIGHUP: unwinds the program, so that everybody cleans up, as Ctrl-C does."""
 
 
 @contextlib.contextmanager
 def in_order():
-    """Around a program: a signal unwinds it, through everybody's clean-up, and ends it with one word and status 128 +
+    """Around a program: a signal unwinds it, so that everybody cleans up, and ends it with one word and status 128 +
     its number.
 
-    SIGINT raises KeyboardInterrupt and SIGTERM Terminated. Native code may make any exception of that: once a signal
-    has arrived, whatever comes out is its doing. One that was ignored before, as by a shell's background jobs, stays
-    so.
+    SIGINT raises KeyboardInterrupt, the others Terminated. Native code may turn these into any exception: once a signal
+    has arrived, whatever comes out is taken for it. A signal that was ignored before, as by nohup and by a shell's
+    background jobs, stays ignored.
     """
     received = []
 
@@ -33,7 +35,8 @@ def in_order():
         except BaseException:
             if not received:
                 raise
-            print(_WORDS[received[-1]], file=sys.stderr)
+            with contextlib.suppress(OSError):  # the terminal may be closed
+                print(_WORDS[received[-1]], file=sys.stderr)
             raise SystemExit(128 + received[-1]) from None
 
 
@@ -49,10 +52,10 @@ def noticed():
 def held():
     """Puts signals off to its end; around, or as decorator of, what calls TensorFlow.
 
-    Its C++ calls Python in places where nothing is expected to be raised: what a signal raises there is lost, or comes
-    out as another exception.
+    Its C++ calls Python in places that expect no exception: what a signal raises there is lost, or comes out as another
+    exception.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone is told of signals
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield
         return
     arrived = []
@@ -68,11 +71,11 @@ def held():
 def _handled_by(handler):
     """While entered, those of the signals that are not ignored go to a handler."""
     handlers = {number: signal.getsignal(number) for number in _WORDS}
-    heeded = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
+    handled = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
     try:
-        for number in heeded:
+        for number in handled:
             signal.signal(number, handler)
         yield
     finally:
-        for number, old in heeded.items():
+        for number, old in handled.items():
             signal.signal(number, old)

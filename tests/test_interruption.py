@@ -9,7 +9,7 @@ import pytest
 from musika_tf import interruption
 from musika_tf.errors import UserError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def send(number):
@@ -37,7 +37,11 @@ def told():
 
 @pytest.mark.parametrize(
     ("number", "raised", "word"),
-    [(signal.SIGINT, KeyboardInterrupt, "interrupted"), (signal.SIGTERM, interruption.Terminated, "terminated")],
+    [
+        (signal.SIGINT, KeyboardInterrupt, "interrupted"),
+        (signal.SIGTERM, interruption.Terminated, "terminated"),
+        (signal.SIGHUP, interruption.Terminated, "hung up"),
+    ],
 )
 def test_a_signal_unwinds_a_program_and_ends_it_with_a_word(number, raised, word, capsys):
     cleaned_up = []
@@ -49,6 +53,17 @@ def test_a_signal_unwinds_a_program_and_ends_it_with_a_word(number, raised, word
             raise
     assert cleaned_up and ended.value.code == 128 + number
     assert capsys.readouterr().err == f"{word}\n"
+
+
+def test_a_closed_terminal_takes_no_word(monkeypatch):
+    class Closed:
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(interruption.sys, "stderr", Closed())
+    with pytest.raises(SystemExit) as ended, interruption.in_order():
+        send(signal.SIGHUP)
+    assert ended.value.code == 129
 
 
 @pytest.mark.parametrize("error", [TypeError, UserError, SystemError])
