@@ -176,15 +176,15 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote, and where a piece is that nobody placed.
+    """What the user wrote, and `body` where nobody wrote a position.
 
-    One that begins at 0 and ends has a beginning and an ending. Where there is no end, and in an excerpt, it is the
-    body, so that every excerpt is that of the endless piece. A loop stays where its style draws it.
+    The body has neither length nor end, so that excerpts, streams and whole pieces are parts of one and the same. A loop
+    stays where its style draws it.
     """
     settings = {name: text for name, text in request.settings.items() if text}
     knows_position = any(row["name"] == "position" for row in metadata["conditioning"])
     if knows_position and not request.loop and "position" not in settings:
-        settings["position"] = "body" if request.is_endless or request.start else "plan"
+        settings["position"] = "body"
     return settings
 
 

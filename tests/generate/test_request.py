@@ -1,5 +1,6 @@
 """What the flags that steer mean for a model: settings, lengths in bars, and what it can't follow."""
 
+import dataclasses
 import functools
 from fractions import Fraction
 
@@ -32,26 +33,40 @@ def ask(folder="models/none", seed=7, seconds=Fraction(1), **options):
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        ({"seconds": Fraction(237)}, {"position": "plan:9,9,237"}),  # songs of a minute: 9 s of beginning and of ending
-        ({"seconds": Fraction(30)}, {"position": "plan:4.5,4.5,30"}),
-        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237"}),
+        ({"seconds": Fraction(237)}, {"position": "body"}),
         ({"start": Fraction(60)}, {"position": "body"}),
+        ({"seconds": None, "out": "-"}, {"position": "body"}),
+        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "body"}),
+        # Songs of a minute: 9 s of beginning and of ending.
+        ({"seconds": Fraction(237), "position": "plan"}, {"position": "plan:9,9,237"}),
+        ({"seconds": Fraction(30), "position": "plan"}, {"position": "plan:4.5,4.5,30"}),
+        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237"}),
         ({"start": Fraction(60), "seconds": Fraction(60), "position": "plan"}, {"position": "plan:9,9,120"}),
         ({"start": Fraction(60), "position": "plan:9,9,4m"}, {"position": "plan:9,9,240"}),
-        ({"seconds": None, "out": "-"}, {"position": "body"}),
         ({"seconds": None, "out": "-", "position": "plan"}, {"position": "plan:9,9"}),
-        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "plan:9,9,237"}),
+        (
+            {"seconds": Fraction(15), "n_pieces": 2, "previews": True, "position": "plan"},
+            {"position": "plan:9,9,237"},
+        ),
         ({"position": "0.3", "tempo": " 132", "tags": ""}, {"tempo": "132.0", "position": "0.3"}),
         ({"loop": True, "seconds": Fraction(16), "tempo": "120"}, {"tempo": "120.0"}),
         (
             {"loop": True, "seconds": Fraction(16), "tempo": "120", "position": "body"},
             {"tempo": "120.0", "position": "body"},
         ),
-        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "plan:2.4,2.4,16"}),
+        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "body"}),
     ],
 )
 def test_settings_are_canonical_and_a_position_is_there(loaded, options, settings):
     assert piece_of(ask(**options), 7, loaded[1]).settings == settings
+
+
+def test_an_excerpt_of_a_planned_piece_takes_the_plan_that_the_whole_wrote_down(loaded):
+    whole = piece_of(ask(seconds=Fraction(60), position="plan"), 7, loaded[1])
+    excerpt = piece_of(
+        ask(start=Fraction(21), seconds=Fraction(7), position=whole.settings["position"]), 7, loaded[1]
+    )
+    assert dataclasses.replace(whole, start_sample=21 * RATE, n_samples=7 * RATE) == excerpt
 
 
 def test_a_model_without_position_is_asked_for_none(folder):
