@@ -259,10 +259,10 @@ def make_devices():
 
 
 class _Reports:
-    """Standard output as reports need it: the work goes on where they can't be written."""
+    """Standard output or error as reports need it: the work goes on where they can't be written."""
 
-    def __init__(self, file):
-        self._file = file
+    def __init__(self, file, tells=True):
+        self._file, self._tells = file, tells
 
     def __getattr__(self, name):
         return getattr(self._file, name)
@@ -281,7 +281,7 @@ class _Reports:
         try:
             yield
         except OSError as error:
-            if not isinstance(error, BrokenPipeError):  # whose reader has heard enough, as head does
+            if self._tells and not isinstance(error, BrokenPipeError):  # whose reader has heard enough, as head does
                 print(f"standard output: can't be written ({error.strerror}); the work goes on", file=sys.stderr)
             _to_nothing(self._file.fileno(), os.O_WRONLY)  # what is still to be flushed, too
 
@@ -300,7 +300,8 @@ def _prepare_outputs():
             _to_nothing(descriptor, os.O_RDONLY)  # a stream to it fails
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
-    sys.stdout = _Reports(sys.stdout)
+    sys.stdout, sys.stderr = _Reports(sys.stdout), _Reports(sys.stderr, tells=False)
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
 
 
 def run(program):

@@ -282,6 +282,28 @@ def test_reports_that_nobody_takes_stop_no_work(tmp_path, redirection):
     assert reports == [full] * (redirection == ">/dev/full")
 
 
+STDERR = ["2>/dev/full", "2>&-", "2> >(exit)"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", STDERR)
+def test_standard_error_that_nobody_takes_stops_no_generation(tmp_path, redirection):
+    done = in_shell("--num_pieces=2 --click --out='{seed}.wav'", redirection, tmp_path)
+    assert done.returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["7.wav", "8.wav"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["7.wav", "8.wav"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", STDERR)
+def test_standard_error_that_nobody_takes_stops_no_encoding(mixed, tmp_path, redirection):
+    model = ROOT / "models/techno-mini"
+    command = f"{sys.executable} {ROOT}/encode.py --audio_dir={mixed} --out_dir={tmp_path}/latents --bundle_dir={model}"
+    done = subprocess.run(["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert sorted(path.name for path in (tmp_path / "latents").rglob("*.npz")) == ["noise.wav.npz", "silence.wav.npz"]
+
+
 def test_a_stream_into_closed_output_is_one_line(tmp_path):
     done = in_shell("--out=-", ">&-", tmp_path)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
