@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import atomic, interruption, shipped
+from musika_tf import atomic, interruption, keras_environment, shipped
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
@@ -242,7 +242,9 @@ def start_tensorflow(threads=None):
       threads: in place of --threads, where no flags were parsed.
     """
     threads = FLAGS.threads if threads is None else threads
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
+    keras_environment.set_defaults()
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -311,6 +313,7 @@ def run(program):
       program: a module with `main(argv)`, a docstring that --help shows, and the flags that it defines.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's is inherited, and not installed here
     _prepare_outputs()
 
     def guarded(argv):
