@@ -140,15 +140,15 @@ def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
     made = []
 
     def write(out, bundle_dir, metadata, piece, loaded, crew, progress):
-        made.append((piece.n_samples, crew and crew.n_workers))
+        made.append((piece.n_samples, crew and (crew.n_workers, crew.threads)))
 
     monkeypatch.setattr("musika_tf.generate.parts.write", write)
     out = str(tmp_path / "a.wav")
     run(folder, seconds=Fraction(2), out=out)
     assert not made
     run(folder, seconds=Fraction(3), out=out)
-    run(folder, seconds=Fraction(1), out=out, n_workers=4)
-    assert made == [(3 * RATE, None), (RATE, 4)]
+    production.run(request(folder, seconds=Fraction(1), out=out, n_workers=4), prepare=None, threads=3)
+    assert made == [(3 * RATE, None), (RATE, (4, 3))]
 
 
 # Streams
