@@ -140,7 +140,7 @@ class Conditioner(tf.Module):
 
 
 def tempo_of(style_seed, low, high):
-    """The tempo of a style that nobody steers: BPM between float32 scalars `low` and `high`, whole where one lies there."""
+    """The tempo that a style draws between float32 scalars `low` and `high` BPM, a whole number if there is one."""
     # A truncated normal favours the middle, where training saw the most context.
     offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, 0, 1, 1, 2.0)[0, 0] / 2.0
     whole = tf.round((low + high) / 2.0 + offset * (high - low) / 2.0)

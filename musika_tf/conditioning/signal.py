@@ -2,7 +2,7 @@
 
 | word | meaning |
 |---|---|
-| unit | what users and the bundle's metadata count in; what `from_user` and `draw` return |
+| unit | what users and the bundle's metadata count in; what `parse_user` and `draw` speak of |
 | stored | what encode.py writes into an .npz, from which `to_units` makes units |
 | extractor | the name of what read the signal off a piece: "madmom", "librosa", "grid" ...; never mixed |
 | facts | the dict in the `.json` beside a rendered track, which knows the truth |
@@ -106,10 +106,6 @@ class Signal:
         """
         raise NotImplementedError
 
-    def from_audio(self, audio, times):
-        """The signal of a piece as encode.py stores it, float32 `[n, n_channels]`; arguments as `extract`."""
-        return self.pick(self.extract(audio, times).stored)
-
     def from_grid(self, facts, times):
         """The same from what a corpus knows of its own track: float32 `[n, n_channels]`."""
         raise NotImplementedError
@@ -150,10 +146,6 @@ class Signal:
           UserError: malformed, or out of the trained range.
         """
         raise NotImplementedError
-
-    def from_user(self, text, times, span=None, total_seconds=None):
-        """What a user asked for at `times`, float32 `[n, n_channels]`; arguments as `parse_user`."""
-        return self.parse_user(text, span, total_seconds)(times)
 
     def draw(self, style_seed, times, span, bpm):
         """The signal of a piece that nobody steers, a pure function of `style_seed` and time, in TensorFlow.

@@ -176,10 +176,9 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote, and `body` where nobody wrote a position.
+    """What the user wrote, and where nobody wrote a position, `body`; a loop stays where its style draws it.
 
-    The body has neither length nor end, so that excerpts, streams and whole pieces are parts of one and the same. A loop
-    stays where its style draws it.
+    The body has neither length nor end, so excerpts, streams and whole pieces have the same audio.
     """
     settings = {name: text for name, text in request.settings.items() if text}
     knows_position = any(row["name"] == "position" for row in metadata["conditioning"])

@@ -63,9 +63,7 @@ def test_settings_are_canonical_and_a_position_is_there(loaded, options, setting
 
 def test_an_excerpt_of_a_planned_piece_takes_the_plan_that_the_whole_wrote_down(loaded):
     whole = piece_of(ask(seconds=Fraction(60), position="plan"), 7, loaded[1])
-    excerpt = piece_of(
-        ask(start=Fraction(21), seconds=Fraction(7), position=whole.settings["position"]), 7, loaded[1]
-    )
+    excerpt = piece_of(ask(start=Fraction(21), seconds=Fraction(7), position=whole.settings["position"]), 7, loaded[1])
     assert dataclasses.replace(whole, start_sample=21 * RATE, n_samples=7 * RATE) == excerpt
 
 
