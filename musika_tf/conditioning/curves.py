@@ -12,6 +12,7 @@ Times are durations as everywhere (`90`, `30s`, `1m30s`, `1h`), from the beginni
 import csv
 import dataclasses
 import math
+import os
 import re
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def _is_number(text):
 def _rows(path, where):
     """(time, value) texts of a CSV file."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open(os.path.expanduser(path), newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or no name that a file can have
         raise UserError(f"{where}: can't be read ({error}); {GRAMMAR}, please") from error

@@ -28,6 +28,9 @@ EFFECTIVE = "effective.flags"
 # Not meant to be as last time.
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 
+# Names of flags that are paths, beside those that end in _dir and _from.
+_PATHS = ("autoencoder", "json", "model", "out", "picture", "soundfont", "style_file", "table")
+
 _PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
 
@@ -335,6 +338,19 @@ def run(program):
     app.run(guarded, flags_parser=_parse)
 
 
+def is_path(name):
+    """Whether the flag of this name holds a path."""
+    return name.endswith(("_dir", "_from")) or name in _PATHS
+
+
+def _expand(flag):
+    """Puts the user's home for a ~ in a path, which shells leave alone after a =; refuses an empty one."""
+    if is_path(flag.name) and flag.present and isinstance(flag.value, str):
+        if not flag.value:
+            raise UserError(f"--{flag.name}=: no path; name one, or leave the flag out")
+        flag.value = os.path.expanduser(flag.value)
+
+
 def show_flags(program):
     """Makes --help show the docstring and the flags of a program, whatever file was started."""
     sys.modules["__main__"].__doc__ = program.__doc__
@@ -349,7 +365,8 @@ def _parse(argv):
         for name in FLAGS:
             value = FLAGS[name].value
             if isinstance(value, float) and not math.isfinite(value):  # which the bounds of a flag let pass
-                raise UserError(f"--{name}={value}: a finite number, please")
+                raise UserError(f"--{name}={value}: give a finite number")
+            _expand(FLAGS[name])
         return rest
     except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: a flagfile that is no text
         sys.exit(_one_line(UserError(error)))

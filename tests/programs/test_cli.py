@@ -61,7 +61,7 @@ CASES = {
     "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
     "no number": (["generate.py", "--seed=many"], ["--seed=many"]),
-    "no finite number": (["generate.py", "--truncation=nan"], ["--truncation=nan: a finite number"]),
+    "no finite number": (["generate.py", "--truncation=nan"], ["--truncation=nan: give a finite number"]),
     "no such choice": (["train_ae.py", "--phase=5"], ["--phase=5", "1|2|3|4|all"]),
     "no such flag": (["train_ae.py", "--phases=5"], ["phases"]),
     "flagfile of bytes": (
@@ -91,6 +91,9 @@ CASES = {
     "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
     "bpm": (["generate.py", "--bpm=60"], ["--bpm=60: 60 is outside of the range", "BPM"]),
     "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno-mini", "it follows --bpm"]),
+    "no cache_dir": (["train_ae.py", "--audio_dir=x", "--cache_dir="], ["--cache_dir=: no path", "leave the flag out"]),
+    "no bundle_dir": (["encode.py", "--audio_dir=x", "--bundle_dir="], ["--bundle_dir=: no path"]),
+    "no out": (["generate.py", "--length=1", "--out="], ["--out=: no path"]),
     "bars and length": (["generate.py", "--bars=4", "--length=inf"], ["--bars=4", "leave out --length"]),
     "no whole bars": (["generate.py", "--loop", "--length=30", "--bpm=127"], ["--loop: 30s at 127 BPM", "--bars=16"]),
     "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
@@ -261,6 +264,36 @@ def test_effective_flags_run_the_same_again(tmp_path):
     )  # fmt: skip
     assert "width=12" in first.stdout and again.stdout == first.stdout
     assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
+
+
+@flagsaver.flagsaver
+def test_a_home_in_any_path_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cli._parse(["x.py", "--checkpoint_dir=~/c", "--init_from=~", "--latents_dir=a~/~", "--licence=~", "--audio_dir=b~"])
+    values = flags.FLAGS.checkpoint_dir, flags.FLAGS.init_from, flags.FLAGS.latents_dir, flags.FLAGS.audio_dir
+    assert values == (f"{tmp_path}/c", str(tmp_path), "a~/~", "b~")
+    assert flags.FLAGS.licence == "~" and flags.FLAGS.cache_dir is None
+
+
+TEXT_FLAGS = """
+import importlib, sys
+from absl import flags
+from musika_tf.programs import cli
+importlib.import_module(f"musika_tf.programs.{sys.argv[1]}")
+modules = flags.FLAGS.flags_by_module_dict()
+for flag in [flag for module in modules if module.startswith("musika_tf") for flag in modules[module]]:
+    if flag.flag_type() == "string" and any(word in flag.help for word in ("folder", "file", "bundle")):
+        print(flag.name, cli.is_path(flag.name))
+"""
+NO_PATHS = {"name", "note_density", "runner"}
+
+
+@pytest.mark.parametrize("program", [path.stem for path in ROOT.glob("*.py")])
+def test_flags_that_speak_of_files_are_known_as_paths(program):
+    command = [sys.executable, "-c", TEXT_FLAGS, program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert len(rows) > 5 and {name for name, is_path in rows if is_path == "False"} <= NO_PATHS
 
 
 # Standard output
