@@ -1,8 +1,11 @@
-"""What native libraries print where nobody asked them to."""
+"""What native libraries print where nobody asked them to, and the paths that they can't read."""
 
 import contextlib
+import functools
 import os
+import re
 import sys
+import tempfile
 
 from musika_tf import keras_environment
 
@@ -34,3 +37,30 @@ def import_tensorflow():
     with silent_stderr():
         import tensorflow as tf
     return tf
+
+
+def plain_folder(folder):
+    """A name of a folder that TensorFlow takes as it is, text.
+
+    TensorFlow reads `*`, `?`, brackets and backslashes in a path as a pattern, and knows no names that aren't UTF-8. A
+    folder with such a name gets a link in a temporary folder, which lasts until the program ends.
+
+    Args:
+      folder: of checkpoints, summaries or a SavedModel; it has to exist before TensorFlow writes there.
+    """
+    path = os.path.abspath(folder)
+    if re.search(r"[*?\[\]{}\\]", path) is None and path.isprintable():
+        return os.fspath(folder)
+    return _link_to(path)
+
+
+@functools.cache
+def _link_to(path):
+    link = os.path.join(tempfile.mkdtemp(dir=_links().name), "folder")
+    os.symlink(path, link)
+    return link
+
+
+@functools.cache
+def _links():
+    return tempfile.TemporaryDirectory(prefix="musika-", ignore_cleanup_errors=True)
