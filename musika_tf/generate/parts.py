@@ -89,12 +89,12 @@ class PartFolder:
         return [i for i, size in enumerate(sizes) if not _has_size(self.file(i), size)]
 
     def render(self, loaded, index, progress=lambda n: None):
-        """Makes one part, which takes its name when it is complete.
+        """Renders part number `index`; its file appears when it is complete.
 
         Args:
           loaded: a loaded bundle.
-          index: which part.
-          progress: called with the number of samples that were added, again and again.
+          index: of the part.
+          progress: called with the number of samples that were added.
 
         Raises:
           UserError: the disk is full.
@@ -120,7 +120,7 @@ class PartFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def kept(self):
-        """What an interrupted user can count on, for the end of an error's line."""
+        """How much is done and kept, for the end of an error's line."""
         n_parts = len(self.ranges())
         done = n_parts - len(self.missing())
         return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command goes on"
@@ -142,7 +142,7 @@ def _has_size(path, n_bytes):
 
 
 def _identity(bundle_dir):
-    """Twelve hex digits of a bundle's weights (by their checksums) and functions."""
+    """Twelve hex digits of a bundle's weights and functions."""
     digest = hashlib.sha256()
     for name in ("variables/variables.index", "saved_model.pb"):
         digest.update((Path(bundle_dir) / name).read_bytes())
@@ -196,7 +196,7 @@ def _render_missing(folder, bundle_dir, loaded, crew, progress):
 
 
 def _render_by(crew, bundle_dir, folder, missing, add):
-    """Has parts rendered by workers; `add` is called with the number of samples that were added, again and again."""
+    """Has parts rendered by workers; `add` is called with the number of samples that were added."""
     comment = folder.piece.comment(folder.metadata)
     start = functools.partial(_renderer, str(bundle_dir), str(folder.path), folder.dtype, comment)
     for _, told in crew.each(start, missing):
@@ -206,7 +206,7 @@ def _render_by(crew, bundle_dir, folder, missing, add):
 
 
 def _renderer(bundle_dir, path, dtype, comment):
-    """What a worker does: renders parts of the piece whose comment tag this is, which holds all of it."""
+    """The function by which a worker renders parts of the piece with this comment tag."""
     from musika_tf.model import bundle
 
     loaded, metadata = bundle.load(bundle_dir)

@@ -9,7 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from musika_tf import durations
+from musika_tf.audio.stream import ReaderGone, WavStream, standard_output
+from musika_tf.audio.writer import check_output
 from musika_tf.errors import UserError
+from musika_tf.generate import bars
 from musika_tf.generate.request import STREAM, piece_of
 from musika_tf.progress import Progress
 from musika_tf.workers import Crew
@@ -18,14 +21,13 @@ _LONG_SECONDS = 600  # from here on a file is made in parts, so that an interrup
 
 
 def run(request, prepare: Callable[[int], None], threads=0):
-    """Does what was asked for.
+    """Makes what was asked for.
 
     Args:
       request: Request.
       prepare: module-level function (threads) that starts TensorFlow in a worker.
       threads: of all workers together; 0: as many as there are cores.
     """
-    from musika_tf.audio.writer import check_output
     from musika_tf.generate import preview_page
     from musika_tf.model import bundle
 
@@ -62,9 +64,7 @@ def _name(request, seed, metadata):
 
 
 def _announce(request, metadata, pieces):
-    """Says at which tempo the pieces are, where bars or beats were asked for."""
-    from musika_tf.generate import bars
-
+    """Prints the tempo of the pieces, if bars or beats were asked for."""
     if not bars.has_clock(metadata) or not (request.loop or request.bars or request.click):
         return
     for seed, piece in pieces.items():
@@ -76,11 +76,11 @@ def _announce(request, metadata, pieces):
 
 
 def stream(loaded, metadata, piece):
-    """Writes a piece to standard output as WAV, until its end or until nobody reads.
+    """Writes a piece to standard output as WAV.
 
-    An endless piece ends with its reader, quietly; of one that has an end, the reader missed something: UserError.
+    Raises:
+      UserError: the reader closed the pipe before the end of a piece that has one.
     """
-    from musika_tf.audio.stream import ReaderGone, WavStream, standard_output
     from musika_tf.generate import rendering
 
     rate = metadata["sample_rate"]
@@ -100,7 +100,7 @@ def stream(loaded, metadata, piece):
 
 
 def _write(out, bundle_dir, loaded, metadata, piece, crew):
-    """Writes one file, by parts where it is long or others help."""
+    """Writes one file, by parts if it is long or has workers."""
     from musika_tf.generate import parts, rendering
 
     rate, begin = metadata["sample_rate"], time.monotonic()

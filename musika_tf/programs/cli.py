@@ -150,9 +150,9 @@ def _numbers(name, texts, like):
     try:
         numbers = tuple(type(like[0])(text) for text in texts)
     except ValueError:
-        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please") from None
+        raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas") from None
     if len(numbers) != len(like):
-        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please")
+        raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas")
     return numbers
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from musika_tf.conditioning.conditioner import Conditioner, tempo_of
+from musika_tf.conditioning import tempo
+from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.conditioning.signals import Beat, Tempo
 from musika_tf.errors import UserError
 
@@ -71,7 +72,7 @@ def test_draw_is_one_tempo_in_the_trained_range_and_its_clock(conditioner):
 )
 def test_a_drawn_tempo_lies_in_the_range_and_is_whole_where_it_can_be(low, high, whole):
     low, high = tf.constant(low), tf.constant(high)
-    drawn = [float(tempo_of(seed, low, high)) for seed in range(50)]
+    drawn = [float(tempo.drawn(seed, low, high)) for seed in range(50)]
     assert min(drawn) >= float(low) and max(drawn) <= float(high)
     if whole:
         assert set(drawn) <= set(whole)

@@ -86,10 +86,10 @@ def test_text_asks_for_the_same_again(text):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("planned", "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number"),
+        ("planned", "give plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number"),
         ("plan:20s", "two durations"),
         ("plan:20s,soon", "soon"),
-        ("plan:1,2,3,4", "two durations, as plan:20s,30s, or three"),
+        ("plan:1,2,3,4", "give two durations, as plan:20s,30s, or three"),
         ("plan:20s,30s,50s", "leave nothing of 50s"),
         ("plan:2m,2m", "leave nothing of 3m20s"),
         ("1.5", "1.5 is outside of what there is, 0 to 1"),

@@ -140,7 +140,7 @@ def test_texts_ask_for_the_same_again(tmp_path):
         ({"note_density": "0:0.2,1m:0.01"}, "--note_density=0:0.2,1m:0.01: 0.01 is outside"),
         ({"tags": "techno=0.9"}, "--tags=techno=0.9: 0.9 is outside of .*, 0.1 to 0.6"),
         ({"tags": "ambient=0.5"}, "--tags=ambient=0.5: the model test was not trained for that; it follows --bpm, .*"),
-        ({"tags": "techno"}, "--tags=techno: words with values"),
+        ({"tags": "techno"}, "--tags=techno: give words with values"),
         ({"position": "end"}, "--position=end"),
     ],
 )

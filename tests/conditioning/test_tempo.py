@@ -122,7 +122,7 @@ def test_users_give_one_number_in_the_trained_range():
     [
         ("90", "--bpm=90: 90 is outside of the range that this model was trained on, 110.2 to 159.7 BPM"),
         ("160", "110.2 to 159.7 BPM"),
-        ("0:120,1m:130", "one number, please"),
+        ("0:120,1m:130", "give one number"),
         ("fast", "--bpm=fast"),
     ],
 )

@@ -110,11 +110,11 @@ def test_bars_of_a_drawn_tempo(loaded, folder, tmp_path, capsys, monkeypatch):
     [
         ({"tempo": "90"}, "--bpm=90: 90 is outside of the range that this model was trained on, 110 to 150 BPM"),
         ({"note_density": "0:0.1,1m:7"}, "--note_density=0:0.1,1m:7: 7 is outside"),
-        ({"position": "middle"}, "--position=middle: plan, plan:INTRO,ENDING"),
+        ({"position": "middle"}, "--position=middle: give plan, plan:INTRO,ENDING"),
         ({"tags": "techno=0.9"}, "--tags=techno=0.9: 0.9 is outside of .* 0.1 to 0.6"),
         ({"tags": "ambient=0.5"}, "--tags=ambient=0.5: the model steerable was not trained for that; it follows --bpm, "
          "--note_density, --position, --tags=techno"),
-        ({"seconds": None, "bars": 4, "tempo": "fast"}, "--bpm=fast: a number of beats per minute, such as 132"),
+        ({"seconds": None, "bars": 4, "tempo": "fast"}, "--bpm=fast: give a number of beats per minute, such as 132"),
         ({"loop": True, "seconds": Fraction(30), "tempo": "127"}, "--loop: 30s at 127 BPM are 15.875 bars; take .* or"),
         ({"position": "plan:1m,1m", "seconds": Fraction(90)}, "--position=plan:1m,1m: .* leave nothing of 1m30s"),
         ({"note_density": "none.csv"}, "--note_density=none.csv: can't be read"),

@@ -225,10 +225,10 @@ def test_presets_are_what_they_say():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: 4 numbers"),
-        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: 4 numbers"),
-        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: 4 numbers"),
-        ("--ae_learning_rates=", "--ae_learning_rates=: 4 numbers"),
+        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: give 4 numbers"),
+        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: give 4 numbers"),
+        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: give 4 numbers"),
+        ("--ae_learning_rates=", "--ae_learning_rates=: give 4 numbers"),
     ],
 )
 def test_lists_of_numbers(flag, message):
