@@ -164,7 +164,7 @@ NOISE = np.zeros([10, 2], np.float32)
     [
         (lambda m: musika_tf.load("tests"), "path=tests: no bundle"),
         (lambda m: m.generate(bpm=60), "bpm=60.0: 60 is outside of the range"),
-        (lambda m: m.generate(bpm=[(0, 120), (3, 130)]), "bpm=0:120.0,3:130.0: one number"),
+        (lambda m: m.generate(bpm=[(0, 120), (3, 130)]), "bpm=0:120.0,3:130.0: give one number"),
         (lambda m: m.stream(note_density=[(3, 0.1), (1, 0.2)]), "note_density=3:0.1,1:0.2: times must ascend"),
         (lambda m: m.generate(note_density=float("nan")), "note_density=nan: 'nan' is no number"),
         (lambda m: m.generate(note_density=[0.1, 0.2]), r"note_density=\[0.1, 0.2\]: give a number, \(time, value\)"),
@@ -177,7 +177,7 @@ NOISE = np.zeros([10, 2], np.float32)
         (lambda m: m.generate(seconds=3, bars=2), "bars=2: says how long the piece is; leave out seconds"),
         (lambda m: m.generate(bars=0), "bars=0: give a whole number from 1 on"),
         (lambda m: m.generate(seed=1.5), "seed=1.5: give a whole number"),
-        (lambda m: m.generate(seed=2**63), "seed=9223372036854775808: a whole number below 2.63"),
+        (lambda m: m.generate(seed=2**63), "seed=9223372036854775808: too large; give a whole number below 2.63"),
         (lambda m: m.generate(start="soon"), "start: 'soon' is no time"),
         (lambda m: m.generate(truncation=5), "truncation=5: give a number from 0.1 to 3.9"),
         (lambda m: m.generate(seconds=30, loop=True, bpm=127), "loop: 30s at 127 BPM .*seconds=.*, or bars=16"),

@@ -61,7 +61,7 @@ class WavStream:
         """Appends samples, float `[samples, 2]` in [-1, 1]; what lies outside is clipped.
 
         Raises:
-          ReaderGone: nobody reads any more.
+          ReaderGone: the reader closed the stream.
           UserError: the disk behind the stream is full.
         """
         self._write_bytes(to_int16(waveform).tobytes())

@@ -14,15 +14,16 @@ import numpy as np
 from musika_tf.conditioning import madmom_package
 from musika_tf.conditioning.recording import FRAME, Recording, parts
 from musika_tf.conditioning.signal import Extracted, Signal, is_number, is_positive
+from musika_tf.conditioning.tempo import Tempo
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
 _FEWEST_BEATS = 8
-# Spectra are made a minute at a time. The network over them is recurrent in both directions and hears all of a piece;
-# only of more than twenty minutes it hears parts, with a minute more on each side.
+# Spectra are made a minute at a time. The network is recurrent in both directions and hears a whole piece, or parts of
+# twenty minutes with a minute more on each side.
 _SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
 _NETWORK_SECONDS, _NETWORK_CONTEXT_SECONDS = 1200, 60
-_BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
+_BEATS_BEYOND = 8  # whose mean interval the clock has before the first one and after the last
 
 
 def track(audio):
@@ -162,8 +163,6 @@ class Beat(Signal):
         return {"beats_per_bar": self.beats_per_bar, "first_downbeat_seconds": 0.0}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        from musika_tf.conditioning.tempo import Tempo
-
         return Clock(Tempo().parse_user(text).bpm)  # the range is that of the tempo, where the model has one
 
     def draw(self, style_seed, times, span, bpm):

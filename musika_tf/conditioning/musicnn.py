@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 import tensorflow as tf
 
 from musika_tf.conditioning.recording import spans
@@ -177,8 +178,6 @@ def _read_checkpoint(folder):
 
 def _mono_16k(waveform, sample_rate):
     """`[samples, channels]` or `[samples]` -> `[samples']` at 16 kHz."""
-    import soxr
-
     waveform = np.asarray(waveform, np.float32)
     mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
     return mono if sample_rate == SAMPLE_RATE else soxr.resample(mono, sample_rate, SAMPLE_RATE)

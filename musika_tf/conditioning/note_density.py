@@ -65,8 +65,8 @@ def _by_librosa(waveform):
 
 
 DETECTORS = {madmom_package.NAME: _by_madmom, "librosa": _by_librosa}
-# MadMom's network hears 0.15 s, so that parts with their context have the onsets of the whole. librosa calls an onset
-# what stands out from all that it hears, which therefore is the whole of any song; more than five minutes are several.
+# MadMom's network hears 0.15 s, so parts with context have the onsets of the whole. librosa's threshold depends on all
+# that it hears: it gets whole songs, and longer recordings in parts of five minutes.
 _PART_SECONDS = {madmom_package.NAME: 60, "librosa": 300}
 CONTEXT_SECONDS = 2.0
 

@@ -146,5 +146,5 @@ class Position(Signal):
         return *parts, total_seconds
 
     def draw(self, style_seed, times, span, bpm):
-        # Beginning and ending belong to pieces whose length somebody knows.
+        # Only a piece of known length has a beginning and an ending.
         return self.held(style_seed, times, span, MIDDLE, _DRAWN_SPREAD)

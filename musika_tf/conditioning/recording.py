@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import soxr
 
 from musika_tf.conditioning.signal import SAMPLE_RATE
 
@@ -41,8 +42,6 @@ class Recording:
 
     def mono_at(self, rate):
         """Both sides averaged, at another rate in Hz: yields consecutive float32 `[samples]`."""
-        import soxr
-
         resampler = soxr.ResampleStream(SAMPLE_RATE, rate, 1)
         for block in self.blocks():
             yield resampler.resample_chunk(np.asarray(block, np.float32).mean(axis=1))

@@ -72,7 +72,7 @@ class Signal:
     unit = ""
     legal = (-np.inf, np.inf)  # values that mean anything, in the unit
     n_channels = 1
-    grid_keys = {}  # what the facts must hold for `from_grid` -> function that says whether a value is of its kind
+    grid_keys = {}  # the facts that `from_grid` needs -> function that checks the value
     least_confidence = 0.0  # pieces below are no use for training
     first_extractor = GRID  # of files whose encode.py read grids alone and did not say so
     draw_row = 0  # of Stream.CONDITIONING, one per signal: part of every piece's identity, never change it
@@ -148,7 +148,7 @@ class Signal:
         raise NotImplementedError
 
     def draw(self, style_seed, times, span, bpm):
-        """The signal of a piece that nobody steers, a pure function of style and time, in TensorFlow.
+        """The signal that a style draws, a pure function of style and time, in TensorFlow.
 
         Args:
           style_seed: int64 scalar.
@@ -162,8 +162,7 @@ class Signal:
         raise NotImplementedError
 
     def held(self, style_seed, times, span, centre, spread):
-        """One value throughout a piece, for `draw`: normal around `centre`, cut at one deviation (`spread`) and at
-        `span`.
+        """One value throughout a piece: normal around `centre`, cut at one deviation (`spread`) and at `span`.
 
         Returns:
           float32 tensor `[n, 1]` for n `times`.

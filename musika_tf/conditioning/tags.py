@@ -105,7 +105,7 @@ class Tag(Signal):
 def parse_words(text, flag=GROUP):
     """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form.
 
-    A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: what has a colon and no word goes on with it.
+    A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: a part without a word continues it.
     """
     words, word = {}, ""
     for part in text.split(","):

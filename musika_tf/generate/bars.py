@@ -8,7 +8,7 @@ from musika_tf.conditioning.signals import SIGNALS
 from musika_tf.errors import UserError
 
 _BAR = 60 * SIGNALS["beat"].beats_per_bar  # a bar's seconds times BPM
-_FIRST_GUESS = 125.0  # BPM of a model with a clock that nobody gave a tempo
+_FIRST_GUESS = 125.0  # BPM, without a wish
 
 
 def has_clock(metadata):

@@ -123,7 +123,7 @@ class PartFolder:
         """How much is done and kept, for the end of an error's line."""
         n_parts = len(self.ranges())
         done = n_parts - len(self.missing())
-        return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command goes on"
+        return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command continues"
 
     @contextlib.contextmanager
     def failures_named(self):

@@ -124,7 +124,7 @@ class Request:
 
 
 def random_seed():
-    """A seed for a piece nobody has heard, short enough to write down."""
+    """A random seed, short enough to write down."""
     return secrets.randbelow(10**6)
 
 
@@ -169,7 +169,7 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote, and where nobody wrote a position, `body`; a loop stays where its style draws it.
+    """What the user wrote, with `body` as the default position; a loop stays where its style draws it.
 
     The body has neither length nor end, so excerpts, streams and whole pieces have the same audio.
     """
@@ -196,7 +196,7 @@ def _bpm(text, metadata, style_seed):
 
 
 def _first_style_seed(request, seed):
-    """The seed that draws what nobody steers."""
+    """The seed that draws the signals that nothing steers."""
     if request.style_file:
         return styles.read(request.style_file).seeds[0]
     return seed if request.style_seed is None else request.style_seed
