@@ -13,36 +13,22 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
 def parse(text, flag="length"):
-    """Seconds of a duration: "3m57s", "1h", "1h2m3.5s", or plain seconds: "90".
-
-    Args:
-      text: the duration.
-      flag: the flag that the text came from, for the error.
-
-    Returns:
-      An exact Fraction above 0.
+    """Seconds of a duration such as "3m57s", "1h2m3.5s" or "90": an exact Fraction above 0.
 
     Raises:
-      UserError: it is no duration, 0, or beyond 10^15 seconds.
+      UserError: it is no duration, 0, or beyond 10^15 seconds; names `flag`.
     """
     seconds = _seconds(text, _PATTERN)
     if not seconds:
-        raise UserError(f"--{flag}={text}: a duration above 0, such as 3m57s, 23s, 1h or 90 (seconds), please")
+        raise UserError(f"--{flag}={text}: give a duration above 0, such as 3m57s, 23s, 1h or 90 (seconds)")
     return _bounded(seconds, f"--{flag}")
 
 
 def parse_time(text, where):
-    """Seconds of a point in time: as `parse`, or by the clock, "1:02:03.5"; 0 is one too.
-
-    Args:
-      text: the time.
-      where: flag or file with the text, for the error.
-
-    Returns:
-      An exact Fraction, at least 0.
+    """Seconds of a point in time, as `parse` or by the clock such as "1:02:03.5": an exact Fraction from 0 on.
 
     Raises:
-      UserError: it is no time, or beyond 10^15 seconds.
+      UserError: it is no time, or beyond 10^15 seconds; names `where`, a flag or file.
     """
     seconds = _seconds(text, _CLOCK, _PATTERN)
     if seconds is None:

@@ -1,17 +1,27 @@
 """The one exception that a user, and not a programmer, has to read."""
 
+import contextlib
+
 
 class UserError(ValueError):
-    """Bad input. Its message is one line that names the file or flag and what would work.
+    """Bad input. Its message names the file or flag and what would work, in one line.
 
-    What is quoted in it may hold anything: a name with a line's end in it, the escape sequences of a terminal. What is
-    not printable is written as Python writes it, so that the line stays one.
+    What it quotes may hold line breaks and escape sequences: what can't be printed is written as Python writes it.
     """
 
     def __init__(self, message):
         super().__init__(printable(str(message)))
 
 
+@contextlib.contextmanager
+def writing(path, advice):
+    """Around what writes `path`: an OSError becomes a UserError that ends in `advice`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: can't be written ({error.strerror}); {advice}") from error
+
+
 def printable(text):
-    """`text` in one line, as any output takes it: what can't be printed is written as Python writes it."""
+    """`text` in one line; what can't be printed is written as Python writes it."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from musika_tf import arguments, interruption, shipped
 from musika_tf.audio import files
-from musika_tf.conditioning import signals, tags
+from musika_tf.conditioning import signals, tags, tempo
 from musika_tf.errors import UserError
 from musika_tf.generate import bars as clock
 from musika_tf.generate import rendering
@@ -85,7 +85,7 @@ class Model:
             keyword = name if name.startswith(tags.PREFIX) else signals.find(name).flag
             found[keyword] = Followed(row["unit"], *map(_short, row["range"]))
         if clock.has_clock(self.metadata):
-            found["bpm"] = Followed(signals.find("tempo").unit, *map(_short, clock.tempo_span(self.metadata)))
+            found["bpm"] = Followed(signals.find("tempo").unit, *map(_short, tempo.span(self.metadata)))
         return found
 
     def generate(

@@ -7,6 +7,8 @@ import re
 import sys
 import tempfile
 
+from musika_tf import keras_environment
+
 
 @contextlib.contextmanager
 def silent_stderr():
@@ -24,8 +26,13 @@ def silent_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow without its start-up notices, where nothing has imported it before; returns the module."""
+    """Imports TensorFlow without its start-up notices, where nothing has imported it before, and has Keras run on it.
+
+    Raises:
+      UserError: Keras was imported before, on another backend.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    keras_environment.use_tensorflow()
     # The newest ones print notices while they are imported whatever that says; errors are exceptions.
     with silent_stderr():
         import tensorflow as tf

@@ -20,6 +20,21 @@ RATE = 44_100
 SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment(tmp_path_factory):
+    """What a notebook leaves to the programs that it starts, and what others' projects want of Keras."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".keras").mkdir()
+    keras = {"floatx": "float16", "epsilon": 1e-7, "backend": "jax", "image_data_format": "channels_first"}
+    (home / ".keras" / "keras.json").write_text(json.dumps(keras))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("KERAS_BACKEND", "torch")
+        patch.setenv("TF_USE_LEGACY_KERAS", "1")
+        patch.setenv("MPLBACKEND", "module://of_a_notebook.backend_inline")
+        yield
+
+
 def run(program, *flags, status=0):
     """Runs a program of the repository; its output, or where it ends with another status, the failure with it."""
     command = [sys.executable, ROOT / program, f"--flagfile={ROOT / 'flags/smoke.flags'}", *map(str, flags)]

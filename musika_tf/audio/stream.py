@@ -13,7 +13,7 @@ _BYTES_PER_SAMPLE = 4  # two sides of 16 bits
 
 
 class ReaderGone(Exception):
-    """Whoever read the stream has closed it: the way in which an endless one ends."""
+    """The reader of the stream has closed it, which is how an endless one ends."""
 
 
 def header(sample_rate, n_samples=None, comment=""):
@@ -38,13 +38,11 @@ def header(sample_rate, n_samples=None, comment=""):
 
 
 class WavStream:
-    """Writes a WAV stream to a file descriptor; `with` like `AudioWriter`.
+    """Writes a WAV stream to a file descriptor, which stays open; `with` like `AudioWriter`.
 
     Args:
-      descriptor: of a pipe or file that is open for writing; it is left open.
-      sample_rate: Hz.
-      comment: text for the comment tag.
-      n_samples: how many will be written, None for a stream without end.
+      descriptor: of a pipe or file.
+      sample_rate, comment, n_samples: as `header`.
 
     Attributes:
       n_samples: written so far, per channel.
@@ -63,7 +61,7 @@ class WavStream:
         """Appends samples, float `[samples, 2]` in [-1, 1]; what lies outside is clipped.
 
         Raises:
-          ReaderGone: nobody reads any more.
+          ReaderGone: the reader closed the stream.
           UserError: the disk behind the stream is full.
         """
         self._write_bytes(to_int16(waveform).tobytes())
@@ -85,7 +83,7 @@ class WavStream:
 
 @contextlib.contextmanager
 def standard_output():
-    """The descriptor of standard output, for the samples alone: what else prints to it goes to standard error.
+    """The descriptor of standard output, for the samples alone: prints go to standard error meanwhile.
 
     Raises:
       UserError: standard output is a terminal.

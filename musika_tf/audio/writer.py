@@ -101,7 +101,7 @@ class AudioWriter:
             with self._failures_named():
                 self._hidden_path.touch()  # which says why it can't be, as libsndfile does not
                 self._file = soundfile.SoundFile(
-                    self._hidden_path, "w", self._sample_rate, 2, self._encoding, format=self._container
+                    os.fsencode(self._hidden_path), "w", self._sample_rate, 2, self._encoding, format=self._container
                 )
             if self._comment:
                 self._file.comment = self._comment

@@ -1,9 +1,8 @@
 """A beat clock: where in the bar the music is.
 
-128 latents are no whole number of beats, so a window by itself cannot know where the beat falls; this tells it. On a
-piece that somebody generates, bar 1 begins at time 0 and the clock is arithmetic on absolute time in float64, so it
-never drifts. On a piece that was recorded, MadMom's downbeat tracker (Böck, Krebs & Widmer 2016) finds the beats, and
-the phase runs evenly from each to the next.
+A window of 128 latents is no whole number of beats, so it cannot know by itself where the beat falls. In a generated
+piece bar 1 begins at time 0, and the clock is float64 arithmetic on absolute time: it never drifts. In a recording
+MadMom's downbeat tracker (Böck, Krebs & Widmer 2016) finds the beats, and the phase is linear from each to the next.
 """
 
 import dataclasses
@@ -15,15 +14,16 @@ import numpy as np
 from musika_tf.conditioning import madmom_package
 from musika_tf.conditioning.recording import FRAME, Recording, parts
 from musika_tf.conditioning.signal import Extracted, Signal, is_number, is_positive
+from musika_tf.conditioning.tempo import Tempo
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
 _FEWEST_BEATS = 8
-# Spectra are made a minute at a time. The network over them is recurrent in both directions and hears all of a piece;
-# only of more than twenty minutes it hears parts, with a minute more on each side.
+# Spectra are made a minute at a time. The network is recurrent in both directions and hears a whole piece, or parts of
+# twenty minutes with a minute more on each side.
 _SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
 _NETWORK_SECONDS, _NETWORK_CONTEXT_SECONDS = 1200, 60
-_BEATS_BEYOND = 8  # beats whose mean interval goes on beyond the first and last one
+_BEATS_BEYOND = 8  # whose mean interval the clock has before the first one and after the last
 
 
 def track(audio):
@@ -33,7 +33,7 @@ def track(audio):
       audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
 
     Returns:
-      float64 `[beats]` seconds, ascending; int64 `[beats]`, 1 for the first beat of a bar .. 4.
+      float64 `[beats]` ascending seconds; int64 `[beats]`, 1 (the bar's first beat) .. 4.
 
     Raises:
       UserError: MadMom is not installed, or hears no beats.
@@ -46,7 +46,7 @@ def track(audio):
 
 
 def activations(recording):
-    """How likely each frame of 10 ms of a Recording is a beat, and a downbeat, by MadMom's network: `[frames, 2]`."""
+    """How likely each frame of 10 ms is a beat or a downbeat, by MadMom's network: `[frames, 2]`."""
     spectra, network, columns = _madmom()[0].processors
     rows = (
         part.own_rows(np.asarray(spectra(madmom_package.signal(part.waveform))), FRAME)
@@ -71,18 +71,18 @@ def _madmom():
 
 
 def beats_at(times, beat_times, places, beats_per_bar=4):
-    """How many beats after a bar's beginning `times` are, from tracked beats.
+    """Tracked beats -> how many beats after a bar's beginning `times` are.
 
     Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there.
 
     Args:
       times: float64 `[n]`, seconds.
-      beat_times: `[beats]`, seconds, ascending, at least two.
-      places: int `[beats]`, 1..beats_per_bar; where the tracker skips a place, the clock catches up with it.
+      beat_times: `[beats]`, ascending seconds, at least two.
+      places: int `[beats]`, 1..beats_per_bar; the clock catches up where the tracker skips a place.
       beats_per_bar: beats in a bar.
 
     Returns:
-      float64 `[n]`, ascending with time; a whole multiple of `beats_per_bar` is a bar's beginning.
+      float64 `[n]`; bars begin at whole multiples of `beats_per_bar`.
     """
     steps = (np.diff(places) - 1) % beats_per_bar + 1
     numbers = places[0] - 1 + np.concatenate([[0], np.cumsum(steps)])
@@ -100,7 +100,7 @@ def _rate(beat_times, numbers):
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
-    """The clock of a piece at `bpm` whose bar 1 begins at time 0: times `[n]` -> float32 `[n, 10]`."""
+    """The clock of a generated piece: times `[n]` -> float32 `[n, 10]`."""
 
     bpm: float
 
@@ -114,9 +114,9 @@ class Clock:
 
 @dataclasses.dataclass(frozen=True)
 class Beat(Signal):
-    """A clock: cosine and sine of the phase within the bar, and of its harmonics up to the sixteenth notes.
+    """A clock: cosines and sines of the phase within the bar, the half bar, the beat, the eighth and the sixteenth.
 
-    Bar, half bar, beat, eighth and sixteenth: a network then need not multiply angles to place an off-beat.
+    With the harmonics a network need not multiply angles to place an off-beat.
     """
 
     name = "beat"
@@ -140,12 +140,12 @@ class Beat(Signal):
         return Extracted(self.clock(beats).numpy(), self.extractor())
 
     def from_grid(self, facts, times):
-        """`times` float64 `[n]` seconds -> float32 `[n, 10]` from a grid with `bpm` and `first_beat_seconds`."""
+        """The clock of a grid with `bpm` and `first_beat_seconds`: times float64 `[n]` -> float32 `[n, 10]`."""
         beats = (np.asarray(times, np.float64) - facts["first_beat_seconds"]) * facts["bpm"] / 60.0
         return self.clock(beats).numpy()
 
     def from_bpm(self, bpm, times):
-        """The clock of a piece at `bpm` whose first bar starts at time 0: float32 `[n, 10]`."""
+        """The clock of a piece at `bpm` whose bar 1 begins at time 0: float32 `[n, 10]`."""
         import tensorflow as tf
 
         return self.clock(times * tf.cast(bpm, tf.float64) / 60.0)
@@ -163,8 +163,6 @@ class Beat(Signal):
         return {"beats_per_bar": self.beats_per_bar, "first_downbeat_seconds": 0.0}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        from musika_tf.conditioning.tempo import Tempo
-
         return Clock(Tempo().parse_user(text).bpm)  # the range is that of the tempo, where the model has one
 
     def draw(self, style_seed, times, span, bpm):

@@ -1,19 +1,17 @@
-"""What a model knows of its signals: their scale, and how to draw those that nobody asked for."""
+"""What a model knows of its signals: their scale, and how to draw them."""
 
 import numpy as np
 import tensorflow as tf
 
-from musika_tf.conditioning import signals
+from musika_tf.conditioning import signals, tempo
 from musika_tf.conditioning.signal import Span
 from musika_tf.errors import UserError
-from musika_tf.randomness import Stream, truncated_normal_rows
 
-USUAL_TEMPO = (120.0, 130.0)  # of a beat clock without a tempo
 _SCALES = ("mean", "deviation", "lowest", "highest")
 
 
 class Conditioner(tf.Module):
-    """Scales the conditioning channels of a model and draws default ones.
+    """Scales a model's conditioning channels and draws default ones.
 
     Args:
       names: the signals or their names, in the order of their channels.
@@ -52,7 +50,7 @@ class Conditioner(tf.Module):
         self.highest.assign(tf.reduce_max(every, axis=0))
 
     def restore(self, rows):
-        """Takes over what a bundle's metadata says of the same signals, beyond the variables: units, extractors."""
+        """Takes units and extractors, which are no variables, from the metadata of the same signals."""
         self.signals = [signal.restored(row) for signal, row in zip(self.signals, rows, strict=True)]
         self.extractors = {row["name"]: row["extractor"] for row in rows if row.get("extractor")}
 
@@ -61,7 +59,7 @@ class Conditioner(tf.Module):
         return {"signals": self.metadata(), **{name: getattr(self, name).numpy().tolist() for name in _SCALES}}
 
     def set_state(self, state):
-        """Takes over what `state` returned; KeyError, TypeError or ValueError where it is not that of these signals."""
+        """Restores what `state` returned; KeyError, TypeError or ValueError if that is of other signals."""
         self.restore(state["signals"])
         for name in _SCALES:
             getattr(self, name).assign(state[name])
@@ -71,7 +69,7 @@ class Conditioner(tf.Module):
 
         Args:
           extractors: dict of signal's name -> extractor.
-          where: flag and value that the pieces came from, for the error.
+          where: flag and value, for the error.
         """
         for name, known in self.extractors.items():
             if extractors.get(name, known) != known:
@@ -94,15 +92,7 @@ class Conditioner(tf.Module):
         return (tf.cast(positions, tf.float64) + 0.5) / self.latents_per_second
 
     def draw(self, style_seed, positions):
-        """Signals of a piece that nobody steers, e.g. one tempo in the trained range for all of it.
-
-        Args:
-          style_seed: int64 scalar.
-          positions: int64 `[n]`.
-
-        Returns:
-          float32 `[n, k]` in the signals' units.
-        """
+        """The signals that a style draws at `positions`, int64 `[n]`: float32 `[n, k]` in their units."""
         times = self.times(positions)
         bpm = self.draw_bpm(style_seed)
         variables = self.mean, self.deviation, self.lowest, self.highest
@@ -113,11 +103,10 @@ class Conditioner(tf.Module):
         return tf.concat(drawn, axis=-1)
 
     def draw_bpm(self, style_seed):
-        """The tempo that `draw` gives a style, within the middle half of the trained range and its skirts."""
-        for signal, span in self._spans():
-            if signal.name == "tempo":
-                return tempo_of(style_seed, self.lowest[span][0], self.highest[span][0])
-        return tempo_of(style_seed, *map(tf.constant, USUAL_TEMPO))
+        """The BPM that `draw` gives a style."""
+        spans = [span for signal, span in self._spans() if signal.name == "tempo"]
+        low, high = (self.lowest[spans[0]][0], self.highest[spans[0]][0]) if spans else map(tf.constant, tempo.USUAL)
+        return tempo.drawn(style_seed, low, high)
 
     def _spans(self):
         """Each signal with the slice of its channels."""
@@ -125,9 +114,9 @@ class Conditioner(tf.Module):
         return [(s, slice(int(end) - s.n_channels, int(end))) for s, end in zip(self.signals, ends, strict=True)]
 
     def metadata(self):
-        """One dict a signal: name, unit, channels, the range that training saw, extractor, and the signal's facts.
+        """One dict per signal: name, unit, channels, range of the training, extractor, the signal's own facts.
 
-        Signals of one channel also have the mean and deviation of the training set, which say what is usual.
+        Signals of one channel also have the training's mean and deviation.
         """
         rows = []
         for signal, span in self._spans():
@@ -137,10 +126,3 @@ class Conditioner(tf.Module):
                 row |= {"mean": float(self.mean[span][0]), "deviation": float(self.deviation[span][0])}
             rows.append({**row, "extractor": self.extractors.get(signal.name), **signal.facts()})
         return rows
-
-
-def tempo_of(style_seed, low, high):
-    """The tempo of a style that nobody steers, a whole number of BPM between float32 scalars `low` and `high`."""
-    # A truncated normal favours the middle, where training saw the most context.
-    offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, 0, 1, 1, 2.0)[0, 0] / 2.0
-    return tf.round((low + high) / 2.0 + offset * (high - low) / 2.0)

@@ -6,12 +6,13 @@
 | `0:0.1,30s:0.8,1m:0.2` | linear between the points, held before the first and after the last |
 | `density.csv` | the same points as rows `time,value`; a first row that holds no numbers is a heading |
 
-Times are durations as everywhere (`90`, `30s`, `1m30s`, `1h`), from the beginning of the piece.
+Times are durations (`90`, `30s`, `1m30s`, `1h`) from the beginning of the piece.
 """
 
 import csv
 import dataclasses
 import math
+import os
 import re
 from pathlib import Path
 
@@ -27,18 +28,18 @@ _ZERO = re.compile(r"0+(\.0*)?[hms]?")
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Points `times` (seconds, ascending) and `values`, float64 `[points]` each."""
+    """Points: ascending `times` in seconds and `values`, float64 `[points]` each."""
 
     times: np.ndarray
     values: np.ndarray
 
     def __call__(self, times):
-        """The curve at `times` `[n]`, float64 `[n]`: linear between points, held beyond them."""
+        """float64 `[n]` at `times` `[n]`: linear between points, constant beyond them."""
         return np.interp(np.asarray(times, np.float64), self.times, self.values)
 
     @property
     def text(self):
-        """The curve as text that `parse` reads again, exactly."""
+        """Text from which `parse` makes the same curve."""
         if len(self.times) == 1:
             return repr(float(self.values[0]))
         points = zip(self.times, self.values, strict=True)
@@ -46,7 +47,7 @@ class Curve:
 
 
 def plain(seconds):
-    """Seconds as text that `durations.parse` reads again, exactly: without an exponent."""
+    """Seconds as text without an exponent, from which `durations.parse` makes the same number."""
     return np.format_float_positional(seconds, trim="-")
 
 
@@ -65,28 +66,14 @@ class OneChannel:
 
 
 def one_channel(text, signal, span, shown=None):
-    """What a user asked of a signal of one channel, within its range: a OneChannel.
-
-    Args:
-      text: what the user wrote, as `parse` reads it.
-      signal: Signal.
-      span: Span of the model; None allows every legal value.
-      shown: what the error about the range quotes; default: the text.
-
-    Raises:
-      UserError: malformed, or out of the range.
-    """
+    """`Signal.parse_user` of a signal of one channel: a OneChannel. Errors about the range quote `shown`, if given."""
     curve = parse(text, signal.flag)
     check_range(curve.values, span, signal.legal, signal.flag, shown or text, "")
     return OneChannel(curve)
 
 
 def parse(text, flag):
-    """The Curve of a text (see the module's table).
-
-    Args:
-      text: what the user wrote.
-      flag: the flag it came from, for errors.
+    """The Curve of what a user wrote; see the module's table.
 
     Raises:
       UserError: malformed, times that don't ascend, values that are not finite, or a file that can't be read.
@@ -99,7 +86,7 @@ def parse(text, flag):
         return _curve(_rows(stripped, where), where)
     points = [part.rpartition(":")[::2] for part in stripped.split(",")]
     if not all(time for time, _ in points):
-        raise UserError(f"{where}: {GRAMMAR}, please")
+        raise UserError(f"{where}: give {GRAMMAR}")
     return _curve(points, where)
 
 
@@ -114,10 +101,10 @@ def _is_number(text):
 def _rows(path, where):
     """(time, value) texts of a CSV file."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open(os.path.expanduser(path), newline="", encoding="utf-8-sig") as file:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or no name that a file can have
-        raise UserError(f"{where}: can't be read ({error}); {GRAMMAR}, please") from error
+        raise UserError(f"{where}: can't be read ({error}); give {GRAMMAR}") from error
     if rows and not any(_is_number(cell.strip()) for cell in rows[0]) and not _is_point(rows[0]):
         rows = rows[1:]
     if not rows:
@@ -153,5 +140,5 @@ def _seconds(text, where):
 def _value(text, where):
     value = float(text) if _is_number(text) else math.nan
     if not math.isfinite(value):
-        raise UserError(f"{where}: {text!r} is no number; {GRAMMAR}, please")
+        raise UserError(f"{where}: {text!r} is no number; give {GRAMMAR}")
     return value

@@ -1,7 +1,7 @@
 """Which extractor reads each signal of a file, and the arrays that an .npz holds of it.
 
-A rendered track has a `.json` beside it with what it knows of itself: its grid, its onsets. Where that has what a
-signal needs it is preferred to any detector, because it is the truth; `--signal_source` says otherwise.
+A rendered track has a `.json` beside it with its grid and its onsets. That is the truth, so it is preferred to any
+detector, unless `--signal_source` says otherwise.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ SOURCES = ("auto", "grid", "audio")
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """How one stored signal of one file is made: by `extractor`, from `facts` if that is the grid."""
+    """How one stored signal of one file is made: by `extractor`, from `facts` if that is GRID."""
 
     signal: Signal
     extractor: str
@@ -30,7 +30,7 @@ class Choice:
         return self.signal.stored_name
 
     def is_in(self, arrays):
-        """Whether an `.npz`, as a dict of arrays, holds the signal by this very extractor."""
+        """Whether an `.npz`, as a dict of arrays, holds the signal by this extractor."""
         by = str(arrays.get(f"extractor_{self.name}", self.signal.first_extractor))
         return f"conditioning_{self.name}" in arrays and by == self.extractor
 
@@ -60,11 +60,11 @@ def choose(signals, audio_path, source="auto"):
 
     Args:
       signals: list of Signal.
-      audio_path: the audio file; `<name>.json` beside it is what the corpus knows of it.
-      source: one of SOURCES: the grid where there is one, the grid only, or the audio only.
+      audio_path: the audio file.
+      source: one of SOURCES: the `.json` beside it where there is one, that alone, or the audio alone.
 
     Raises:
-      UserError: a grid that is missing or damaged, or an extractor that is not installed.
+      UserError: the `.json` is missing or damaged, or an extractor is not installed.
     """
     from_grid = source != "audio" and any(signal.grid_keys for signal in signals)
     facts = read_facts(audio_path) if from_grid else {}
@@ -91,7 +91,7 @@ def _installed_extractor(signal, audio_path):
 
 
 def read_facts(audio_path):
-    """The dict in the `.json` beside an audio file, empty where there is none; UserError names a damaged one."""
+    """The dict in the `.json` beside an audio file, empty if there is none; UserError names a damaged one."""
     path = Path(audio_path).with_suffix(".json")
     if not os.path.isfile(path):
         return {}
@@ -103,12 +103,12 @@ def read_facts(audio_path):
 
 
 def _holds(facts, signal):
-    """Whether the facts have all that the signal's grid needs, each of its kind."""
+    """Whether the facts have what the signal needs."""
     return all(is_right(facts.get(key)) for key, is_right in signal.grid_keys.items())
 
 
 def doubt(choice, arrays):
-    """A line on a signal whose extractor is unsure of a piece, which training leaves out; "" where it is sure."""
+    """A line about a signal that is too unsure for training; "" if it is not."""
     confidence = float(arrays[f"confidence_{choice.name}"])
     if confidence >= choice.signal.least_confidence:
         return ""

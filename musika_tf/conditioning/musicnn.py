@@ -1,7 +1,6 @@
 """MusiCNN (Pons & Serra 2019, trained on MagnaTagATune): 200 features and 50 tags per three seconds of audio.
 
-The weights come from the `musicnn` wheel, whose own code wants TensorFlow 1 and is never imported; this is
-the network written anew:
+The weights are those of the wheel `musicnn`, whose own code wants TensorFlow 1 and is never imported. The network:
 
     [187 frames, 96 mel bands] -> batch norm
       timbral:  7 frames x 38 and x 67 bands, 204 filters each    }  relu, batch norm, maximum over frequency,
@@ -10,8 +9,7 @@ the network written anew:
     -> all four stages side by side (753 channels), maximum and mean over time (1506)
     -> batch norm -> dense 200, relu, batch norm: the features -> dense 50, sigmoid: the tags
 
-Sources: arXiv:1909.06654 and arXiv:1711.02520; the sizes are those of the checkpoint. Batch norm comes after
-the activation. Frechet distances of two different embeddings can never be compared.
+Sources: arXiv:1909.06654, arXiv:1711.02520, and the checkpoint for the sizes. Batch norm comes after the activation.
 """
 
 import importlib.util
@@ -20,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 import tensorflow as tf
 
 from musika_tf.conditioning.recording import spans
@@ -51,14 +50,14 @@ _NORMS = ("", "_1", "_2", "_3", "_4", "_5", "_6", "_7", "_8", "_9", "_10")
 
 @dataclass(frozen=True)
 class Embedding:
-    """What MusiCNN hears: `features` float32 `[patches, 200]`, `tags` float32 `[patches, 50]` in 0..1."""
+    """`features` float32 `[patches, 200]` and `tags` float32 `[patches, 50]` in 0..1."""
 
     features: np.ndarray
     tags: np.ndarray
 
 
 class MusiCNN:
-    """The network; call it with a waveform. Get one by `MusiCNN.load()`."""
+    """The network, by `MusiCNN.load()`; call it with a waveform."""
 
     tags = TAGS
 
@@ -71,11 +70,7 @@ class MusiCNN:
 
     @classmethod
     def load(cls):
-        """Reads the weights of the installed `musicnn` wheel.
-
-        Raises:
-          UserError: the wheel is not installed, or has no such weights.
-        """
+        """The network with the weights of the installed wheel; UserError if that is missing or has none."""
         return cls(_read_checkpoint(_package_folder() / "MTT_musicnn"))
 
     def __call__(self, waveform, sample_rate=44_100, hop_seconds=1.0):
@@ -83,11 +78,11 @@ class MusiCNN:
 
         Args:
           waveform: float32 `[samples, 2]` or `[samples]`; two channels are averaged.
-          sample_rate: of the waveform; anything but 16 kHz is resampled by soxr.
-          hop_seconds: from one three-second patch to the next, rounded to frames of 16 ms.
+          sample_rate: of the waveform, Hz.
+          hop_seconds: from one patch of three seconds to the next, rounded to frames of 16 ms.
 
         Returns:
-          `Embedding` with 1 + (frames - 187) // hop patches; what remains at the end is not heard.
+          Embedding of 1 + (frames - 187) // hop patches; what remains at the end is not heard.
 
         Raises:
           ValueError: less than three seconds, or a value that is not finite.
@@ -95,12 +90,7 @@ class MusiCNN:
         return self.listen([_mono_16k(waveform, sample_rate)], hop_seconds)
 
     def listen(self, chunks, hop_seconds=1.0):
-        """Embeds a stream of any length.
-
-        Args:
-          chunks: iterable of float32 `[samples]` at 16 kHz, consecutive.
-          hop_seconds: as above, and so is what is returned and raised.
-        """
+        """The same of a stream of any length: an iterable of consecutive float32 `[samples]` at 16 kHz."""
         hop_frames = max(1, round(hop_seconds * SAMPLE_RATE / HOP_LENGTH))
         batches = [self._run(batch) for batch in _patches(_checked(chunks), hop_frames)]
         return Embedding(*(np.concatenate(outputs) for outputs in zip(*batches, strict=True)))
@@ -129,7 +119,7 @@ class MusiCNN:
         return tf.concat([front, first, second, third], axis=-1)
 
     def _pool(self, x):
-        """`[b, 187, 753]` -> `[b, 1506]`: maximum and mean of each channel next to each other."""
+        """`[b, 187, 753]` -> `[b, 1506]`: maximum and mean of each channel side by side."""
         pooled = tf.stack([tf.reduce_max(x, axis=1), tf.reduce_mean(x, axis=1)], axis=-1)
         return tf.reshape(pooled, [-1, 2 * x.shape[-1]])
 
@@ -173,7 +163,7 @@ def _package_folder():
 
 
 def _read_checkpoint(folder):
-    """The variables of a TensorFlow 1 checkpoint whose files have no name but their endings, as a dict."""
+    """The variables, by name, of a TensorFlow 1 checkpoint whose files are named by nothing but their suffixes."""
     parts = (".index", ".data-00000-of-00001")
     if not all((folder / part).is_file() for part in parts):
         raise UserError(f"{folder} has no weights: pip install --force-reinstall --no-deps musicnn")
@@ -188,15 +178,13 @@ def _read_checkpoint(folder):
 
 def _mono_16k(waveform, sample_rate):
     """`[samples, channels]` or `[samples]` -> `[samples']` at 16 kHz."""
-    import soxr
-
     waveform = np.asarray(waveform, np.float32)
     mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
     return mono if sample_rate == SAMPLE_RATE else soxr.resample(mono, sample_rate, SAMPLE_RATE)
 
 
 def _checked(chunks):
-    """Chunks that are finite and three seconds in all, with half a window mirrored at both ends."""
+    """The chunks with half a window mirrored at both ends; ValueError if not finite or shorter than three seconds."""
     edge, kept, n_samples = FFT_LENGTH // 2, np.zeros([0], np.float32), 0
     for chunk in chunks:
         if not np.isfinite(chunk).all():

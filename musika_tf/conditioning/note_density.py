@@ -1,9 +1,8 @@
 """Note density: how many notes begin per second.
 
-Onsets come from MadMom's convolutional detector (Schlüter & Böck 2014), or from what a rendered track knows of itself.
-A Gaussian around each onset, summed and sampled at the latents' centres, is the density in onsets per second; that is
-stored. In a model's unit it is a share of the 99th percentile of the training set, which the model keeps: 0.45 means
-the same whatever music it learned from. The densest hundredth is cut at 1, so that one outlier does not stretch it.
+Onsets come from MadMom's convolutional detector (Schlüter & Böck 2014), or from the facts of a rendered track. Stored
+is the sum of a Gaussian around each onset at the latents' centres, in onsets per second. A model's unit is the share of
+the 99th percentile of its training set, cut at 1, so that 0.45 means the same whatever music it learned from.
 """
 
 import dataclasses
@@ -35,14 +34,11 @@ _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would n
 
 
 def onsets(audio, detector):
-    """Onsets of a piece, heard in parts.
+    """Onsets of a piece, heard in parts: float64 `[onsets]`, ascending seconds.
 
     Args:
       audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
       detector: a name of DETECTORS.
-
-    Returns:
-      float64 `[onsets]`, seconds, ascending.
     """
     seconds, detect = _PART_SECONDS[detector], DETECTORS[detector]
     parts = Recording.of(audio).parts(seconds, CONTEXT_SECONDS)
@@ -69,8 +65,8 @@ def _by_librosa(waveform):
 
 
 DETECTORS = {madmom_package.NAME: _by_madmom, "librosa": _by_librosa}
-# MadMom's network hears 0.15 s, so that parts with their context have the onsets of the whole. librosa calls an onset
-# what stands out from all that it hears, which therefore is the whole of any song; more than five minutes are several.
+# MadMom's network hears 0.15 s, so parts with context have the onsets of the whole. librosa's threshold depends on all
+# that it hears: it gets whole songs, and longer recordings in parts of five minutes.
 _PART_SECONDS = {madmom_package.NAME: 60, "librosa": 300}
 CONTEXT_SECONDS = 2.0
 
@@ -81,7 +77,7 @@ def _madmom_network():
 
 
 def as_heard(strokes):
-    """Onsets in seconds, ascending, of strokes in seconds; those within 30 ms of an onset belong to it."""
+    """Ascending onsets of strokes, in seconds; strokes within 30 ms of an onset belong to it."""
     heard = []
     for stroke in np.sort(np.asarray(strokes, np.float64)):
         if not heard or stroke - heard[-1] > _ONE_ONSET_SECONDS:
@@ -92,13 +88,13 @@ def as_heard(strokes):
 def density(onset_times, times, seconds, bandwidth=BANDWIDTH_SECONDS):
     """Onsets per second around `times`, by a Gaussian kernel.
 
-    Where the kernel reaches beyond the piece, what lies inside counts alone, or every song would begin and end sparse.
+    Of a kernel that reaches beyond the piece only the inside counts, or every song would begin and end sparse.
 
     Args:
       onset_times: `[onsets]`, seconds.
       times: `[n]`, seconds within the piece.
       seconds: length of the piece.
-      bandwidth: deviation of the Gaussian, seconds.
+      bandwidth: deviation of the Gaussian in seconds.
 
     Returns:
       float64 `[n]`.

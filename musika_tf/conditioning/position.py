@@ -1,8 +1,8 @@
 r"""Where in the song: 0 at its first sample, 1 at its last.
 
-A generated piece is rarely as long as the songs that the model learned from. Stretching all of it would give an
-hour's piece an introduction of ten minutes, so a plan keeps the beginning and the ending at their own speed and
-stretches the body between them. A piece without end stays in the body, going back and forth through it:
+A generated piece is rarely as long as the songs of the training, and an hour needs no introduction of ten minutes. So a
+plan keeps the speed of the beginning and of the ending, and stretches the body between them; without an end it goes
+back and forth through the body:
 
     1.00 |                          /
     0.85 |                 _____----               /\      /\
@@ -35,11 +35,7 @@ _PARTS = "two durations, as plan:20s,30s, or three with the length of all of it,
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Positions of a piece over time.
-
-    intro_seconds, ending_seconds: how long both last; body_seconds: how long a song takes from INTRO to ENDING;
-    total_seconds: length of the piece, None for one without end.
-    """
+    """A piece with a beginning and, if its `total_seconds` are known, an ending; a song's body takes `body_seconds`."""
 
     intro_seconds: float
     ending_seconds: float
@@ -48,7 +44,7 @@ class Plan:
 
     @property
     def text(self):
-        """The plan with all of its durations, so that an excerpt of the piece can ask for the whole's."""
+        """The plan with all of its durations, so that an excerpt can ask for that of the whole."""
         durations_of = (self.intro_seconds, self.ending_seconds, self.total_seconds)
         return "plan:" + ",".join(curves.plain(seconds) for seconds in durations_of if seconds is not None)
 
@@ -67,7 +63,7 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """The body without beginning or end, back and forth from its middle on."""
+    """Back and forth through the body, from its middle on."""
 
     body_seconds: float
     text = "body"
@@ -83,7 +79,7 @@ def _back_and_forth(phase):
 
 
 def _to_the_ends(span):
-    """A Span with 0 and 1 in it, where it comes near them."""
+    """A Span that includes 0 and 1 if it comes near them."""
     lowest = np.where(np.asarray(span.lowest) < _EDGE, 0.0, span.lowest)
     highest = np.where(np.asarray(span.highest) > 1.0 - _EDGE, 1.0, span.highest)
     return dataclasses.replace(span, lowest=lowest, highest=highest)
@@ -91,7 +87,7 @@ def _to_the_ends(span):
 
 @dataclasses.dataclass(frozen=True)
 class Position(Signal):
-    """Relative place in the song, 0..1. typical_seconds: median length of the songs that training saw."""
+    """Relative place in the song, 0..1. typical_seconds: median length of the training's songs."""
 
     typical_seconds: float | None = None
 
@@ -132,17 +128,17 @@ class Position(Signal):
             raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
 
     def _parts(self, text, rest, song, total_seconds):
-        """Seconds of beginning, ending and piece: those asked for, or a song's own, shortened for a shorter piece."""
+        """Seconds of beginning, ending and piece: as asked for, or a song's own, shortened for a shorter piece."""
         if rest:
             parts = rest.split(",")
             if len(parts) not in (2, 3):
-                raise UserError(f"--{self.flag}={text}: {_PARTS}, please")
+                raise UserError(f"--{self.flag}={text}: give {_PARTS}")
             intro, ending, *total = (float(durations.parse(part, self.flag)) for part in parts)
             total_seconds = total[0] if total else total_seconds
             if total_seconds is not None and intro + ending >= total_seconds:
                 raise UserError(
                     f"--{self.flag}={text}: beginning and ending leave nothing of "
-                    f"{durations.spoken(total_seconds)}; shorter ones, please"
+                    f"{durations.spoken(total_seconds)}; give shorter ones"
                 )
             return intro, ending, total_seconds
         shrink = 1.0 if total_seconds is None else min(1.0, total_seconds / song)
@@ -150,5 +146,5 @@ class Position(Signal):
         return *parts, total_seconds
 
     def draw(self, style_seed, times, span, bpm):
-        # Beginning and ending belong to pieces whose length somebody knows.
+        # Only a piece of known length has a beginning and an ending.
         return self.held(style_seed, times, span, MIDDLE, _DRAWN_SPREAD)

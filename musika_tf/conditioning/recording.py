@@ -1,6 +1,6 @@
-"""What extractors hear: a recording of any length, block by block, so that hours of it take the memory of minutes.
+"""What extractors hear: a recording of any length, block by block, so that hours take the memory of minutes.
 
-Detectors that hear a few seconds around each place get it in parts that know their neighbours::
+Detectors that hear a few seconds around each place get parts that overlap::
 
     part 0   |<------- its own ------->|<- context ->|
     part 1             |<- context ->|<------- its own ------->|<- context ->|
@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import soxr
 
 from musika_tf.conditioning.signal import SAMPLE_RATE
 
@@ -19,11 +20,11 @@ _BLOCK = 10 * SAMPLE_RATE
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """Audio at 44.1 kHz that can be heard from its beginning as often as wanted.
+    """Audio at 44.1 kHz that can be read again and again.
 
     Attributes:
       n_samples: its length.
-      blocks: function without arguments to an iterable of float32 `[samples, 2]`, consecutive.
+      blocks: function without arguments to an iterable of consecutive float32 `[samples, 2]`.
     """
 
     n_samples: int
@@ -31,7 +32,7 @@ class Recording:
 
     @classmethod
     def of(cls, audio):
-        """A Recording as it is; a waveform `[samples, 2]` as one."""
+        """The Recording of a waveform `[samples, 2]`; a Recording is returned as it is."""
         if isinstance(audio, cls):
             return audio
         return cls(len(audio), lambda: (audio[i : i + _BLOCK] for i in range(0, len(audio), _BLOCK)))
@@ -40,28 +41,26 @@ class Recording:
         return self.n_samples
 
     def mono_at(self, rate):
-        """Both sides averaged, at another rate (Hz): yields float32 `[samples]`, consecutive."""
-        import soxr
-
+        """Both sides averaged, at another rate in Hz: yields consecutive float32 `[samples]`."""
         resampler = soxr.ResampleStream(SAMPLE_RATE, rate, 1)
         for block in self.blocks():
             yield resampler.resample_chunk(np.asarray(block, np.float32).mean(axis=1))
         yield resampler.resample_chunk(np.zeros([0], np.float32), last=True)
 
     def parts(self, seconds, context_seconds):
-        """Its Parts, cut at frames of 10 ms; arguments as of the function `parts`, but in seconds."""
+        """Its Parts, cut at frames of 10 ms; as the function `parts`, in seconds."""
         return parts(self.blocks(), seconds * SAMPLE_RATE, context_seconds * SAMPLE_RATE, FRAME)
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a stream, with what lies around it.
+    """A part of a stream, with context on both sides.
 
     Attributes:
-      waveform: float32 `[samples, 2]`, or whatever else has a row for each moment.
+      waveform: float32 `[samples, 2]`, or anything else with a row per moment.
       start: row of the stream that it begins with.
-      first: row of the stream that the part's own share begins with.
-      end: one beyond its last; None: the stream's end.
+      first: row of the stream that its own share begins with.
+      end: one beyond its own last row; None: the stream's end.
     """
 
     waveform: np.ndarray
@@ -70,12 +69,12 @@ class Part:
     end: int | None
 
     def own_rows(self, values, size=1):
-        """Of one value for every `size` rows of the part, those of its own share."""
+        """The values of its own share; `values` has one for every `size` rows of the part."""
         last = None if self.end is None else (self.end - self.start) // size
         return values[(self.first - self.start) // size : last]
 
     def own_events(self, seconds):
-        """Of events in seconds of the waveform, those in the part's own share, in seconds of the recording."""
+        """The events in its own share, in seconds of the recording; `seconds` are of the waveform."""
         frames = (np.asarray(seconds, np.float64) * SAMPLE_RATE + self.start) / FRAME + 0.5  # none lies on a cut
         inside = frames >= self.first / FRAME
         if self.end is not None:
@@ -87,13 +86,13 @@ def parts(blocks, least, context, unit=1):
     """Cuts a stream into parts.
 
     Args:
-      blocks: iterable of arrays `[rows, ...]`, consecutive.
-      least: fewest rows of a part's own share but the last one's.
-      context: rows that a part hears of its neighbours on each side, rounded down to whole units.
-      unit: rows; cuts lie at whole ones.
+      blocks: iterable of consecutive arrays `[rows, ...]`.
+      least: fewest rows of a part's own share, except the last.
+      context: rows of the neighbours on each side, rounded down to whole units.
+      unit: rows; cuts lie at whole units.
 
     Yields:
-      Part, one or more where there is a block.
+      Part, at least one if there is a block.
     """
     context = int(context) // unit * unit
     kept, start, settled = None, 0, 0
@@ -113,12 +112,12 @@ def spans(chunks, size, step):
     """Cuts a stream into spans that begin every `step` samples.
 
     Args:
-      chunks: iterable of float32 `[samples]`, consecutive.
+      chunks: iterable of consecutive float32 `[samples]`.
       size: samples in a span.
       step: samples from one span to the next, at most `size`.
 
     Yields:
-      float32 `[size]`; last of all what is left, shorter than that.
+      float32 `[size]`, and last what is left, which is shorter.
     """
     known = np.zeros([0], np.float32)
     for chunk in chunks:

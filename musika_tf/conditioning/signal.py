@@ -1,10 +1,10 @@
-"""What every conditioning signal can do, whatever it measures.
+"""What every conditioning signal can do.
 
 | word | meaning |
 |---|---|
-| unit | what users and the bundle's metadata count in; what `from_user` and `draw` return |
-| stored | what encode.py writes into an .npz, from which `to_units` makes units |
-| extractor | the name of what read the signal off a piece: "madmom", "librosa", "grid" ...; never mixed |
+| unit | of users, of the metadata, of `parse_user` and `draw` |
+| stored | what encode.py writes into an .npz; `to_units` converts it |
+| extractor | what read the signal off a piece: "madmom", "librosa", "grid" ...; never mixed |
 | facts | the dict in the `.json` beside a rendered track, which knows the truth |
 | span | what training saw of a signal: mean, deviation, lowest and highest per channel |
 """
@@ -20,7 +20,7 @@ GRID = "grid"  # the extractor of what a corpus itself knows
 
 
 def centres(n_latents, latents_per_second, first=0):
-    """Seconds of the centres of `n_latents` latents from latent `first` on, float64 `[n]`."""
+    """Seconds of the centres of latents `first` .. `first + n_latents - 1`, float64 `[n]`."""
     return (np.arange(first, first + n_latents, dtype=np.int64) + 0.5) / latents_per_second
 
 
@@ -30,12 +30,12 @@ def column(values):
 
 
 def is_number(value):
-    """Whether a value of a JSON file is a number that seconds or BPM could be."""
+    """Whether a JSON value can be seconds or BPM."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def is_positive(value):
-    """Whether it is such a number, and above 0."""
+    """Whether it is such a number above 0."""
     return is_number(value) and value > 1e-3
 
 
@@ -46,7 +46,7 @@ def are_numbers(value):
 
 @dataclasses.dataclass(frozen=True)
 class Extracted:
-    """A signal read off a piece: `stored` float32 `[n, k]`, by which `extractor`, how sure of itself (0..1)."""
+    """A signal read off a piece: `stored` float32 `[n, k]`, its `extractor`, and how sure that is, 0..1."""
 
     stored: np.ndarray
     extractor: str
@@ -55,7 +55,7 @@ class Extracted:
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """What training saw of a signal, `[channels]` each, in its unit."""
+    """What training saw of a signal, in its unit, `[channels]` each."""
 
     mean: object
     deviation: object
@@ -65,14 +65,14 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Signal:
-    """One signal of a model. Its fields are what training fixed; a signal without them is as encode.py knows it."""
+    """One signal of a model. Its fields are what training fixed; for encode.py they are empty."""
 
     # Plain class attributes, no fields:
     name = ""
     unit = ""
     legal = (-np.inf, np.inf)  # values that mean anything, in the unit
     n_channels = 1
-    grid_keys = {}  # what the facts must hold for `from_grid` -> function that says whether a value is of its kind
+    grid_keys = {}  # the facts that `from_grid` needs -> function that checks the value
     least_confidence = 0.0  # pieces below are no use for training
     first_extractor = GRID  # of files whose encode.py read grids alone and did not say so
     draw_row = 0  # of Stream.CONDITIONING, one per signal: part of every piece's identity, never change it
@@ -84,11 +84,11 @@ class Signal:
 
     @property
     def stored_name(self):
-        """What it is called in an `.npz`: `conditioning_<this>`, `extractor_<this>`, `confidence_<this>`."""
+        """Its name in an `.npz`: `conditioning_<this>`, `extractor_<this>`, `confidence_<this>`."""
         return self.name
 
     def extractor(self):
-        """Name of what `extract` would use on this machine; UserError names the extra where there is nothing."""
+        """Name of what `extract` uses on this machine; UserError names the extra to install where there is nothing."""
         raise NotImplementedError
 
     def extract(self, audio, times):
@@ -106,24 +106,20 @@ class Signal:
         """
         raise NotImplementedError
 
-    def from_audio(self, audio, times):
-        """The signal of a piece as encode.py stores it, float32 `[n, n_channels]`; arguments as `extract`."""
-        return self.pick(self.extract(audio, times).stored)
-
     def from_grid(self, facts, times):
-        """The same from what a corpus knows of its own track: float32 `[n, n_channels]`."""
+        """The signal by the facts of a rendered track, float32 `[n, n_channels]`."""
         raise NotImplementedError
 
     def pick(self, stored):
-        """This signal's channels of the stored array `[n, k]`: `[n, n_channels]`."""
+        """This signal's channels `[n, n_channels]` of the stored array `[n, k]`."""
         return stored
 
     def fitted(self, pieces, latents_per_second):
-        """The signal with what it learns from the stored channels of the training pieces, a list of `[n, c]`."""
+        """The signal with what it learns from the training pieces' stored channels, a list of `[n, c]`."""
         return self
 
     def restored(self, row):
-        """The signal as the row of a bundle's metadata describes it."""
+        """The signal as a row of the metadata describes it."""
         return self
 
     def to_units(self, stored):
@@ -131,7 +127,7 @@ class Signal:
         return stored
 
     def facts(self):
-        """What the metadata says beyond name, unit, channels, range and extractor; JSON values."""
+        """Its own JSON values in the metadata, beside name, unit, channels, range and extractor."""
         return {}
 
     def parse_user(self, text, span=None, total_seconds=None):
@@ -140,23 +136,19 @@ class Signal:
         Args:
           text: the value of the signal's flag.
           span: Span of the model; None allows every legal value.
-          total_seconds: length of the piece, None for one without end.
+          total_seconds: length of the piece, None without end.
 
         Returns:
-          Function of times float64 `[n]` to float32 `[n, n_channels]` in the unit, with an attribute `text` that
-          asks for the same again.
+          Function of times float64 `[n]` to float32 `[n, n_channels]` in the unit; its attribute `text` asks for the
+          same again.
 
         Raises:
           UserError: malformed, or out of the trained range.
         """
         raise NotImplementedError
 
-    def from_user(self, text, times, span=None, total_seconds=None):
-        """What a user asked for at `times`, float32 `[n, n_channels]`; arguments as `parse_user`."""
-        return self.parse_user(text, span, total_seconds)(times)
-
     def draw(self, style_seed, times, span, bpm):
-        """The signal of a piece that nobody steers, a pure function of `style_seed` and time, in TensorFlow.
+        """The signal that a style draws, a pure function of style and time, in TensorFlow.
 
         Args:
           style_seed: int64 scalar.
@@ -170,17 +162,10 @@ class Signal:
         raise NotImplementedError
 
     def held(self, style_seed, times, span, centre, spread):
-        """One value for all of a piece, drawn around `centre`, within what training saw; for `draw`.
-
-        Args:
-          style_seed: int64 scalar.
-          times: float64 tensor `[n]`, of which only the number counts.
-          span: Span.
-          centre: scalar.
-          spread: scalar: deviation of a normal distribution that is cut at it.
+        """One value throughout a piece: normal around `centre`, cut at one deviation (`spread`) and at `span`.
 
         Returns:
-          float32 tensor `[n, 1]`.
+          float32 tensor `[n, 1]` for n `times`.
         """
         import tensorflow as tf
 
@@ -192,7 +177,7 @@ class Signal:
 
 
 def check_range(values, span, legal, flag, text, unit):
-    """Refuses `values` outside of what training saw (or, without a span, of what is legal); UserError."""
+    """Refuses `values` outside of what training saw, or without a span of what is legal; UserError."""
     low, high = (float(np.min(span.lowest)), float(np.max(span.highest))) if span else legal
     slack = 1e-6 * max(abs(low), abs(high), 1e-3) if np.isfinite([low, high]).all() else 0.0  # stored as float32
     wrong = [value for value in np.ravel(values) if not low - slack <= value <= high + slack]

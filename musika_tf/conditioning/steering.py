@@ -2,17 +2,17 @@
 
     steering = steer({"tempo": "132", "note_density": "0:0.1,30s:0.8"}, metadata, style_seed=7, total_seconds=237)
     conditioning = steering(positions)      # int64 [n] -> float32 [n, k], for the bundle's `generate`
-    conditioning = steering.at(times)       # the same at any seconds, for pieces that loop
+    conditioning = steering.at(times)       # the same at any seconds, for loops
 
-Pure in time, so streams, excerpts, workers and loops all see the same curve. What nobody asked for is what the bundle
-would draw by itself.
+A pure function of time: streams, excerpts, workers and loops see the same curve. What nobody asks for, the style draws,
+as the bundle does by itself.
 """
 
 import dataclasses
 
 import numpy as np
 
-from musika_tf.conditioning import conditioner, signals, tags
+from musika_tf.conditioning import signals, tags, tempo
 from musika_tf.conditioning.signal import Signal, Span
 from musika_tf.errors import UserError
 
@@ -27,8 +27,8 @@ class Steering:
     """The conditioning of a piece; call it with positions, or `at` times.
 
     Attributes:
-      texts: dict of setting -> canonical text that asks for the same again (a CSV's points in it).
-      bpm: the piece's tempo where the model has a tempo or a beat clock, asked for or drawn; otherwise None.
+      texts: dict of setting -> canonical text that asks for the same again, such as the points of a CSV file.
+      bpm: tempo, asked for or drawn; None if the model has neither tempo nor beat.
     """
 
     texts: dict
@@ -37,11 +37,11 @@ class Steering:
     functions: tuple = dataclasses.field(repr=False)
 
     def __call__(self, positions):
-        """int64 `[n]`, latents of the line -> float32 `[n, k]` in the units of the metadata."""
+        """int64 `[n]` latents of the line -> float32 `[n, k]` in the units of the metadata."""
         return self.at((np.asarray(positions, np.int64) + 0.5) / self.latents_per_second)  # float64: exact for days
 
     def at(self, times):
-        """float64 `[n]`, seconds since the piece's beginning -> float32 `[n, k]` in the units of the metadata."""
+        """float64 `[n]` seconds since the piece's beginning -> float32 `[n, k]` in the units of the metadata."""
         return np.concatenate([np.asarray(function(times), np.float32) for function in self.functions], axis=1)
 
 
@@ -49,17 +49,17 @@ def steer(settings, metadata, style_seed, total_seconds=None):
     """The Steering of a piece.
 
     Args:
-      settings: dict of `SETTINGS` name -> what the user wrote; None or "" leaves that to the style. `tempo` also
-        sets the beat clock's tempo, whose bar 1 begins at time 0.
+      settings: dict of `SETTINGS` name -> what the user wrote; None or "" leaves it to the style. `tempo` is also that
+        of the beat clock, whose bar 1 begins at time 0.
       metadata: of the bundle.
       style_seed: draws what is not steered.
-      total_seconds: where the piece ends, for a position that is planned; None where it has no end.
+      total_seconds: where the piece ends, for a planned position; None without end.
 
     Returns:
-      Steering, or None where nothing is steered: the bundle then draws the signals by itself.
+      Steering, or None if nothing is steered and the bundle draws all signals.
 
     Raises:
-      UserError: a setting is malformed, out of the trained range, or the model does not know the signal.
+      UserError: a setting is malformed, out of the trained range, or of a signal that the model does not know.
     """
     settings = {name: str(text) for name, text in settings.items() if text not in (None, "")}
     unknown = set(settings) - set(SETTINGS)
@@ -74,7 +74,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
         functions = follow(setting, text, channels, metadata, total_seconds)
         asked |= functions
         texts[setting] = _text(setting, functions)
-    bpm = _bpm(asked, channels, style_seed)
+    bpm = _bpm(asked, metadata, style_seed)
     functions = tuple(
         asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
     )
@@ -82,13 +82,13 @@ def steer(settings, metadata, style_seed, total_seconds=None):
 
 
 def drawn_bpm(metadata, style_seed):
-    """The tempo of a piece that nobody steers, or None for a model that knows neither tempo nor beat."""
-    return _bpm({}, _channels(metadata), style_seed)
+    """The BPM that a style draws; None if the model has neither tempo nor beat."""
+    return _bpm({}, metadata, style_seed)
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """What the bundle would draw of a signal: times float64 `[n]` -> float32 `[n, channels]`."""
+    """A signal as the bundle draws it: times float64 `[n]` -> float32 `[n, channels]`."""
 
     signal: Signal
     style_seed: int
@@ -108,14 +108,14 @@ def _channels(metadata):
 
 
 def _span(row):
-    """The Span of a row of the metadata. Rows of several channels, and all of the first bundles', have but a range."""
+    """The Span of a row of the metadata; rows of several channels have a range alone."""
     low, high = row["range"]
     mean, deviation = row.get("mean", (low + high) / 2), row.get("deviation", (high - low) / 4)
     return Span(*(np.full(row["channels"], value, np.float32) for value in (mean, deviation, low, high)))
 
 
 def _follow(setting, text, channels, metadata, total_seconds):
-    """Function of time by name of each signal that one setting steers."""
+    """Functions of time, by name, of the signals that a setting steers."""
     names = [name for name in _STEERED[setting] if name in channels]
     if not names:
         raise _untrained(signals.find(setting).flag, text, channels, metadata)
@@ -127,7 +127,7 @@ def _follow(setting, text, channels, metadata, total_seconds):
 
 
 def _follow_tags(setting, text, channels, metadata, total_seconds):
-    """The same for words; those that are not named stay as drawn."""
+    """The same for words."""
     functions = {}
     for word, value in tags.parse_words(text).items():
         name = tags.PREFIX + word
@@ -145,7 +145,7 @@ def _text(setting, functions):
 
 
 def _untrained(flag, text, channels, metadata):
-    """The error for a setting that the model has no channel for."""
+    """The UserError for a setting that the model has no channel for."""
     flags = dict.fromkeys(_flag_of(signal) for signal, _ in channels.values())
     instead = f"it follows {', '.join(flags)}" if flags else "it follows nothing"
     name = metadata.get("name", "this one")
@@ -156,14 +156,11 @@ def _flag_of(signal):
     return f"--{signal.flag}" + (f"={signal.word}" if isinstance(signal, tags.Tag) else "")
 
 
-def _bpm(asked, channels, style_seed):
-    """The tempo of the piece, or None for a model that knows neither tempo nor beat."""
-    for name in ("tempo", "beat"):
-        if name in asked:
-            return asked[name].bpm
-    if "tempo" in channels:
-        span = channels["tempo"][1]
-        return float(conditioner.tempo_of(style_seed, span.lowest[0], span.highest[0]))
-    if "beat" in channels:
-        return float(conditioner.tempo_of(style_seed, *map(np.float32, conditioner.USUAL_TEMPO)))
-    return None
+def _bpm(asked, metadata, style_seed):
+    """The BPM of the piece, asked for or drawn; None if the model has neither tempo nor beat."""
+    known = [row["name"] for row in metadata["conditioning"] if row["name"] in _STEERED["tempo"]]
+    if not known:
+        return None
+    if known[0] in asked:
+        return asked[known[0]].bpm
+    return float(tempo.drawn(style_seed, *map(np.float32, tempo.span(metadata))))

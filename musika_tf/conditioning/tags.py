@@ -1,7 +1,7 @@
-"""What it sounds like: MusiCNN's activation for a word, "techno" or "slow", learned from the audio alone.
+"""What it sounds like: MusiCNN's activation for a word such as "techno" or "slow".
 
 `--conditioning=tags` stands for the words in CHOSEN; `tag:harpsichord` names any of MusiCNN's fifty. An .npz holds
-all fifty, so that another choice needs no other encoding. Each word is a signal of its own, with its own trained range.
+all fifty, so another choice needs no new encoding. Each word is a signal of its own, with its own trained range.
 """
 
 import dataclasses
@@ -40,8 +40,7 @@ def _network():
 def activations(audio, times):
     """Activations of all fifty words at `times`.
 
-    Each is heard over three seconds, hop one second, and interpolated between their middles; held beyond the first
-    and the last of these.
+    Heard over three seconds, each second; linear between the middles of these, constant beyond.
 
     Args:
       audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording; three seconds or more.
@@ -106,7 +105,7 @@ class Tag(Signal):
 def parse_words(text, flag=GROUP):
     """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form.
 
-    A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: what has a colon and no word goes on with it.
+    A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: a part without a word continues it.
     """
     words, word = {}, ""
     for part in text.split(","):
@@ -115,7 +114,7 @@ def parse_words(text, flag=GROUP):
             continue
         word, equals, value = (piece.strip() for piece in part.partition("="))
         if not (word and equals and value):
-            raise UserError(f"--{flag}={text}: words with values, such as techno=0.9,ambient=0.1, please")
+            raise UserError(f"--{flag}={text}: give words with values, such as techno=0.9,ambient=0.1")
         word = word.replace("_", " ")  # so that no shell needs quotes
         if word in words:
             raise UserError(f"--{flag}={text}: {word!r} is there twice")

@@ -1,8 +1,7 @@
 """Tempo in beats per minute, one number for a whole piece.
 
-Tempo-CNN (Schreiber & Müller 2018) hears twelve seconds at once and spreads its opinion over the 256 tempi of
-30..285 BPM. The mean of these distributions over the piece has its peak, interpolated between the classes, at the
-tempo; the share of the mean that lies around the peak is the confidence.
+Tempo-CNN (Schreiber & Müller 2018) hears twelve seconds at once and returns a distribution over 30..285 BPM. The tempo
+is the peak of the mean over the piece, interpolated between classes; the confidence is the share of the mean around it.
 """
 
 import dataclasses
@@ -26,6 +25,7 @@ MODEL = "fcn"
 # Below, the piece's parts disagree: it has no one tempo. Rendered techno has 0.8 to 1; rendered piano, which breathes
 # and changes its tempo from excerpt to excerpt, 0.3 to 0.6. It says nothing of what is no music: noise can have 0.8.
 LEAST_CONFIDENCE = 0.4
+USUAL = (120.0, 130.0)  # BPM
 _SLOWEST = 30  # BPM of class 0
 _AROUND = 0.04  # what counts as the same tempo, a share of it: MIREX's tolerance
 _RATE = 11_025  # of the audio that Tempo-CNN hears
@@ -36,15 +36,30 @@ _LIBROSA_SECONDS = 300  # it hears longer pieces part by part, since its memory 
 _STEADY = 0.1  # intervals further from the median are missed or doubled beats
 
 
+def span(metadata):
+    """(lowest, highest) BPM that training saw, or the usual ones of a beat clock without a tempo."""
+    ranges = (row["range"] for row in metadata["conditioning"] if row["name"] == "tempo")
+    return tuple(next(ranges, USUAL))
+
+
+def drawn(style_seed, low, high):
+    """The tempo that a style draws between float32 scalars `low` and `high` BPM, a whole number if there is one."""
+    import tensorflow as tf
+
+    from musika_tf.randomness import Stream, truncated_normal_rows
+
+    # A truncated normal favours the middle, where training saw the most context.
+    offset = truncated_normal_rows(style_seed, Stream.CONDITIONING, 0, 1, 1, 2.0)[0, 0] / 2.0
+    whole = tf.round((low + high) / 2.0 + offset * (high - low) / 2.0)
+    return tf.clip_by_value(tf.clip_by_value(whole, tf.math.ceil(low), tf.floor(high)), low, high)
+
+
 def estimate(audio, estimator):
-    """The tempo of a piece.
+    """(BPM, confidence 0..1) of a piece.
 
     Args:
       audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
       estimator: a name of ESTIMATORS.
-
-    Returns:
-      (BPM, confidence 0..1).
 
     Raises:
       UserError: librosa finds no beats.
@@ -68,7 +83,7 @@ def _by_tempocnn(recording):
 
 
 def _windows(recording):
-    """What Tempo-CNN hears, as its `read_features` makes it of a file: mel spectra `[windows, 40, 256, 1]`."""
+    """Mel spectra `[windows, 40, 256, 1]`, as Tempo-CNN's `read_features` makes them of a file."""
     import librosa
 
     edge = np.zeros([_FFT // 2], np.float32)
@@ -128,7 +143,7 @@ ESTIMATORS = {"tempocnn": _by_tempocnn, "librosa": _by_librosa}
 
 @dataclasses.dataclass(frozen=True)
 class ConstantTempo:
-    """A tempo that somebody asked for: times `[n]` -> float32 `[n, 1]`."""
+    """times `[n]` -> float32 `[n, 1]`."""
 
     bpm: float
 
@@ -166,11 +181,11 @@ class Tempo(Signal):
         return Extracted(np.full([len(times), 1], bpm, np.float32), estimator, confidence)
 
     def from_grid(self, facts, times):
-        """`times` float64 `[n]` seconds -> float32 `[n, 1]` from a corpus' own grid (a dict with `bpm`)."""
+        """The `bpm` of a grid: times float64 `[n]` -> float32 `[n, 1]`."""
         return np.full([len(times), 1], facts["bpm"], np.float32)
 
     def from_bpm(self, bpm, times):
-        """The signal of a piece at `bpm` (scalar tensor): float32 `[n, 1]`."""
+        """A scalar tensor `bpm` at n times: float32 `[n, 1]`."""
         import tensorflow as tf
 
         return tf.cast(tf.fill([tf.shape(times)[0], 1], bpm), tf.float32)
@@ -181,7 +196,7 @@ class Tempo(Signal):
         except UserError as error:
             raise UserError(str(error).replace(curves.GRAMMAR, "a number of beats per minute, such as 132")) from None
         if len(curve.values) > 1:
-            raise UserError(f"--{self.flag}={text}: one number, please; a piece has one tempo")
+            raise UserError(f"--{self.flag}={text}: give one number; a piece has one tempo")
         check_range(curve.values, span, self.legal, self.flag, text, self.unit)
         return ConstantTempo(float(curve.values[0]))
 

@@ -1,8 +1,8 @@
 """The most likely path through MadMom's hidden Markov model of bars, in a fiftieth of the memory.
 
-MadMom keeps, for each of a hundred frames a second, where each of its 16,000 states came from: 2 GB for five minutes.
-But only the states at the beginning of a beat can have come from several others; all others just count on. To keep
-those few hundred is enough, and the path is the same.
+MadMom keeps the predecessor of each of its 16,000 states for every frame: 2 GB for five minutes. But only the few
+hundred states at the beginning of a beat have a choice of predecessors. To keep theirs is enough, and the path is the
+same.
 """
 
 import numpy as np

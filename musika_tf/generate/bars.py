@@ -1,17 +1,14 @@
-"""Whole bars: how long they are, and at which tempo a length holds them.
-
-Bar 1 of a piece begins at time 0, and every bar has the beats of the clock that the model follows.
-"""
+"""Whole bars: how long they are, and at which tempo a length holds them. Bar 1 of a piece begins at time 0."""
 
 import math
 from fractions import Fraction
 
-from musika_tf.conditioning.conditioner import USUAL_TEMPO
+from musika_tf.conditioning import tempo
 from musika_tf.conditioning.signals import SIGNALS
 from musika_tf.errors import UserError
 
 _BAR = 60 * SIGNALS["beat"].beats_per_bar  # a bar's seconds times BPM
-_FIRST_GUESS = 125.0  # BPM of a model with a clock that nobody gave a tempo
+_FIRST_GUESS = 125.0  # BPM, without a wish
 
 
 def has_clock(metadata):
@@ -19,16 +16,8 @@ def has_clock(metadata):
     return any(row["name"] == "beat" for row in metadata["conditioning"])
 
 
-def tempo_span(metadata):
-    """(lowest, highest) BPM that training saw; a model without a tempo takes what a clock can be drawn at."""
-    for row in metadata["conditioning"]:
-        if row["name"] == "tempo":
-            return tuple(row["range"])
-    return USUAL_TEMPO
-
-
 def seconds_of(bars, bpm):
-    """Seconds that bars take at a tempo, an exact Fraction of the float `bpm`."""
+    """Seconds that bars take at a tempo, an exact Fraction."""
     return bars * _BAR / Fraction(bpm)
 
 
@@ -43,14 +32,14 @@ def nearest_tempo(seconds, bpm, span, where="--loop"):
     Args:
       seconds: the length.
       bpm: the wish, or None.
-      span: lowest and highest tempo, in BPM.
+      span: (lowest, highest) BPM.
       where: flag for the error.
 
     Returns:
       (bars, BPM).
 
     Raises:
-      UserError: no tempo in the span does.
+      UserError: there is none; names the nearest lengths that have one.
     """
     low, high = span
     wish = _FIRST_GUESS if bpm is None else bpm
@@ -70,23 +59,16 @@ def nearest_tempo(seconds, bpm, span, where="--loop"):
 
 
 def check_whole(n_samples, rate, bpm, metadata, where="--loop"):
-    """Refuses a length that holds no whole number of bars at a tempo that somebody asked for.
-
-    Args:
-      n_samples: the length.
-      rate: sample rate in Hz.
-      bpm: the tempo.
-      metadata: the bundle's.
-      where: flag for the error.
+    """Refuses a length of `n_samples` at `rate` Hz that holds no whole number of bars at a tempo.
 
     Raises:
-      UserError: it is more than a sample off; names the lengths and the tempos around it that are not.
+      UserError: it is more than a sample off; names lengths and tempos nearby that are not.
     """
     bars = bars_in(Fraction(n_samples, rate), bpm)
     below, above = math.floor(bars), math.ceil(bars)
     if any(n > 0 and abs(seconds_of(n, bpm) * rate - n_samples) <= 1 for n in (below, above)):
         return
-    seconds, (low, high) = n_samples / rate, tempo_span(metadata)
+    seconds, (low, high) = n_samples / rate, tempo.span(metadata)
     around = [n for n in (below, above) if n > 0]
     lengths = [f"--length={float(seconds_of(n, bpm)):.6f}".rstrip("0").rstrip(".") for n in around]
     tempos = [_BAR * n / seconds for n in around if low <= _BAR * n / seconds <= high]

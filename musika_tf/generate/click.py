@@ -1,8 +1,7 @@
 """A metronome over the music: short decaying sine bursts, higher and louder on the first beat of a bar.
 
-Beat k begins at sample round(k * 60 * rate / bpm) of the piece, counted from time 0 with whole numbers, as the model's
-own clock: never a sample off however far on, and a pure function of the position, so that any range has the clicks of
-the whole.
+Beat k begins at sample round(k * 60 * rate / bpm) of the piece, in whole numbers: never a sample off however far on,
+and any range has the clicks of the whole.
 """
 
 import math
@@ -21,7 +20,7 @@ _BEAT, _ACCENT = (1500.0, 0.5), (2250.0, 0.7)  # Hz and peak: above what a mix h
 
 
 def onset(beat, bpm, rate):
-    """The sample at which a beat begins; beats count from 0 at time 0, and may be negative."""
+    """The sample at which a beat begins; beat 0 begins at time 0."""
     return math.floor(Fraction(beat * 60 * rate) / Fraction(bpm) + Fraction(1, 2))
 
 
@@ -34,17 +33,13 @@ def burst(rate, accent):
 
 
 def clicks(start, end, bpm, rate, loop_samples=0):
-    """The metronome of a range.
+    """The metronome of samples `start` .. `end - 1`, float32 `[end - start]`.
 
     Args:
-      start: first sample, may be negative.
-      end: one beyond the last.
-      bpm: tempo in beats per minute.
-      rate: sample rate in Hz.
+      start, end: may be negative.
+      bpm: tempo.
+      rate: Hz.
       loop_samples: the piece repeats after so many samples; 0: never.
-
-    Returns:
-      float32 `[end - start]`.
     """
     if not loop_samples:
         return _line(start, end, bpm, rate)
@@ -66,7 +61,7 @@ def _line(start, end, bpm, rate):
 
 
 def mixed(music, metronome):
-    """Music `[n, 2]` with a metronome `[n]` on both sides, below 1; where none is heard, the music as it is."""
+    """Music `[n, 2]` with a metronome `[n]` on both sides, below 1; unchanged where the metronome is silent."""
     both = music + metronome[:, None]
     # Music that is louder than the limiter's knee has been through it: only what the click adds is bent.
     return limit(both, np.maximum(np.abs(music), np.float32(KNEE))).numpy()

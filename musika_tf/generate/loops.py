@@ -1,9 +1,9 @@
-"""Loops of any length: a file whose end goes on into its beginning.
+"""Loops of any length: a file whose end continues into its beginning.
 
-The line itself wraps (see `gan.coordinates`): the coordinates just before sample 0 are those just before the loop's
-end. Where the length is a whole number of anchors the windows wrap too, so that sample n equals sample n + length and
-nothing is left to do. Elsewhere the windows of the end and those before sample 0 have the same place in the piece but
-not the same noise, and the end fades into the pre-roll, of equal power::
+The line wraps (see `gan.coordinates`): the coordinates just before sample 0 are those just before the loop's end. If
+the length is a whole number of anchors the windows wrap too, and sample n equals sample n + length. Otherwise the
+windows before the end and those before sample 0 have the same coordinates but different noise, and the end fades into
+the pre-roll with equal power::
 
     line        ... pre-roll |0                                   fade | length
                   ~~~~~~~~~~~|=========================================|
@@ -17,6 +17,7 @@ import dataclasses
 import numpy as np
 
 from musika_tf.audio.limiter import KNEE, limit
+from musika_tf.conditioning import tempo
 from musika_tf.errors import UserError
 from musika_tf.generate import bars
 
@@ -25,17 +26,10 @@ _FADE_SECONDS = 1.0
 
 
 def closed(metadata, piece):
-    """The Piece as it can loop: of a model with a clock, at a tempo that makes the loop whole bars.
-
-    Args:
-      metadata: the bundle's.
-      piece: Piece; one that doesn't loop is returned as it is.
-
-    Returns:
-      A Piece.
+    """The Piece at a tempo that makes its loop whole bars, if it loops and the model has a clock.
 
     Raises:
-      UserError: the loop is too short, its plan of styles is longer, or it is no whole bars at the tempo that is asked
+      UserError: the loop is too short, its plan of styles is longer, or it has no whole bars at the tempo that is asked
         for, or at any.
     """
     if not piece.loop_samples:
@@ -50,12 +44,12 @@ def closed(metadata, piece):
     if piece.settings.get("tempo"):
         bars.check_whole(piece.loop_samples, metadata["sample_rate"], piece.bpm(metadata), metadata)
         return piece
-    _, bpm = bars.nearest_tempo(seconds, piece.bpm(metadata), bars.tempo_span(metadata))
+    _, bpm = bars.nearest_tempo(seconds, piece.bpm(metadata), tempo.span(metadata))
     return dataclasses.replace(piece, settings={**piece.settings, "tempo": repr(bpm)})
 
 
 def is_exact(metadata, loop_samples):
-    """Whether a loop's windows repeat, so that it needs no fade."""
+    """Whether a loop's windows repeat, which needs no fade."""
     return loop_samples % (3 * metadata["window"] * metadata["samples_per_latent"]) == 0
 
 
@@ -67,7 +61,7 @@ def fade_samples(metadata, loop_samples):
 
 
 def rounds(start, end, length):
-    """Cuts a range of samples at the ends of a loop's rounds: yields (begin, end) of each piece within its round."""
+    """Cuts a range of samples at the ends of a loop's rounds: yields (begin, end) within each round."""
     while start < end:
         begin = start // length * length
         stop = min(end, begin + length)
@@ -76,9 +70,9 @@ def rounds(start, end, length):
 
 
 def crossfade(leaving, coming):
-    """Fades from one waveform `[n, 2]` into another, of equal power however alike the two are.
+    """Fades from one waveform `[n, 2]` into another with equal power, however correlated the two are.
 
-    Alike they are: beats fall together. Cosine and sine alone would then be up to 3 dB too loud in the middle.
+    Beats coincide, so they are: cosine and sine alone would be up to 3 dB too loud in the middle.
     """
     angle = (np.arange(len(leaving))[:, None] + 0.5) / len(leaving) * (np.pi / 2)
     power = np.sqrt(np.sum(leaving**2, dtype=np.float64) * np.sum(coming**2, dtype=np.float64))

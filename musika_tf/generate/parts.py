@@ -1,12 +1,13 @@
-"""Long pieces as parts on disk: several processes can make them, and an interrupted rendering goes on at the next one.
+"""Long pieces as parts on disk: several processes render them, and an interrupted rendering continues after the last.
 
-Beside `song.wav` lies, until it is complete, a hidden folder::
+Beside `song.wav` lie, until it is complete, a lock and a hidden folder::
 
+    .song.wav.lock                    which program is rendering it
     .song.wav.parts/manifest.json     which piece of which model this is
-                    00000.int16       raw samples of part 0, in the file's own precision; there when it is complete
+                    00000.int16       raw samples of part 0, in the file's precision; there when it is complete
                     00001.int16       ...
 
-Parts are cut where `rendering.waveforms` cuts anyway, so that the file is byte for byte the one made in one go.
+Parts are cut where `rendering.waveforms` cuts anyway: the file has the bytes of one rendered in one go.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf import atomic
+from musika_tf import atomic, lock
 from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import rendering
@@ -54,11 +55,7 @@ class PartFolder:
 
     @classmethod
     def beside(cls, out, bundle_dir, metadata, piece):
-        """The folder of parts for the file `out`; parts of anything else that lie in it are removed.
-
-        Raises:
-          UserError: the folder can't be made.
-        """
+        """The folder for the file `out`, without parts of anything else; UserError where it can't be made."""
         out = Path(out)
         dtype = "float32" if out.suffix.lower() == ".ogg" else "int16"  # Vorbis is fed more than 16 bits
         folder = cls(out.with_name(f".{out.name}.parts"), metadata, piece, dtype)
@@ -92,12 +89,12 @@ class PartFolder:
         return [i for i, size in enumerate(sizes) if not _has_size(self.file(i), size)]
 
     def render(self, loaded, index, progress=lambda n: None):
-        """Makes one part, which takes its name when it is complete.
+        """Renders part number `index`; its file appears when it is complete.
 
         Args:
           loaded: a loaded bundle.
-          index: which part.
-          progress: called with the number of samples that were added, again and again.
+          index: of the part.
+          progress: called with the number of samples that were added.
 
         Raises:
           UserError: the disk is full.
@@ -123,10 +120,10 @@ class PartFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def kept(self):
-        """What an interrupted user can count on, for the end of an error's line."""
+        """How much is done and kept, for the end of an error's line."""
         n_parts = len(self.ranges())
         done = n_parts - len(self.missing())
-        return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command goes on"
+        return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command continues"
 
     @contextlib.contextmanager
     def failures_named(self):
@@ -145,7 +142,7 @@ def _has_size(path, n_bytes):
 
 
 def _identity(bundle_dir):
-    """Twelve hex digits of a bundle's weights (by their checksums) and functions."""
+    """Twelve hex digits of a bundle's weights and functions."""
     digest = hashlib.sha256()
     for name in ("variables/variables.index", "saved_model.pb"):
         digest.update((Path(bundle_dir) / name).read_bytes())
@@ -153,7 +150,7 @@ def _identity(bundle_dir):
 
 
 def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=None):
-    """Renders a piece into an audio file by parts, going on with those that an earlier run left.
+    """Renders a piece into an audio file by parts, and keeps those that an earlier run left.
 
     Args:
       out: .wav, .flac or .ogg.
@@ -165,12 +162,25 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
       progress: function (samples there before) -> function (samples done so far), which is called as they are.
 
     Raises:
-      UserError: the disk is full, or a worker died; the parts that are done are kept.
+      UserError: another program renders the file, the disk is full, or a worker died; parts that are done are kept.
     """
-    folder = PartFolder.beside(out, bundle_dir, metadata, piece)
-    missing = folder.missing()
-    ranges = folder.ranges()
-    done = piece.n_samples - sum(ranges[i][1] - ranges[i][0] for i in missing)
+    with lock.held(Path(out).with_name(f".{Path(out).name}.lock"), f"--out={out}"):
+        folder = PartFolder.beside(out, bundle_dir, metadata, piece)
+        try:
+            _render_missing(folder, bundle_dir, loaded, crew, progress)
+        except (KeyboardInterrupt, SystemExit):
+            logger.warning("%s", folder.kept())
+            raise
+        try:
+            folder.join(out)
+        except UserError as error:
+            raise UserError(f"{error}: {folder.kept()}") from error
+
+
+def _render_missing(folder, bundle_dir, loaded, crew, progress):
+    """Renders the parts that are not there yet; arguments as `write`."""
+    missing, ranges = folder.missing(), folder.ranges()
+    done = folder.piece.n_samples - sum(ranges[i][1] - ranges[i][0] for i in missing)
     report = progress(done) if progress else lambda total: None
 
     def add(n_samples):
@@ -178,23 +188,15 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
         done += n_samples
         report(done)
 
-    try:
-        if crew and missing:
-            _render_by(crew, bundle_dir, folder, missing, add)
-        else:
-            for index in missing:
-                folder.render(loaded, index, add)
-    except (KeyboardInterrupt, SystemExit):
-        logger.warning("%s", folder.kept())
-        raise
-    try:
-        folder.join(out)
-    except UserError as error:
-        raise UserError(f"{error}: {folder.kept()}") from error
+    if crew and missing:
+        _render_by(crew, bundle_dir, folder, missing, add)
+    else:
+        for index in missing:
+            folder.render(loaded, index, add)
 
 
 def _render_by(crew, bundle_dir, folder, missing, add):
-    """Has parts rendered by workers; `add` is called with the number of samples that were added, again and again."""
+    """Has parts rendered by workers; `add` is called with the number of samples that were added."""
     comment = folder.piece.comment(folder.metadata)
     start = functools.partial(_renderer, str(bundle_dir), str(folder.path), folder.dtype, comment)
     for _, told in crew.each(start, missing):
@@ -204,7 +206,7 @@ def _render_by(crew, bundle_dir, folder, missing, add):
 
 
 def _renderer(bundle_dir, path, dtype, comment):
-    """What a worker does: renders parts of the piece whose comment tag this is, which holds all of it."""
+    """The function by which a worker renders parts of the piece with this comment tag."""
     from musika_tf.model import bundle
 
     loaded, metadata = bundle.load(bundle_dir)

@@ -1,4 +1,4 @@
-"""Which part of which piece: with the model, all that its samples depend on, and its place in a comment tag."""
+"""Which part of which piece: with the model, all that its samples depend on; as an object and as a comment tag."""
 
 import dataclasses
 import math
@@ -21,11 +21,11 @@ class Piece:
       seed: anchors and noise.
       style: StylePlan.
       start_sample: where the range begins; may be negative.
-      n_samples: its length, None for one that never ends.
-      truncation: bound of the normal distribution that anchors and styles are drawn from.
+      n_samples: its length, None without end.
+      truncation: bound of the normal distribution of anchors and styles.
       loop_samples: the piece repeats after so many samples; 0: never.
-      settings: what `conditioning.steering.steer` is asked for; the style draws the signals that nothing names.
-      click: whether a metronome is heard.
+      settings: for `conditioning.steering.steer`; the style draws the signals that are not in it.
+      click: whether there is a metronome.
 
     Raises:
       UserError: the range reaches beyond 2^53 samples.
@@ -48,22 +48,22 @@ class Piece:
 
     @property
     def end_sample(self):
-        """One beyond the last sample, None for a piece that never ends."""
+        """One beyond the last sample, None without end."""
         return None if self.n_samples is None else self.start_sample + self.n_samples
 
     def steering(self, metadata):
-        """The Steering of its signals, or None where the style draws all of them; UserError as `steer`."""
+        """The Steering of its signals, or None if the style draws all of them; UserError as `steer`."""
         end = self.loop_samples or self.end_sample
         total_seconds = None if end is None else end / metadata["sample_rate"]
         return steering.steer(self.settings, metadata, self.style.seeds[0], total_seconds)
 
     def bpm(self, metadata):
-        """Its tempo, asked for or drawn; None for a model that knows neither tempo nor beat."""
+        """Its BPM, asked for or drawn; None if the model has neither tempo nor beat."""
         asked = self.steering(metadata)
         return asked.bpm if asked else steering.drawn_bpm(metadata, self.style.seeds[0])
 
     def comment(self, metadata):
-        """The comment tag: model, seeds, range and all the rest, as `name=value` with spaces between them."""
+        """The comment tag: `name=value` pairs with spaces between them."""
         values = [
             f"musika_tf model={_escaped(metadata['name'])} id={metadata['autoencoder_id']}",
             f"steps={metadata.get('steps', 0)}",
@@ -80,28 +80,26 @@ class Piece:
 
 
 def _escaped(text):
-    """Any text as one word of a comment tag; `urllib.parse.unquote` reads it."""
-    return urllib.parse.quote(text, safe=_READABLE)
+    """Any text as one word of a comment tag."""
+    return urllib.parse.quote(text, safe=_READABLE, errors="surrogateescape")
+
+
+def _unescaped(word):
+    return urllib.parse.unquote(word, errors="surrogateescape")
 
 
 def read_comment(comment):
-    """The Piece of a comment tag; UserError where it is not ours."""
+    """The Piece of a comment tag; UserError if generate.py did not write it."""
     values = dict(re.findall(r"\b(\w+)=(\S+)", comment or ""))
     try:
-        # The first files had one style each and named its seed.
-        style = StylePlan.from_text(values["style"] if "style" in values else values["style_seed"])
         piece = Piece(
             seed=int(values["seed"]),
-            style=style,
+            style=StylePlan.from_text(values["style"]),
             start_sample=int(values["start_sample"]),
             n_samples=None if values["n_samples"] == "inf" else int(values["n_samples"]),
             truncation=float(values["truncation"]),
             loop_samples=int(values.get("loop_samples", 0)),
-            settings={
-                setting: urllib.parse.unquote(values[flag])
-                for setting, flag in steering.SETTINGS.items()
-                if flag in values
-            },
+            settings={s: _unescaped(values[flag]) for s, flag in steering.SETTINGS.items() if flag in values},
             click=values.get("click") == "1",
         )
         possible = (

@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 from musika_tf import atomic, durations
 from musika_tf.audio import files
-from musika_tf.errors import UserError
+from musika_tf.errors import UserError, printable, writing
 from musika_tf.generate import rendering
 from musika_tf.progress import Progress
 from musika_tf.training import preview
 
 PAGE = "index.html"
+_ADVICE = "choose a folder that has room"
 
 _DOCUMENT = """<!DOCTYPE html>
 <html lang="en">
@@ -57,7 +58,7 @@ def check_folder(folder):
 
 
 def write(folder, loaded, metadata, pieces, options):
-    """Writes previews, their pictures, and the page, which after each preview shows those that are there.
+    """Writes previews, their pictures, and after each preview the page of those that are there.
 
     Args:
       folder: one that exists.
@@ -73,12 +74,12 @@ def write(folder, loaded, metadata, pieces, options):
         for seed, piece in pieces.items():
             audio, picture = (f"{metadata['name']}-{seed}{suffix}" for suffix in (".flac", ".png"))
             rendering.write(folder / audio, loaded, metadata, piece)
-            with _failures_named(folder / picture):
+            with writing(folder / picture, _ADVICE):
                 preview.picture(folder / picture, [files.read(folder / audio)], rate)
             command = ["python", "generate.py", f"--seed={seed}", *options]
             sections.append((seed, audio, picture, shlex.join([*command, f"--out={metadata['name']}-{seed}.wav"])))
             seconds = durations.spoken(piece.n_samples / rate)
-            with _failures_named(folder / PAGE):
+            with writing(folder / PAGE, _ADVICE):
                 atomic.write_text(folder / PAGE, document(metadata["name"], seconds, sections))
             done += piece.n_samples
             progress(done)
@@ -93,17 +94,15 @@ def document(name, length, sections):
       sections: list of (seed, audio file, picture, command).
     """
     texts = [
-        _SECTION.format(seed=seed, audio=quote(audio), picture=quote(picture), command=html.escape(command))
+        _SECTION.format(seed=seed, audio=_link(audio), picture=_link(picture), command=html.escape(printable(command)))
         for seed, audio, picture, command in sections
     ]
     summary = f"Previews of {length} each, {len(texts)} so far. A seed's command makes the whole piece from there on."
-    return _DOCUMENT.format(title=f"{html.escape(name)}: previews", summary=summary, sections="\n".join(texts))
+    return _DOCUMENT.format(
+        title=html.escape(f"{printable(name)}: previews"), summary=summary, sections="\n".join(texts)
+    )
 
 
-@contextlib.contextmanager
-def _failures_named(path):
-    """Turns what the disk refuses into a UserError."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror}); choose a folder that has room") from error
+def _link(name):
+    """A file's name, which may be no UTF-8, as a relative address."""
+    return quote(name, errors="surrogateescape")

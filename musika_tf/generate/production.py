@@ -9,21 +9,25 @@ from fractions import Fraction
 from pathlib import Path
 
 from musika_tf import durations
+from musika_tf.audio.stream import ReaderGone, WavStream, standard_output
+from musika_tf.audio.writer import check_output
 from musika_tf.errors import UserError
+from musika_tf.generate import bars
 from musika_tf.generate.request import STREAM, piece_of
 from musika_tf.progress import Progress
+from musika_tf.workers import Crew
 
 _LONG_SECONDS = 600  # from here on a file is made in parts, so that an interruption costs minutes and not hours
 
 
-def run(request, prepare: Callable[[int], None]):
-    """Does what was asked for.
+def run(request, prepare: Callable[[int], None], threads=0):
+    """Makes what was asked for.
 
     Args:
       request: Request.
       prepare: module-level function (threads) that starts TensorFlow in a worker.
+      threads: of all workers together; 0: as many as there are cores.
     """
-    from musika_tf.audio.writer import check_output
     from musika_tf.generate import preview_page
     from musika_tf.model import bundle
 
@@ -43,11 +47,12 @@ def run(request, prepare: Callable[[int], None]):
             check_output(outs[seed], piece.comment(metadata))
     loaded, _ = bundle.load(request.model)
     _announce(request, metadata, pieces)
+    crew = Crew(request.n_workers, prepare, threads) if request.n_workers > 1 else None
     for seed, piece in pieces.items():
         if outs[seed] == STREAM:
             stream(loaded, metadata, piece)
         else:
-            _write(outs[seed], request, loaded, metadata, piece, prepare)
+            _write(outs[seed], request.model, loaded, metadata, piece, crew)
 
 
 def _name(request, seed, metadata):
@@ -59,9 +64,7 @@ def _name(request, seed, metadata):
 
 
 def _announce(request, metadata, pieces):
-    """Says at which tempo the pieces are, where bars or beats were asked for."""
-    from musika_tf.generate import bars
-
+    """Prints the tempo of the pieces, if bars or beats were asked for."""
     if not bars.has_clock(metadata) or not (request.loop or request.bars or request.click):
         return
     for seed, piece in pieces.items():
@@ -73,11 +76,11 @@ def _announce(request, metadata, pieces):
 
 
 def stream(loaded, metadata, piece):
-    """Writes a piece to standard output as WAV, until its end or until nobody reads.
+    """Writes a piece to standard output as WAV.
 
-    An endless piece ends with its reader, quietly; of one that has an end, the reader missed something: UserError.
+    Raises:
+      UserError: the reader closed the pipe before the end of a piece that has one.
     """
-    from musika_tf.audio.stream import ReaderGone, WavStream, standard_output
     from musika_tf.generate import rendering
 
     rate = metadata["sample_rate"]
@@ -96,10 +99,9 @@ def stream(loaded, metadata, piece):
             raise UserError(f"--out=-: the reader closed the pipe before the end of {length}") from None
 
 
-def _write(out, request, loaded, metadata, piece, prepare):
-    """Writes one file, by parts where it is long or others help."""
+def _write(out, bundle_dir, loaded, metadata, piece, crew):
+    """Writes one file, by parts if it is long or has workers."""
     from musika_tf.generate import parts, rendering
-    from musika_tf.workers import Crew
 
     rate, begin = metadata["sample_rate"], time.monotonic()
     with contextlib.ExitStack() as line:
@@ -107,9 +109,8 @@ def _write(out, request, loaded, metadata, piece, prepare):
         def progress(done=0):
             return line.enter_context(contextlib.closing(Progress(rate, piece.n_samples, done)))
 
-        if request.n_workers > 1 or piece.n_samples > _LONG_SECONDS * rate:
-            crew = Crew(request.n_workers, prepare) if request.n_workers > 1 else None
-            parts.write(out, request.model, metadata, piece, loaded, crew, progress)
+        if crew or piece.n_samples > _LONG_SECONDS * rate:
+            parts.write(out, bundle_dir, metadata, piece, loaded, crew, progress)
         else:
             rendering.write(out, loaded, metadata, piece, progress())
     taken = time.monotonic() - begin

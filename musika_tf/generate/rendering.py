@@ -1,12 +1,11 @@
 """A bundle -> waveforms and audio files, in parts: everything is a function of (model, piece, time).
 
-Whatever renders a piece cuts it at the same places, so that its samples do not depend on who does: a file, a stream,
-or several processes. The first parts are short, so that a stream begins early::
+Files, streams and workers cut a piece at the same places, so they get the same samples. The first parts are short, so
+that a stream begins early::
 
     latents   | 16 | about 128 |    .. 1024    |      1024      |      1024      | ...
 
-Each is about eight times as long as the one before: who plays one part gets the next in time wherever music is made
-eight times faster than it plays.
+Each is about eight times as long as the one before: playback never waits where rendering is eight times real time.
 """
 
 import functools
@@ -25,17 +24,17 @@ PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbo
 
 
 def waveforms(loaded, metadata, piece, start=None, end=None):
-    """Renders a piece, or a range of it, in consecutive parts.
+    """Renders a piece, or a range of it, in constant memory.
 
     Args:
       loaded: a loaded bundle.
       metadata: its metadata.
-      piece: Piece.
-      start: first sample, on the piece's own count; default: the piece's first.
+      piece: Piece; one without end is rendered without end.
+      start: first sample of the range, counted as `piece.start_sample` is; default: the piece's first.
       end: one beyond the last sample; default: the piece's.
 
     Yields:
-      float32 `[samples, 2]`; together exactly the range. In constant memory, without end for an endless piece.
+      float32 `[samples, 2]`, consecutive.
     """
     start = piece.start_sample if start is None else start
     end = piece.end_sample if end is None else end
@@ -50,7 +49,7 @@ def waveforms(loaded, metadata, piece, start=None, end=None):
 
 
 def cuts(metadata, start_sample):
-    """The samples at which a piece from `start_sample` on is cut, without end."""
+    """Yields the samples at which a piece that begins at `start_sample` is cut, without end."""
     per_latent, window = metadata["samples_per_latent"], metadata["window"]
     latent = start_sample // per_latent + _FIRST_LATENTS
     yield latent * per_latent
@@ -62,13 +61,7 @@ def cuts(metadata, start_sample):
 
 
 class Renderer:
-    """Any range of a piece.
-
-    Args:
-      loaded: a loaded bundle.
-      metadata: its metadata.
-      piece: Piece.
-    """
+    """Renders any range of a piece; arguments as `waveforms`."""
 
     def __init__(self, loaded, metadata, piece):
         self.loaded, self.metadata, self.piece = loaded, metadata, piece
@@ -105,7 +98,7 @@ class Renderer:
         return loops.crossfade(self._line(length - self.fade_samples, length), self._line(-self.fade_samples, 0))
 
     def _line(self, start, end):
-        """Samples of the line: a loop's are those before its fade."""
+        """The range as the line has it, before a loop's end is faded."""
         first, last = start // self.per_latent, -(-end // self.per_latent)
         begin = start - first * self.per_latent
         return self._latents(first, last - first)[begin : begin + end - start]
@@ -145,13 +138,11 @@ def _int64(value):
 
 
 def write(path, loaded, metadata, piece, progress=lambda done: None):
-    """Renders a piece into an audio file that appears when it is complete.
+    """Renders a piece with an end into a .wav, .flac or .ogg file, which appears when it is complete.
 
     Args:
-      path: .wav, .flac or .ogg.
-      loaded: a loaded bundle.
-      metadata: its metadata.
-      piece: Piece with an end.
+      path: of the file.
+      loaded, metadata, piece: as `waveforms`.
       progress: called with the samples done so far.
     """
     with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata), piece.n_samples) as writer:

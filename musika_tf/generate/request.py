@@ -1,7 +1,4 @@
-"""What generate.py was asked for, and the Piece that it means for a model.
-
-Nothing here imports TensorFlow before all that can be wrong with the request by itself has been found.
-"""
+"""What generate.py was asked for, and the Piece that this means for a model."""
 
 import dataclasses
 import os
@@ -9,8 +6,10 @@ import secrets
 from fractions import Fraction
 
 from musika_tf import durations
-from musika_tf.conditioning import curves
+from musika_tf.conditioning import curves, steering
 from musika_tf.errors import UserError
+from musika_tf.generate import bars, styles
+from musika_tf.generate.piece import Piece
 
 STREAM = "-"
 FULL_SECONDS = 237  # of the piece that is made of a preview
@@ -22,24 +21,24 @@ class Request:
     """The flags of generate.py.
 
     Attributes:
-      shipped: the bundle where none is named.
+      shipped: the default bundle.
       bundle_dir: the bundle, or None.
       seed: of the first piece.
-      seconds: length of each; None for no end, or where `bars` says it.
+      seconds: length of each; None without end, or if `bars` is the length.
       start: where in the piece to begin, in seconds.
-      out: file, folder, name with `{seed}`, STREAM, or None for a name of our own.
+      out: file, folder, name with `{seed}`, STREAM, or None for the model's name and the seed.
       style_seed: None for the seed.
       style_to: style at the end of a morph, or None.
-      style_over: how long it takes in seconds, None for until the end.
+      style_over: how long the morph takes in seconds; None for until the end.
       style_file: JSON of keyframes, or None.
       truncation: bound of the normal distribution.
-      loop: whether the end goes on into the beginning.
+      loop: whether the end continues into the beginning.
       n_pieces: pieces of consecutive seeds.
       previews: whether to write a page of previews of them.
       n_workers: processes that render.
       bars: length of each in bars, or None.
       settings: dict of `conditioning.steering.SETTINGS` name -> what the user wrote, or None.
-      click: whether a metronome is heard.
+      click: whether to add a metronome.
 
     Raises:
       UserError: the request contradicts itself.
@@ -68,7 +67,7 @@ class Request:
         seeds = {"seed": self.seed, "style_seed": self.style_seed, "style_to": self.style_to}
         for name, seed in seeds.items():
             if seed is not None and max(abs(seed), abs(seed + self.n_pieces)) >= 2**63:
-                raise UserError(f"--{name}={seed}: a whole number below 2^63, please")
+                raise UserError(f"--{name}={seed}: too large; give a whole number below 2^63")
         if self.style_file and not self.style_seed == self.style_to == self.style_over is None:
             raise UserError("--style_file: says all about the style; leave out --style_seed, --style_to, --style_over")
         if self.style_over is not None and self.style_to is None:
@@ -112,14 +111,12 @@ class Request:
         return range(self.seed, self.seed + self.n_pieces)
 
     def options(self):
-        """The flags, but for the seed, that make the pieces whose previews these are: 3m57s, but a loop as it is."""
-        from musika_tf.conditioning.steering import SETTINGS
-
+        """The flags, but for the seed, that make the whole pieces of these previews: 3m57s, but a loop as it is."""
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
         named += [("style_file", self.style_file), ("truncation", None if self.truncation == 2.0 else self.truncation)]
         times = {"start": self.start or None, "style_over": self.style_over}
         named += [(name, time and curves.plain(float(time))) for name, time in times.items()]
-        named += [(flag, self.settings.get(setting) or None) for setting, flag in SETTINGS.items()]
+        named += [(flag, self.settings.get(setting) or None) for setting, flag in steering.SETTINGS.items()]
         lengths = [("bars", self.bars), ("length", None if self.bars else curves.plain(float(self.seconds)))]
         named = (lengths if self.loop else [("length", durations.spoken(FULL_SECONDS))]) + named
         switches = ["--loop"] * self.loop + ["--click"] * self.click
@@ -127,7 +124,7 @@ class Request:
 
 
 def random_seed():
-    """A seed for a piece nobody has heard, short enough to write down."""
+    """A random seed, short enough to write down."""
     return secrets.randbelow(10**6)
 
 
@@ -140,14 +137,12 @@ def piece_of(request, seed, metadata):
       metadata: the bundle's.
 
     Returns:
-      Piece, its settings canonical: what a file says of itself makes it again.
+      Piece, its settings canonical, as the file's comment holds them.
 
     Raises:
       UserError: the model can't follow it.
     """
-    from musika_tf.conditioning import steering
-    from musika_tf.generate import bars, loops
-    from musika_tf.generate.piece import Piece
+    from musika_tf.generate import loops  # imports TensorFlow, which a wrong request need not wait for
 
     _check_clock(request, metadata)
     settings, seconds, rate = _settings(request, metadata), request.seconds, metadata["sample_rate"]
@@ -165,8 +160,6 @@ def piece_of(request, seed, metadata):
 
 def _check_clock(request, metadata):
     """Refuses what needs a beat of a model that has none."""
-    from musika_tf.generate import bars
-
     if bars.has_clock(metadata):
         return
     if request.bars:
@@ -176,15 +169,14 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote, and where a piece is that nobody placed.
+    """What the user wrote, with `body` as the default position; a loop stays where its style draws it.
 
-    One that begins at 0 and ends has a beginning and an ending. Where there is no end, and in an excerpt, it is the
-    body, so that every excerpt is that of the endless piece. A loop stays where its style draws it.
+    The body has neither length nor end, so excerpts, streams and whole pieces have the same audio.
     """
     settings = {name: text for name, text in request.settings.items() if text}
     knows_position = any(row["name"] == "position" for row in metadata["conditioning"])
     if knows_position and not request.loop and "position" not in settings:
-        settings["position"] = "body" if request.is_endless or request.start else "plan"
+        settings["position"] = "body"
     return settings
 
 
@@ -198,17 +190,13 @@ def _planned_end(request, piece, rate):
 
 def _bpm(text, metadata, style_seed):
     """The tempo that is asked for, or else drawn."""
-    from musika_tf.conditioning import steering
-
     if text:
         return steering.steer({"tempo": text}, metadata, style_seed).bpm
     return steering.drawn_bpm(metadata, style_seed)
 
 
 def _first_style_seed(request, seed):
-    """The seed that draws what nobody steers."""
-    from musika_tf.generate import styles
-
+    """The seed that draws the signals that nothing steers."""
     if request.style_file:
         return styles.read(request.style_file).seeds[0]
     return seed if request.style_seed is None else request.style_seed
@@ -216,8 +204,6 @@ def _first_style_seed(request, seed):
 
 def _style(request, seed, seconds):
     """The StylePlan of a piece of `seconds`; a preview's is that of the piece that its page suggests."""
-    from musika_tf.generate import styles
-
     if request.style_file:
         return styles.read(request.style_file)
     style_seed = _first_style_seed(request, seed)

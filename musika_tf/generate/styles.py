@@ -1,11 +1,9 @@
-"""Style in time: which blend of which styles a piece has when.
-
-A plan is a list of keyframes, each a blend of styles by weight; between two keyframes the weights move in a straight
-line, before the first and after the last they stay. In a loop they go on from the last keyframe to the first.
+"""Style over time: a list of keyframes, each a blend of styles.
 
     [{"time": 0, "style": 7}, {"time": "1m30s", "style": {"7": 0.5, "9": 0.5}}, {"time": "2m", "style": 9}]
 
-Only proportions matter: `coordinates.style_line` scales every blend to the deviation of one style.
+Weights are linear between keyframes and constant beyond them; in a loop they continue from the last keyframe to the
+first. Only proportions matter: `coordinates.style_line` scales every blend to the deviation of one style.
 """
 
 import dataclasses
@@ -27,15 +25,15 @@ class StylePlan:
     """Keyframes of style.
 
     Attributes:
-      keyframes: ((seconds, ((seed, weight), ...)), ...) in the order of time; no seed twice in one, weights at least
-        0 and one of them above.
+      keyframes: ((seconds, ((seed, weight), ...)), ...), times ascending; in each no seed twice, no weight below 0 and
+        one above.
     """
 
     keyframes: tuple
 
     @classmethod
     def constant(cls, seed):
-        """One style for ever."""
+        """One style throughout."""
         return cls(((0.0, ((int(seed), 1.0),)),))
 
     @classmethod
@@ -46,18 +44,18 @@ class StylePlan:
 
     @property
     def seeds(self):
-        """All seeds, in the order of their first appearance; the first one's style draws what nobody steers."""
+        """All seeds in the order of their first appearance; the first draws the signals that nothing steers."""
         return tuple(dict.fromkeys(seed for _, blend in self.keyframes for seed, _ in blend))
 
     def weights(self, times, period=None):
-        """The weights of `seeds` at times.
+        """The weights of the m `seeds`.
 
         Args:
           times: seconds, float64 `[n]`.
           period: length of the loop in seconds, or None.
 
         Returns:
-          float32 `[n, m]`; `[1, m]` where the style stays the same.
+          float32 `[n, m]`; `[1, m]` if the style stays the same.
         """
         seeds = self.seeds
         rows = np.array([[dict(blend).get(seed, 0.0) for seed in seeds] for _, blend in self.keyframes])
@@ -86,12 +84,9 @@ class StylePlan:
 
 
 def read(path):
-    """The StylePlan of a JSON file: a list of `{"time": ..., "style": ...}`.
+    """The StylePlan of a JSON file; UserError names what is wrong with it.
 
-    A time is in seconds or as in `--start`; a style is a seed, or a dict of seeds and weights.
-
-    Raises:
-      UserError: there is no such file, or what is wrong with it.
+    A "time" is seconds, or text as `--start` takes it; a "style" is a seed, or a dict of weights by seed.
     """
     try:
         keyframes = json_file.read(path)
@@ -148,5 +143,5 @@ def _weight(value, where):
 
 
 def _shown(value):
-    """What a file has in place of a number, as JSON; lists and objects, which may be long, in short."""
+    """A value of the file as JSON, abbreviated where it is long."""
     return reprlib.repr(value) if isinstance(value, (list, dict)) else json.dumps(value)[:100]

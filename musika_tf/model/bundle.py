@@ -19,6 +19,7 @@ from musika_tf.gan import coordinates
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Course, Line, steady
 from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, read_metadata
+from musika_tf.native import plain_folder
 
 # The functions, and what each returns.
 _OUTPUTS = {
@@ -237,7 +238,7 @@ def load(bundle_dir):
             "renew it: python tools/renew_bundle.py --bundle_dir=..."
         )
     try:
-        loaded = tf.saved_model.load(str(bundle_dir))
+        loaded = tf.saved_model.load(plain_folder(bundle_dir))
         return _complete(loaded), metadata
     except _DAMAGE as error:
         raise damaged(bundle_dir, error) from error
@@ -264,7 +265,7 @@ def load_networks(bundle_dir, policy="float32"):
     gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
     checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner, metadata["has_critic"]))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
-    variables = Path(bundle_dir) / "variables" / "variables"
+    variables = Path(plain_folder(bundle_dir)) / "variables" / "variables"
     try:
         checkpoint.read(str(variables)).expect_partial().assert_existing_objects_matched()
     except (AssertionError, *_DAMAGE) as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import atomic, interruption, shipped
+from musika_tf import atomic, interruption, keras_environment, shipped
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
@@ -27,6 +27,9 @@ FLAGS = flags.FLAGS
 EFFECTIVE = "effective.flags"
 # Not meant to be as last time.
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
+
+# Names of flags that are paths, beside those that end in _dir and _from.
+_PATHS = ("autoencoder", "json", "model", "out", "picture", "soundfont", "style_file", "table")
 
 _PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -147,9 +150,9 @@ def _numbers(name, texts, like):
     try:
         numbers = tuple(type(like[0])(text) for text in texts)
     except ValueError:
-        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please") from None
+        raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas") from None
     if len(numbers) != len(like):
-        raise UserError(f"--{name}={','.join(texts)}: {len(like)} numbers between commas, please")
+        raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas")
     return numbers
 
 
@@ -265,7 +268,9 @@ def start_tensorflow(threads=None):
       threads: in place of --threads, where no flags were parsed.
     """
     threads = FLAGS.threads if threads is None else threads
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
+    keras_environment.set_defaults()
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -279,10 +284,10 @@ def make_devices():
 
 
 class _Reports:
-    """Standard output as reports need it: the work goes on where they can't be written."""
+    """Standard output or error as reports need it: the work goes on where they can't be written."""
 
-    def __init__(self, file):
-        self._file = file
+    def __init__(self, file, tells=True):
+        self._file, self._tells = file, tells
 
     def __getattr__(self, name):
         return getattr(self._file, name)
@@ -301,7 +306,7 @@ class _Reports:
         try:
             yield
         except OSError as error:
-            if not isinstance(error, BrokenPipeError):  # whose reader has heard enough, as head does
+            if self._tells and not isinstance(error, BrokenPipeError):  # whose reader has heard enough, as head does
                 print(f"standard output: can't be written ({error.strerror}); the work goes on", file=sys.stderr)
             _to_nothing(self._file.fileno(), os.O_WRONLY)  # what is still to be flushed, too
 
@@ -320,7 +325,8 @@ def _prepare_outputs():
             _to_nothing(descriptor, os.O_RDONLY)  # a stream to it fails
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # names of files hold anything
-    sys.stdout = _Reports(sys.stdout)
+    sys.stdout, sys.stderr = _Reports(sys.stdout), _Reports(sys.stderr, tells=False)
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
 
 
 def run(program):
@@ -330,6 +336,7 @@ def run(program):
       program: a module with `main(argv)`, a docstring that --help shows, and the flags that it defines.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's is inherited, and not installed here
     _prepare_outputs()
 
     def guarded(argv):
@@ -351,6 +358,19 @@ def run(program):
     app.run(guarded, flags_parser=_parse)
 
 
+def is_path(name):
+    """Whether the flag of this name holds a path."""
+    return name.endswith(("_dir", "_from")) or name in _PATHS
+
+
+def _expand(flag):
+    """Puts the user's home for a ~ in a path, which shells leave alone after a =; refuses an empty one."""
+    if is_path(flag.name) and flag.present and isinstance(flag.value, str):
+        if not flag.value:
+            raise UserError(f"--{flag.name}=: no path; name one, or leave the flag out")
+        flag.value = os.path.expanduser(flag.value)
+
+
 def show_flags(program):
     """Makes --help show the docstring and the flags of a program, whatever file was started."""
     sys.modules["__main__"].__doc__ = program.__doc__
@@ -365,7 +385,8 @@ def _parse(argv):
         for name in FLAGS:
             value = FLAGS[name].value
             if isinstance(value, float) and not math.isfinite(value):  # which the bounds of a flag let pass
-                raise UserError(f"--{name}={value}: a finite number, please")
+                raise UserError(f"--{name}={value}: give a finite number")
+            _expand(FLAGS[name])
         return rest
     except (flags.Error, ValueError, RecursionError) as error:  # beside absl's: a flagfile that is no text
         sys.exit(_one_line(UserError(error)))

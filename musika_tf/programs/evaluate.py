@@ -78,7 +78,8 @@ def _report(result, text):
 def _folders():
     generated = _audio("generated_dir")
     reference = _audio("reference_dir") if FLAGS.reference_dir else []
-    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    cli.start_tensorflow()  # slow: after the flags are known to be good
+    from musika_tf.conditioning import musicnn
     from musika_tf.evaluation import report
 
     result = report.compare_folders(generated, reference, musicnn.MusiCNN.load())
@@ -89,7 +90,8 @@ def _model():
     if not FLAGS.pieces:
         raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
     reference = _audio("reference_dir") if FLAGS.reference_dir else []
-    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    cli.start_tensorflow()  # slow: after the flags are known to be good
+    from musika_tf.conditioning import musicnn
     from musika_tf.evaluation import model, report
     from musika_tf.model import bundle
 
@@ -101,7 +103,8 @@ def _model():
 
 def _reconstructions():
     tracks = _audio("reference_dir")
-    from musika_tf.conditioning import musicnn  # slow: after the flags are known to be good
+    cli.start_tensorflow()  # slow: after the flags are known to be good
+    from musika_tf.conditioning import musicnn
     from musika_tf.evaluation import report
     from musika_tf.model.loading import load_autoencoder
 

@@ -43,8 +43,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "position",
     None,
-    "where in the song: plan (beginning, body, ending), plan:20s,30s (how long both ends are), body, or as "
-    "--note_density; default: plan for a piece that begins at 0 and ends, otherwise body; a loop stays in one place",
+    "where in the song: body (no beginning, no ending), plan (beginning, body, ending), plan:20s,30s (how long both "
+    "ends are), plan:20s,30s,4m (and the whole, for an excerpt), or as --note_density; default: body; a loop stays in "
+    "one place",
 )
 flags.DEFINE_string(
     "tags", None, 'what it sounds like: "techno=0.9,ambient=0.1"; each may have points in time; default: by style'
@@ -105,4 +106,4 @@ def main(_):
     if default:
         print(default, file=sys.stderr if asked.out == STREAM else None, flush=True)
     cli.start_tensorflow()
-    production.run(asked, cli.start_tensorflow)
+    production.run(asked, cli.start_tensorflow, FLAGS.threads)

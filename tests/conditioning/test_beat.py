@@ -55,7 +55,7 @@ def test_clock_is_exact_after_ten_hours():
 def test_user_asks_for_a_tempo_and_gets_its_clock():
     times = np.array([0.0, 0.5, 3600.125])
     np.testing.assert_array_equal(
-        Beat().from_user("120", times), Beat().from_bpm(tf.constant(120.0), tf.constant(times, tf.float64))
+        Beat().parse_user("120")(times), Beat().from_bpm(tf.constant(120.0), tf.constant(times, tf.float64))
     )
     assert Beat().parse_user("120").bpm == 120
     assert Beat().facts() == {"beats_per_bar": 4, "first_downbeat_seconds": 0.0}
@@ -89,7 +89,7 @@ def test_tracked_clock_of_an_even_grid_is_that_of_the_grid(monkeypatch, offset):
     monkeypatch.setattr(beat, "track", lambda waveform: (seconds, np.arange(2, 50) % 4 + 1))
     monkeypatch.setattr(Beat, "extractor", lambda self: "madmom")
     times = clicks.times(24)
-    tracked = Beat().from_audio(None, times)
+    tracked = Beat().extract(None, times).stored
     assert tracked.dtype == np.float32
     np.testing.assert_allclose(tracked, Beat().from_grid({"bpm": bpm, "first_beat_seconds": offset}, times), atol=1e-4)
 
@@ -98,7 +98,7 @@ def test_tracked_clock_of_an_even_grid_is_that_of_the_grid(monkeypatch, offset):
 def test_clock_of_clicks_is_aligned_to_half_a_latent():
     seconds = np.arange(0.4, 29, 0.5)
     waveform = clicks.clicks(seconds, 30, hertz=120.0) + clicks.clicks(seconds[::4], 30, hertz=2000.0)
-    clock = Beat().from_audio(waveform, clicks.times(30))
+    clock = Beat().extract(waveform, clicks.times(30)).stored
     true = Beat().from_grid({"bpm": 120.0, "first_beat_seconds": 0.4}, clicks.times(30))
     # The second harmonic pair but one turns once a beat: its angle in beats, half a second each.
     phases = [np.arctan2(signal[:, 7], signal[:, 2]) / (2 * np.pi) for signal in (clock, true)]

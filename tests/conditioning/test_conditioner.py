@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from musika_tf.conditioning import tempo
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.conditioning.signals import Beat, Tempo
 from musika_tf.errors import UserError
@@ -63,6 +64,18 @@ def test_draw_is_one_tempo_in_the_trained_range_and_its_clock(conditioner):
     assert len(set(bpms)) > 12
     assert np.mean(bpms) == pytest.approx(135, abs=9)  # five standard errors of a spread of 11
     assert all(bpm == round(bpm) for bpm in bpms)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "whole"),
+    [(127.3, 127.4, ()), (127.6, 127.9, ()), (127.3, 128.9, (128,)), (110.2, 159.7, range(111, 160))],
+)
+def test_a_drawn_tempo_lies_in_the_range_and_is_whole_where_it_can_be(low, high, whole):
+    low, high = tf.constant(low), tf.constant(high)
+    drawn = [float(tempo.drawn(seed, low, high)) for seed in range(50)]
+    assert min(drawn) >= float(low) and max(drawn) <= float(high)
+    if whole:
+        assert set(drawn) <= set(whole)
 
 
 def test_draw_of_a_range_equals_that_of_a_longer_one(conditioner):

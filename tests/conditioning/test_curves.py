@@ -53,12 +53,12 @@ def test_canonical_text_is_the_same_curve(text):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "a number, points such as"),
-        ("loud", "a number, points such as"),
+        ("", "give a number, points such as"),
+        ("loud", "give a number, points such as"),
         ("nan", "'nan' is no number"),
         ("inf", "'inf' is no number"),
-        ("0:0.1,30s", "a number, points such as"),
-        ("0:0.1,", "a number, points such as"),
+        ("0:0.1,30s", "give a number, points such as"),
+        ("0:0.1,", "give a number, points such as"),
         ("0:0.1,30s:loud", "'loud' is no number"),
         ("0:0.1,30s:", "'' is no number"),
         ("0:0.1,30x:0.5", "'30x' is no time"),

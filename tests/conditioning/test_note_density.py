@@ -67,13 +67,13 @@ def test_clicks_are_found_where_they_are(detector):
 def test_shortest_pieces_have_no_onsets(detector, n_samples, monkeypatch):
     monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
     noise = 0.1 * np.random.default_rng(0).standard_normal([n_samples, 2]).astype(np.float32)
-    assert NoteDensity().from_audio(noise, clicks.times(0.01)).tolist() == [[0.0]]
+    assert NoteDensity().extract(noise, clicks.times(0.01)).stored.tolist() == [[0.0]]
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_a_tenth_of_a_second_is_heard(detector, monkeypatch):
     monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
-    values = NoteDensity().from_audio(clicks.clicks([0.05], 0.1), clicks.times(0.1))
+    values = NoteDensity().extract(clicks.clicks([0.05], 0.1), clicks.times(0.1)).stored
     assert values.shape == (2, 1) and np.isfinite(values).all()
 
 
@@ -81,7 +81,7 @@ def test_a_tenth_of_a_second_is_heard(detector, monkeypatch):
 def test_signal_is_aligned_to_half_a_latent(detector, monkeypatch):
     monkeypatch.setattr(NoteDensity, "extractor", lambda self: detector)
     waveform = clicks.clicks(np.arange(9.0, 11.01, 0.125), 20)
-    signal = NoteDensity().from_audio(waveform, clicks.times(20))
+    signal = NoteDensity().extract(waveform, clicks.times(20)).stored
     assert signal.dtype == np.float32 and signal.shape == (216, 1)
     middle = np.sum(signal[:, 0] * clicks.times(20)) / np.sum(signal)
     assert middle == pytest.approx(10.0, abs=0.5 / clicks.LATENTS_PER_SECOND)
@@ -128,9 +128,9 @@ def test_scale_survives_the_metadata():
 
 def test_users_are_held_to_the_trained_range():
     span = Span(*(np.array([v], np.float32) for v in (0.4, 0.1, 0.05, 0.8)))
-    values = NoteDensity().from_user("0:0.1,10s:0.8", np.array([0.0, 5.0, 99.0]), span)
+    values = NoteDensity().parse_user("0:0.1,10s:0.8", span)(np.array([0.0, 5.0, 99.0]))
     np.testing.assert_allclose(values, [[0.1], [0.45], [0.8]], atol=1e-6)
     with pytest.raises(UserError, match="--note_density=0:0.1,10s:0.9: 0.9 is outside of .* 0.05 to 0.8"):
-        NoteDensity().from_user("0:0.1,10s:0.9", np.zeros(1), span)
+        NoteDensity().parse_user("0:0.1,10s:0.9", span)(np.zeros(1))
     with pytest.raises(UserError, match="1.2 is outside of what there is, 0 to 1"):
-        NoteDensity().from_user("1.2", np.zeros(1))
+        NoteDensity().parse_user("1.2")(np.zeros(1))

@@ -12,20 +12,20 @@ SONG = Position(typical_seconds=200.0)  # a beginning and an ending of 30 s each
 
 
 def at(text, total, *seconds):
-    values = SONG.from_user(text, np.array(seconds, np.float64), total_seconds=total)
+    values = SONG.parse_user(text, None, total)(np.array(seconds, np.float64))
     assert values.dtype == np.float32 and values.shape == (len(seconds), 1)
     return values[:, 0].tolist()
 
 
 def test_from_audio_is_the_share_of_the_length():
     waveform = np.zeros([4096 * 20, 2], np.float32)
-    signal = Position().from_audio(waveform, clicks.times(20 * 4096 / 44_100))
+    signal = Position().extract(waveform, clicks.times(20 * 4096 / 44_100)).stored
     np.testing.assert_allclose(signal[:, 0], (np.arange(20) + 0.5) / 20, atol=1e-6)
     assert Position().extractor() == "length"
 
 
 def test_last_latent_whose_centre_lies_beyond_the_end_is_at_the_end():
-    signal = Position().from_audio(np.zeros([4096 * 2 + 1, 2], np.float32), (np.arange(3) + 0.5) * 4096 / 44_100)
+    signal = Position().extract(np.zeros([4096 * 2 + 1, 2], np.float32), (np.arange(3) + 0.5) * 4096 / 44_100).stored
     assert signal[-1, 0] == 1.0
 
 
@@ -80,16 +80,16 @@ def test_before_the_piece_nothing_has_begun():
 def test_text_asks_for_the_same_again(text):
     times = np.linspace(0, 400, 50)
     function = SONG.parse_user(text, None, 400.0)
-    np.testing.assert_array_equal(SONG.from_user(function.text, times, None, 400.0), function(times))
+    np.testing.assert_array_equal(SONG.parse_user(function.text, None, 400.0)(times), function(times))
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("planned", "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number"),
+        ("planned", "give plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number"),
         ("plan:20s", "two durations"),
         ("plan:20s,soon", "soon"),
-        ("plan:1,2,3,4", "two durations, as plan:20s,30s, or three"),
+        ("plan:1,2,3,4", "give two durations, as plan:20s,30s, or three"),
         ("plan:20s,30s,50s", "leave nothing of 50s"),
         ("plan:2m,2m", "leave nothing of 3m20s"),
         ("1.5", "1.5 is outside of what there is, 0 to 1"),
@@ -111,7 +111,7 @@ def test_trained_range_binds_curves():
 @pytest.mark.parametrize("text", ["0", "1", "0:0,1m:1", "0.0001"])
 def test_ends_of_the_song_belong_to_a_range_that_comes_near_them(text):
     span = Span(*(np.array([v], np.float32) for v in (0.5, 0.3, 0.0002665, 0.9995)))
-    np.testing.assert_array_equal(SONG.from_user(text, np.arange(90.0), span), SONG.from_user(text, np.arange(90.0)))
+    np.testing.assert_array_equal(SONG.parse_user(text, span)(np.arange(90.0)), SONG.parse_user(text)(np.arange(90.0)))
 
 
 @pytest.mark.parametrize("text", ["-0.01", "1.01"])

@@ -113,7 +113,7 @@ def test_drawn_tempo_is_known_and_its_clock_kept():
     assert asked.bpm == steering.drawn_bpm(METADATA, 5) == float(CONDITIONER.draw_bpm(5))
     assert steering.drawn_bpm({**METADATA, "conditioning": METADATA["conditioning"][2:]}, 5) is None
     np.testing.assert_allclose(
-        asked(POSITIONS)[:, 1:11], Beat().from_user(str(asked.bpm), (POSITIONS + 0.5) / RATE), atol=1e-6
+        asked(POSITIONS)[:, 1:11], Beat().parse_user(str(asked.bpm))((POSITIONS + 0.5) / RATE), atol=1e-6
     )
     assert steer(tempo="121").bpm == 121.0
 
@@ -140,7 +140,7 @@ def test_texts_ask_for_the_same_again(tmp_path):
         ({"note_density": "0:0.2,1m:0.01"}, "--note_density=0:0.2,1m:0.01: 0.01 is outside"),
         ({"tags": "techno=0.9"}, "--tags=techno=0.9: 0.9 is outside of .*, 0.1 to 0.6"),
         ({"tags": "ambient=0.5"}, "--tags=ambient=0.5: the model test was not trained for that; it follows --bpm, .*"),
-        ({"tags": "techno"}, "--tags=techno: words with values"),
+        ({"tags": "techno"}, "--tags=techno: give words with values"),
         ({"position": "end"}, "--position=end"),
     ],
 )
@@ -163,7 +163,7 @@ def test_clock_without_a_tempo_takes_any():
     own = metadata(fitted(("beat",)))
     asked = steering.steer({"tempo": "90"}, own, 1)
     assert asked.bpm == 90 and asked.texts == {"tempo": "90.0"}
-    np.testing.assert_array_equal(asked(POSITIONS), Beat().from_user("90", (POSITIONS + 0.5) / RATE))
+    np.testing.assert_array_equal(asked(POSITIONS), Beat().parse_user("90")((POSITIONS + 0.5) / RATE))
 
 
 def test_metadata_of_the_first_bundles_is_enough():

@@ -101,6 +101,6 @@ def test_malformed_words_are_named(text):
 
 def test_users_are_held_to_the_trained_range_of_the_word():
     span = Span(*(np.array([v], np.float32) for v in (0.3, 0.1, 0.0, 0.75)))
-    assert Tag("techno").from_user("0.75", np.zeros(2), span).tolist() == [[0.75], [0.75]]
+    assert Tag("techno").parse_user("0.75", span)(np.zeros(2)).tolist() == [[0.75], [0.75]]
     with pytest.raises(UserError, match="--tags=techno=0.9: 0.9 is outside of .* 0 to 0.75"):
-        Tag("techno").from_user("0.9", np.zeros(2), span)
+        Tag("techno").parse_user("0.9", span)(np.zeros(2))

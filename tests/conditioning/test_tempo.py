@@ -111,10 +111,10 @@ def test_librosa_stands_in_and_says_so(monkeypatch, caplog):
 
 
 def test_users_give_one_number_in_the_trained_range():
-    values = Tempo().from_user("132.5", np.arange(3.0), SPAN)
+    values = Tempo().parse_user("132.5", SPAN)(np.arange(3.0))
     assert values.dtype == np.float32 and values.tolist() == [[132.5]] * 3
     for edge in ("110.2", "159.7"):  # which float32 stores a little off
-        assert Tempo().from_user(edge, np.zeros(1), SPAN).shape == (1, 1)
+        assert Tempo().parse_user(edge, SPAN)(np.zeros(1)).shape == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_users_give_one_number_in_the_trained_range():
     [
         ("90", "--bpm=90: 90 is outside of the range that this model was trained on, 110.2 to 159.7 BPM"),
         ("160", "110.2 to 159.7 BPM"),
-        ("0:120,1m:130", "one number, please"),
+        ("0:120,1m:130", "give one number"),
         ("fast", "--bpm=fast"),
     ],
 )
 def test_other_tempi_are_refused(text, named):
     with pytest.raises(UserError) as error:
-        Tempo().from_user(text, np.zeros(1), SPAN)
+        Tempo().parse_user(text, SPAN)(np.zeros(1))
     assert named in str(error.value)

@@ -130,6 +130,22 @@ def test_a_full_disk_is_named_and_keeps_the_parts(folder, loaded, direct, tmp_pa
     assert out.read_bytes() == direct["wav"]
 
 
+def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, direct, tmp_path):
+    out, told = tmp_path / "a.wav", []
+
+    class Meanwhile(Stopping):
+        def render(self, *args):
+            with pytest.raises(UserError) as error:
+                write(out, folder, loaded, Piece(6, SONG.style, 0, SONG.n_samples))
+            told.append(str(error.value))
+            return super().render(*args)
+
+    write(out, folder, (Meanwhile(loaded[0], 100), loaded[1]))
+    who = f"--out={out}: in use by process {os.getpid()} on "
+    assert told and all(line.startswith(who) for line in told)
+    assert out.read_bytes() == direct["wav"] and os.listdir(tmp_path) == ["a.wav"]
+
+
 def test_workers_make_the_same_bytes(folder, loaded, direct, tmp_path):
     out, done = tmp_path / "a.wav", []
     crew = Crew(2, cli.start_tensorflow)

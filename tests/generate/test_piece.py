@@ -45,14 +45,15 @@ def test_comment_says_what_was_asked_for_as_it_is_written():
     )
 
 
-def test_a_models_name_cannot_pass_for_a_value():
-    comment = Piece(1, StylePlan.constant(1)).comment({**METADATA, "name": "x click=1 bpm=100"})
+def test_a_models_name_may_hold_any_bytes():
+    comment = Piece(1, StylePlan.constant(1)).comment({**METADATA, "name": "m\udcff [1] "})
+    assert comment.startswith("musika_tf model=m%FF%20%5B1%5D%20 id=")
     assert read_comment(comment) == Piece(1, StylePlan.constant(1))
 
 
-def test_comments_of_the_first_files_are_read():
-    comment = "musika_tf model=a id=b steps=1 seed=1 style_seed=2 truncation=2.0 start_sample=3 n_samples=4"
-    assert read_comment(comment) == Piece(1, StylePlan.constant(2), 3, 4)
+def test_a_models_name_cannot_pass_for_a_value():
+    comment = Piece(1, StylePlan.constant(1)).comment({**METADATA, "name": "x click=1 bpm=100"})
+    assert read_comment(comment) == Piece(1, StylePlan.constant(1))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_comments_of_the_first_files_are_read():
         None,
         "seed=1",
         "made by hand",
-        "seed=x style_seed=1 truncation=2.0 start_sample=0 n_samples=9",
+        "seed=x style=1 truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style=[1] truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style={} truncation=2.0 start_sample=0 n_samples=9",
         "seed=1 style=true truncation=2.0 start_sample=0 n_samples=9",

@@ -6,6 +6,7 @@ import html.parser
 import json
 import os
 import shlex
+import shutil
 import threading
 from fractions import Fraction
 
@@ -63,9 +64,9 @@ def comment_of(path):
             {"out": "a.wav", "n_pieces": 2},
             "--out=a.wav: several pieces need a folder that exists, or a name with {seed}",
         ),
-        ({"seed": 2**63}, "--seed=9223372036854775808: a whole number below"),
-        ({"seed": 2**63 - 3, "n_pieces": 4}, "--seed=9223372036854775805: a whole number below"),
-        ({"style_to": -(2**63)}, "--style_to=-9223372036854775808: a whole number below"),
+        ({"seed": 2**63}, "--seed=9223372036854775808: too large; give a whole number below"),
+        ({"seed": 2**63 - 3, "n_pieces": 4}, "--seed=9223372036854775805: too large; give a whole number below"),
+        ({"style_to": -(2**63)}, "--style_to=-9223372036854775808: too large; give a whole number below"),
         ({"n_pieces": 5000, "previews": True}, "--preview=5000: at most 1000 on one page"),
     ],
 )
@@ -140,15 +141,15 @@ def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
     made = []
 
     def write(out, bundle_dir, metadata, piece, loaded, crew, progress):
-        made.append((piece.n_samples, crew and crew.n_workers))
+        made.append((piece.n_samples, crew and (crew.n_workers, crew.threads)))
 
     monkeypatch.setattr("musika_tf.generate.parts.write", write)
     out = str(tmp_path / "a.wav")
     run(folder, seconds=Fraction(2), out=out)
     assert not made
     run(folder, seconds=Fraction(3), out=out)
-    run(folder, seconds=Fraction(1), out=out, n_workers=4)
-    assert made == [(3 * RATE, None), (RATE, 4)]
+    production.run(request(folder, seconds=Fraction(1), out=out, n_workers=4), prepare=None, threads=3)
+    assert made == [(3 * RATE, None), (RATE, (4, 3))]
 
 
 # Streams
@@ -277,6 +278,27 @@ def test_a_page_escapes_what_it_names():
     text = preview_page.document("<b>&model", "15s", [(1, 'a"b.flac', "a.png", "python 'x' <y>")])
     assert Page(text).sources == ["a%22b.flac", "a.png"]
     assert "<b>&model" not in text
+
+
+def test_a_page_of_a_model_whose_name_is_no_utf8():
+    text = preview_page.document("m\udcff", "15s", [(1, "m\udcff.flac", "m.png", "generate.py --out=m\udcff")])
+    assert Page(text).sources == ["m%FF.flac", "m.png"] and "--out=m\\udcff" in text.encode().decode()
+
+
+@pytest.mark.parametrize("name", ["m [1]", "a*?{b}\\", "ends in a space ", b"no utf-8 \xff"])
+def test_folders_of_any_name(folder, tmp_path, name, monkeypatch):
+    """A bundle's, and that of what is made."""
+    monkeypatch.setattr(production, "_LONG_SECONDS", 0.5)
+    odd = tmp_path / os.fsdecode(name)
+    shutil.copytree(folder, odd)
+    metadata = json.loads((odd / "metadata.json").read_text()) | {"name": odd.name}
+    (odd / "metadata.json").write_text(json.dumps(metadata))
+    run(odd, out=str(odd / f"{odd.name}.flac"))
+    run(odd, n_pieces=1, previews=True, out=str(odd / "previews"), seconds=Fraction(1, 4))
+    assert comment_of(odd / f"{odd.name}.flac") == Piece(7, StylePlan.constant(7), 0, RATE)
+    names = {f"{odd.name}-7.flac", f"{odd.name}-7.png", "index.html"}
+    assert {path.name for path in (odd / "previews").iterdir()} == names
+    assert not [path.name for path in odd.iterdir() if path.name.startswith(".")]
 
 
 def test_a_full_disk_leaves_no_half_a_picture(folder, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """What the flags that steer mean for a model: settings, lengths in bars, and what it can't follow."""
 
+import dataclasses
 import functools
 from fractions import Fraction
 
@@ -32,26 +33,38 @@ def ask(folder="models/none", seed=7, seconds=Fraction(1), **options):
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        ({"seconds": Fraction(237)}, {"position": "plan:9,9,237"}),  # songs of a minute: 9 s of beginning and of ending
-        ({"seconds": Fraction(30)}, {"position": "plan:4.5,4.5,30"}),
-        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237"}),
+        ({"seconds": Fraction(237)}, {"position": "body"}),
         ({"start": Fraction(60)}, {"position": "body"}),
+        ({"seconds": None, "out": "-"}, {"position": "body"}),
+        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "body"}),
+        # Songs of a minute: 9 s of beginning and of ending.
+        ({"seconds": Fraction(237), "position": "plan"}, {"position": "plan:9,9,237"}),
+        ({"seconds": Fraction(30), "position": "plan"}, {"position": "plan:4.5,4.5,30"}),
+        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237"}),
         ({"start": Fraction(60), "seconds": Fraction(60), "position": "plan"}, {"position": "plan:9,9,120"}),
         ({"start": Fraction(60), "position": "plan:9,9,4m"}, {"position": "plan:9,9,240"}),
-        ({"seconds": None, "out": "-"}, {"position": "body"}),
         ({"seconds": None, "out": "-", "position": "plan"}, {"position": "plan:9,9"}),
-        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "plan:9,9,237"}),
+        (
+            {"seconds": Fraction(15), "n_pieces": 2, "previews": True, "position": "plan"},
+            {"position": "plan:9,9,237"},
+        ),
         ({"position": "0.3", "tempo": " 132", "tags": ""}, {"tempo": "132.0", "position": "0.3"}),
         ({"loop": True, "seconds": Fraction(16), "tempo": "120"}, {"tempo": "120.0"}),
         (
             {"loop": True, "seconds": Fraction(16), "tempo": "120", "position": "body"},
             {"tempo": "120.0", "position": "body"},
         ),
-        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "plan:2.4,2.4,16"}),
+        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "body"}),
     ],
 )
 def test_settings_are_canonical_and_a_position_is_there(loaded, options, settings):
     assert piece_of(ask(**options), 7, loaded[1]).settings == settings
+
+
+def test_an_excerpt_of_a_planned_piece_takes_the_plan_that_the_whole_wrote_down(loaded):
+    whole = piece_of(ask(seconds=Fraction(60), position="plan"), 7, loaded[1])
+    excerpt = piece_of(ask(start=Fraction(21), seconds=Fraction(7), position=whole.settings["position"]), 7, loaded[1])
+    assert dataclasses.replace(whole, start_sample=21 * RATE, n_samples=7 * RATE) == excerpt
 
 
 def test_a_model_without_position_is_asked_for_none(folder):
@@ -97,11 +110,11 @@ def test_bars_of_a_drawn_tempo(loaded, folder, tmp_path, capsys, monkeypatch):
     [
         ({"tempo": "90"}, "--bpm=90: 90 is outside of the range that this model was trained on, 110 to 150 BPM"),
         ({"note_density": "0:0.1,1m:7"}, "--note_density=0:0.1,1m:7: 7 is outside"),
-        ({"position": "middle"}, "--position=middle: plan, plan:INTRO,ENDING"),
+        ({"position": "middle"}, "--position=middle: give plan, plan:INTRO,ENDING"),
         ({"tags": "techno=0.9"}, "--tags=techno=0.9: 0.9 is outside of .* 0.1 to 0.6"),
         ({"tags": "ambient=0.5"}, "--tags=ambient=0.5: the model steerable was not trained for that; it follows --bpm, "
          "--note_density, --position, --tags=techno"),
-        ({"seconds": None, "bars": 4, "tempo": "fast"}, "--bpm=fast: a number of beats per minute, such as 132"),
+        ({"seconds": None, "bars": 4, "tempo": "fast"}, "--bpm=fast: give a number of beats per minute, such as 132"),
         ({"loop": True, "seconds": Fraction(30), "tempo": "127"}, "--loop: 30s at 127 BPM are 15.875 bars; take .* or"),
         ({"position": "plan:1m,1m", "seconds": Fraction(90)}, "--position=plan:1m,1m: .* leave nothing of 1m30s"),
         ({"note_density": "none.csv"}, "--note_density=none.csv: can't be read"),

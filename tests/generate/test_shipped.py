@@ -1,6 +1,7 @@
 """What the laws of generation sound like: the models that ship, measured on their waveforms."""
 
 import json
+from fractions import Fraction
 
 import librosa
 import numpy as np
@@ -9,6 +10,7 @@ import tiny
 
 from musika_tf.generate import loops, rendering
 from musika_tf.generate.piece import Piece
+from musika_tf.generate.request import Request, piece_of
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 
@@ -58,6 +60,24 @@ def test_an_excerpt_of_an_hour_equals_that_of_a_longer_one(model):
     short = render(model, 3, HOUR + 5 * RATE, 2 * RATE)
     begin = 12_345 + 5 * RATE
     np.testing.assert_allclose(short, long[begin : begin + 2 * RATE], atol=1e-4)
+
+
+@pytest.mark.parametrize(("whole", "start"), [("60", 21), ("inf", 21), ("60", 0)])
+def test_an_excerpt_is_the_same_audio_as_in_the_whole(model, whole, start):
+    """By the flags of generate.py that give nothing but lengths: --start 21s --length 7s of --length 60s."""
+
+    def make(seconds, start):
+        seconds, out = (None, "-") if seconds == "inf" else (Fraction(seconds), None)
+        asked = Request(shipped="", bundle_dir=None, seed=5, seconds=seconds, start=Fraction(start), out=out)
+        blocks, parts, n_samples = rendering.waveforms(*model, piece_of(asked, 5, model[1])), [], 0
+        while n_samples < 60 * RATE and (block := next(blocks, None)) is not None:
+            parts.append(block)
+            n_samples += len(block)
+        return np.concatenate(parts)
+
+    excerpt = make("7", start)
+    assert len(excerpt) == 7 * RATE and np.abs(excerpt).max() > 0.1
+    np.testing.assert_allclose(excerpt, make(whole, 0)[start * RATE : (start + 7) * RATE], rtol=0, atol=1e-5)
 
 
 def seam_ratio(waveform, seams, reach=2000):

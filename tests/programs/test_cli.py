@@ -61,7 +61,7 @@ CASES = {
     "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
     "no number": (["generate.py", "--seed=many"], ["--seed=many"]),
-    "no finite number": (["generate.py", "--truncation=nan"], ["--truncation=nan: a finite number"]),
+    "no finite number": (["generate.py", "--truncation=nan"], ["--truncation=nan: give a finite number"]),
     "no such choice": (["train_ae.py", "--phase=5"], ["--phase=5", "1|2|3|4|all"]),
     "no such flag": (["train_ae.py", "--phases=5"], ["phases"]),
     "flagfile of bytes": (
@@ -91,6 +91,9 @@ CASES = {
     "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
     "bpm": (["generate.py", "--bpm=60"], ["--bpm=60: 60 is outside of the range", "BPM"]),
     "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno-mini", "it follows --bpm"]),
+    "no cache_dir": (["train_ae.py", "--audio_dir=x", "--cache_dir="], ["--cache_dir=: no path", "leave the flag out"]),
+    "no bundle_dir": (["encode.py", "--audio_dir=x", "--bundle_dir="], ["--bundle_dir=: no path"]),
+    "no out": (["generate.py", "--length=1", "--out="], ["--out=: no path"]),
     "bars and length": (["generate.py", "--bars=4", "--length=inf"], ["--bars=4", "leave out --length"]),
     "no whole bars": (["generate.py", "--loop", "--length=30", "--bpm=127"], ["--loop: 30s at 127 BPM", "--bars=16"]),
     "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
@@ -222,10 +225,10 @@ def test_presets_are_what_they_say():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: 4 numbers"),
-        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: 4 numbers"),
-        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: 4 numbers"),
-        ("--ae_learning_rates=", "--ae_learning_rates=: 4 numbers"),
+        ("--ae_steps=1,2,3", "--ae_steps=1,2,3: give 4 numbers"),
+        ("--ae_steps=1,2,3,x", "--ae_steps=1,2,3,x: give 4 numbers"),
+        ("--ae_steps=1,2,3,4.5", "--ae_steps=1,2,3,4.5: give 4 numbers"),
+        ("--ae_learning_rates=", "--ae_learning_rates=: give 4 numbers"),
     ],
 )
 def test_lists_of_numbers(flag, message):
@@ -263,6 +266,36 @@ def test_effective_flags_run_the_same_again(tmp_path):
     assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
 
 
+@flagsaver.flagsaver
+def test_a_home_in_any_path_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cli._parse(["x.py", "--checkpoint_dir=~/c", "--init_from=~", "--latents_dir=a~/~", "--licence=~", "--audio_dir=b~"])
+    values = flags.FLAGS.checkpoint_dir, flags.FLAGS.init_from, flags.FLAGS.latents_dir, flags.FLAGS.audio_dir
+    assert values == (f"{tmp_path}/c", str(tmp_path), "a~/~", "b~")
+    assert flags.FLAGS.licence == "~" and flags.FLAGS.cache_dir is None
+
+
+TEXT_FLAGS = """
+import importlib, sys
+from absl import flags
+from musika_tf.programs import cli
+importlib.import_module(f"musika_tf.programs.{sys.argv[1]}")
+modules = flags.FLAGS.flags_by_module_dict()
+for flag in [flag for module in modules if module.startswith("musika_tf") for flag in modules[module]]:
+    if flag.flag_type() == "string" and any(word in flag.help for word in ("folder", "file", "bundle")):
+        print(flag.name, cli.is_path(flag.name))
+"""
+NO_PATHS = {"name", "note_density", "runner"}
+
+
+@pytest.mark.parametrize("program", [path.stem for path in ROOT.glob("*.py")])
+def test_flags_that_speak_of_files_are_known_as_paths(program):
+    command = [sys.executable, "-c", TEXT_FLAGS, program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert len(rows) > 5 and {name for name, is_path in rows if is_path == "False"} <= NO_PATHS
+
+
 # Standard output
 
 
@@ -280,6 +313,28 @@ def test_reports_that_nobody_takes_stop_no_work(tmp_path, redirection):
     full = "standard output: can't be written (No space left on device); the work goes on"
     reports = [line for line in done.stderr.splitlines() if line and "times real time" not in line]
     assert reports == [full] * (redirection == ">/dev/full")
+
+
+STDERR = ["2>/dev/full", "2>&-", "2> >(exit)"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", STDERR)
+def test_standard_error_that_nobody_takes_stops_no_generation(tmp_path, redirection):
+    done = in_shell("--num_pieces=2 --click --out='{seed}.wav'", redirection, tmp_path)
+    assert done.returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["7.wav", "8.wav"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["7.wav", "8.wav"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("redirection", STDERR)
+def test_standard_error_that_nobody_takes_stops_no_encoding(mixed, tmp_path, redirection):
+    model = ROOT / "models/techno-mini"
+    command = f"{sys.executable} {ROOT}/encode.py --audio_dir={mixed} --out_dir={tmp_path}/latents --bundle_dir={model}"
+    done = subprocess.run(["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert sorted(path.name for path in (tmp_path / "latents").rglob("*.npz")) == ["noise.wav.npz", "silence.wav.npz"]
 
 
 def test_a_stream_into_closed_output_is_one_line(tmp_path):
