@@ -44,7 +44,7 @@ class Block:
             for words in commands_in(line):
                 assigned = [word for word in words if _ASSIGNMENT.match(word)]
                 if len(assigned) == len(words):
-                    variables |= dict(word.split("=", 1) for word in assigned)
+                    variables.update(word.split("=", 1) for word in assigned)
                 else:
                     found.append(words[next(i for i, word in enumerate(words) if not _ASSIGNMENT.match(word)) :])
         return found

@@ -1,4 +1,4 @@
-"""Draws the figures of the docs: python docs/figures/draw.py
+"""Draws the figures of the docs: python docs/figures/draw.py [FOLDER]
 
 Everything in them that is data comes from models/techno-mini, seed 7, by the code that generates; sizes and rates
 come from the configs at their defaults, which are the published sizes.
@@ -10,6 +10,7 @@ come from the configs at their defaults, which are the published sizes.
 | gan.png | one training step of the latent GAN |
 """
 
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan import coordinates
 from musika_tf.model import bundle
 
-FOLDER = Path(__file__).resolve().parent
-MODEL = FOLDER.parents[1] / "musika_tf" / "models" / "techno-mini"
+HERE = Path(__file__).resolve().parent
+MODEL = HERE.parents[1] / "musika_tf" / "models" / "techno-mini"
 SEED, TRUNCATION = 7, 2.0
 INK, FAINT, BLUE, ORANGE = "#222222", "#999999", "#2a6fbb", "#d2691e"
 AE, GAN = AutoencoderConfig(), GanConfig()
@@ -36,12 +37,12 @@ def int64(value):
     return tf.constant(value, tf.int64)
 
 
-def save(figure, name):
+def save(figure, folder, name):
     """Writes a figure with a small palette: flat colours and colour maps need no more."""
     buffer = BytesIO()
     figure.savefig(buffer, dpi=110, format="png", facecolor="white")
     picture = Image.open(buffer).convert("RGB").quantize(96, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    picture.save(FOLDER / name, optimize=True)
+    picture.save(folder / name, optimize=True)
 
 
 def one_window(model, autoencoder):
@@ -62,7 +63,7 @@ def one_window(model, autoencoder):
     }
 
 
-def draw_chain(arrays):
+def draw_chain(folder, arrays):
     latents_per_second = f"{AE.latents_per_second:.2f}"
     columns = {
         "waveform": ("waveform", f"2 channels\n{AE.sample_rate:,} samples/s"),
@@ -84,7 +85,7 @@ def draw_chain(arrays):
             draw_arrows(figure, x + width, x + width + gap, *arrows[i])
     figure.text(left, 0.02, "encode  →  to train on your audio", fontsize=10.5, color=ORANGE)
     figure.text(left + 4 * (width + gap) + width, 0.02, "←  generate", fontsize=10.5, color=BLUE, ha="right")
-    save(figure, "chain.png")
+    save(figure, folder, "chain.png")
 
 
 def draw_stage(axes, name, array):
@@ -132,7 +133,7 @@ def draw_arrows(figure, left, right, there, back):
         )
 
 
-def draw_line(model):
+def draw_line(folder, model):
     n_windows, window, spacing = 9, GAN.window, GAN.anchor_spacing
     n = n_windows * window
     drawn = coordinates.anchor_line(GAN, int64(SEED), tf.range(n, dtype=tf.int64), TRUNCATION).numpy()
@@ -154,7 +155,7 @@ def draw_line(model):
     middle.set_xlabel("position on the line", color=INK)
     middle.set_xlim(0, n)
     assert spacing == 3 * window
-    save(figure, "line.png")
+    save(figure, folder, "line.png")
 
 
 def draw_anchors(axes, drawn, n_windows):
@@ -191,7 +192,7 @@ def arrow(axes, begin, end, colour=INK):
     axes.add_patch(FancyArrowPatch(begin, end, arrowstyle="-|>", mutation_scale=13, color=colour, linewidth=1.4))
 
 
-def draw_gan():
+def draw_gan(folder):
     w, pair = GAN.window, GAN.critic_window
     figure = Figure(figsize=(12.5, 4.6))
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
@@ -224,16 +225,16 @@ def draw_gan():
     ):
         arrow(axes, (10.3, begin), (10.75, y), colour)
         axes.text(10.8, y, text, va="center", fontsize=10.5, color=INK)
-    save(figure, "gan.png")
+    save(figure, folder, "gan.png")
 
 
-def main():
+def main(folder):
     model, _ = bundle.load(MODEL)
     autoencoder = bundle.load_networks(MODEL)[0]
-    draw_chain(one_window(model, autoencoder))
-    draw_line(model)
-    draw_gan()
+    draw_chain(folder, one_window(model, autoencoder))
+    draw_line(folder, model)
+    draw_gan(folder)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
