@@ -1,138 +1,71 @@
-"""Renders free music to train on: techno from CC0 samples, piano from public-domain scores.
+"""Renders free music to train on: techno from CC0 samples, piano from public-domain scores, or music of many kinds.
 
     python tools/render_corpus.py --kind=techno --minutes=60 --out_dir=corpora/techno
 
 writes OUT_DIR/train/NAME.flac and OUT_DIR/held_out/NAME.flac (16-bit stereo, 44.1 kHz), each
 with NAME.json beside it: the true tempo of techno, the true note onsets of piano. Track i
 depends on kind, seed and i alone, so a corpus can be made again anywhere; a run again skips
-finished tracks. Techno needs Debian's sonic-pi-samples, piano needs music21, fluidsynth and
-fluid-soundfont-gm.
+finished tracks. Techno needs Debian's sonic-pi-samples; piano needs music21, mido, fluidsynth and
+fluid-soundfont-gm; docs/corpora.md lists what general needs, which adds NOTICE (the licences) and
+sources.csv (minutes, loudness and stereo width by source).
 """
 
-import io
-import json
-import math
+import functools
 import pathlib
 import sys
-import time
 
-import soundfile
 from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from corpus import mixing, piano, techno
+from corpus import general, notices, piano, techno, tracks
+from corpus.sources import Source, next_source
 
-from musika_tf import atomic, json_file
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("kind", None, ["techno", "piano"], "what to render")
+flags.DEFINE_enum("kind", None, ["techno", "piano", "general"], "what to render")
 flags.DEFINE_float("minutes", 60, "minutes of music, both splits together")
 flags.DEFINE_string("out_dir", None, "folder for train/ and held_out/")
 flags.DEFINE_integer("seed", 0, "tracks are a pure function of kind, seed and number")
 flags.DEFINE_float("held_out", 0.1, "share of the tracks that goes to held_out/")
 flags.DEFINE_enum("format", "flac", ["flac", "wav"], "audio format")
 flags.DEFINE_string("samples_dir", "/usr/share/sonic-pi/samples", "sounds for techno")
-flags.DEFINE_string("soundfont", "/usr/share/sounds/sf2/FluidR3_GM.sf2", "instrument for piano")
-
-SPLITS = ("train", "held_out")
-
-
-def is_held_out(index, share):
-    """Whether track number index is held out; spreads the share evenly over the numbers."""
-    return math.floor((index + 1) * share + 0.5) > math.floor(index * share + 0.5)
+flags.DEFINE_string("soundfont", "/usr/share/sounds/sf2/FluidR3_GM.sf2", "instruments of piano and general")
+flags.DEFINE_string("games_dir", "/usr/share/games", "folder of the games whose music general takes")
+flags.DEFINE_string("freedoom_dir", "/usr/share/games/doom", "folder of freedoom1.wad and freedoom2.wad, for general")
 
 
-def refuse_other_copies(out_dir, path):
-    """Raises where a track is already there in the other split or in another format."""
-    for split in SPLITS:
-        for other in (out_dir / split).glob(f"{path.stem}.*"):
-            if other.suffix != ".json" and other != path:
-                raise UserError(
-                    f"--out_dir: {other} was rendered with another --held_out or --format; "
-                    "use the same ones or an empty folder"
-                )
-
-
-def finished_seconds(path):
-    """The length of a track whose audio and .json are there, as the latter says; None where it is to be rendered."""
-    try:
-        seconds = json_file.read(path.with_suffix(".json"))["seconds"]
-    except (OSError, ValueError, LookupError, TypeError):  # none there, no JSON, or no facts
-        return None
-    is_length = isinstance(seconds, int | float) and 0 < seconds < math.inf
-    return seconds if is_length and path.exists() else None
-
-
-def write_track(path, waveform, facts):
-    """Writes an audio file and the facts beside it, each complete or not at all.
-
-    The audio takes its name last: where it exists, the track is finished.
-
-    Args:
-        path: where the audio goes, .flac or .wav.
-        waveform: float32 [samples, 2] at 44.1 kHz.
-        facts: what the .json beside it says.
-
-    Raises:
-        UserError: the disk is full, or can't be written.
-    """
-    audio = io.BytesIO()  # libsndfile would not say why it can't write to a disk
-    soundfile.write(audio, waveform, mixing.SAMPLE_RATE, "PCM_16", format=path.suffix[1:].upper())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.replacing(path) as hidden_audio, atomic.replacing(path.with_suffix(".json")) as hidden_facts:
-            hidden_audio.write_bytes(audio.getvalue())
-            hidden_facts.write_text(json.dumps(facts) + "\n")
-    except OSError as error:
-        raise UserError(
-            f"{path}: can't be written with its .json ({error.strerror}); free space or give another --out_dir"
-        ) from error
-
-
-def render_track(player, kind, seed, index, path):
-    """Renders and writes one track.
-
-    Returns:
-        Its length in seconds.
-    """
-    waveform, facts = player.render(index, held_out=path.parent.name == "held_out")
-    seconds = len(waveform) / mixing.SAMPLE_RATE
-    write_track(path, waveform, {"kind": kind, "seed": seed, "index": index, "seconds": seconds, **facts})
-    return seconds
-
-
-def render_corpus(player, kind, seed, minutes, out_dir, held_out, extension):
+def render_corpus(sources, seed, minutes, out_dir, held_out, extension):
     """Renders tracks until they last the given minutes together, skipping finished ones.
 
     Args:
-        player: has render(index, held_out) -> waveform, facts.
-        kind: what the tracks are called.
-        seed: the player's seed, for names and facts.
-        minutes: least length of both splits together.
+        sources: sequence of sources.Source.
+        seed: for names and facts.
+        minutes: least length of all together.
         out_dir: pathlib.Path; train/ and held_out/ are made below it.
-        held_out: share of the tracks that is held out.
+        held_out: share of the tracks that is held out, of each source that has pieces for it.
         extension: "flac" or "wav".
+
+    Returns:
+        {name of source: [(split, what the track's .json says)]}.
 
     Raises:
         UserError: a track is there in the other split or in another format, or can't be written.
     """
-    seconds, index = 0.0, 0
-    while seconds < minutes * 60:
-        started = time.monotonic()
-        path = out_dir / SPLITS[is_held_out(index, held_out)] / f"{kind}-{seed}-{index:04d}.{extension}"
-        refuse_other_copies(out_dir, path)
-        finished = finished_seconds(path)
-        if finished is not None:
-            seconds += finished
-            outcome = "already there"
-        else:
-            verb = "its .json is missing or damaged, rendered again" if path.exists() else "rendered"
-            seconds += render_track(player, kind, seed, index, path)
-            outcome = f"{verb} in {time.monotonic() - started:.1f} s"
-        print(f"{path}: {outcome}, {seconds / 60:.1f} of {minutes:g} minutes", flush=True)
-        index += 1
+    seconds, finished = {source.name: 0.0 for source in sources}, {source.name: [] for source in sources}
+    while sum(seconds.values()) < minutes * 60:
+        source = next_source(sources, seconds)
+        index = len(finished[source.name])
+        place = tracks.place(index, held_out if source.has_held_out else 0.0)
+        path = tracks.path_of(out_dir, f"{source.name}-{seed}-{index:04d}.{extension}", place.split)
+        head = {"kind": source.name, "seed": seed, "index": index}
+        render = functools.partial(source.render, seed, index, place.number, place.split == "held_out")
+        facts, outcome = tracks.finish(path, head, render, source.facts_needed)
+        finished[source.name].append((place.split, facts))
+        seconds[source.name] += facts["seconds"]
+        print(f"{path}: {outcome}, {sum(seconds.values()) / 60:.1f} of {minutes:g} minutes", flush=True)
+    return finished
 
 
 def check_flags():
@@ -145,22 +78,30 @@ def check_flags():
         raise UserError(f"--seed={FLAGS.seed}: give 0 or a number above")
 
 
-def make_player(kind):
-    """The player of this kind."""
+def make_sources(kind):
+    """The sources of this kind of corpus."""
     if kind == "techno":
-        return techno.Techno(FLAGS.samples_dir, FLAGS.seed)
-    return piano.Piano(FLAGS.soundfont, FLAGS.seed)
+        return [Source(kind, techno.Techno(FLAGS.samples_dir, FLAGS.seed))]
+    if kind == "piano":
+        return [Source(kind, piano.Piano(FLAGS.soundfont, FLAGS.seed))]
+    return general.sources(FLAGS.samples_dir, FLAGS.soundfont, FLAGS.games_dir, FLAGS.freedoom_dir, FLAGS.seed)
 
 
 def main(_):
     kind, out_dir = cli.require("kind"), pathlib.Path(cli.require("out_dir"))
     check_flags()
-    player = make_player(kind)
+    sources = make_sources(kind)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out_dir={out_dir}: can't be made ({error.strerror}); name a folder that can") from error
-    render_corpus(player, kind, FLAGS.seed, FLAGS.minutes, out_dir, FLAGS.held_out, FLAGS.format)
+    if kind == "general":
+        tracks.write_text(out_dir / "NOTICE", notices.notice(sources))
+    finished = render_corpus(sources, FLAGS.seed, FLAGS.minutes, out_dir, FLAGS.held_out, FLAGS.format)
+    if kind == "general":
+        rows = notices.table(sources, finished)
+        tracks.write_text(out_dir / "sources.csv", notices.as_csv(rows))
+        print("\n".join(notices.as_lines(rows)))
 
 
 if __name__ == "__main__":

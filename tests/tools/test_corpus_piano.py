@@ -15,7 +15,8 @@ import soundfile
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools"))
 
 import render_corpus  # noqa: E402
-from corpus import piano, scores  # noqa: E402
+from corpus import performing, piano, scores  # noqa: E402
+from corpus.sources import Source  # noqa: E402
 
 from musika_tf.errors import UserError  # noqa: E402
 
@@ -35,7 +36,7 @@ def score():
 
 
 def test_humanised_notes_keep_order_and_close_rests(score):
-    notes = piano._separate_strokes(piano._humanise(np.random.default_rng(0), score, 90.0, 0.0))
+    notes = performing.separate_strokes(piano._humanise(np.random.default_rng(0), score, 90.0, 0.0))
     assert (notes.ends > notes.onsets).all()
     assert np.diff(piano.onset_times(notes)).min() > 0
     assert len(piano.onset_times(notes)) == 6
@@ -54,8 +55,8 @@ def test_an_excerpt_starts_at_a_bar(score):
 
 def test_midi_holds_the_onsets(tmp_path, score):
     midi = pytest.importorskip("music21.midi")
-    notes = piano._separate_strokes(piano._humanise(np.random.default_rng(0), score, 90.0, 0.0))
-    piano.write_midi(tmp_path / "a.mid", notes, pedal=0.5)
+    notes = performing.separate_strokes(piano._humanise(np.random.default_rng(0), score, 90.0, 0.0))
+    performing.write_midi([*performing.note_events(notes, 0), *piano._pedal(notes, 0.5)], tmp_path / "a.mid")
     file = midi.MidiFile()
     file.open(tmp_path / "a.mid")
     file.read()
@@ -84,7 +85,7 @@ def test_piano_onsets_are_where_the_sidecar_says(tmp_path):
     pytest.importorskip("music21")
     librosa = pytest.importorskip("librosa")
     player = piano.Piano(SOUNDFONT, seed=3)
-    render_corpus.render_corpus(player, "piano", 3, 0.1, tmp_path, 0.0, "flac")
+    render_corpus.render_corpus([Source("piano", player)], 3, 0.1, tmp_path, 0.0, "flac")
     (path,) = tmp_path.glob("train/*.flac")
     facts = json.loads(path.with_suffix(".json").read_text())
     waveform, _ = soundfile.read(path, dtype="float32")

@@ -20,9 +20,10 @@ TOOLS = pathlib.Path(__file__).parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 
 import render_corpus  # noqa: E402
-from corpus import drums, layers, mixing, synth, techno  # noqa: E402
+from corpus import drums, layers, mixing, synth, techno, tracks  # noqa: E402
 from corpus.grid import Grid  # noqa: E402
 from corpus.samples import SampleLibrary  # noqa: E402
+from corpus.sources import Source  # noqa: E402
 
 from musika_tf.errors import UserError  # noqa: E402
 
@@ -61,8 +62,8 @@ def techno_dir(samples_dir, tmp_path_factory):
 
 
 def _render(player, out_dir, **changes):
-    arguments = dict(kind="techno", seed=3, minutes=3.1, out_dir=out_dir, held_out=0.5, extension="flac")
-    render_corpus.render_corpus(player, **{**arguments, **changes})
+    arguments = dict(kind="techno", seed=3, minutes=3.1, out_dir=out_dir, held_out=0.5, extension="flac") | changes
+    return render_corpus.render_corpus([Source(arguments.pop("kind"), player)], **arguments)
 
 
 def _audio_files(folder):
@@ -212,7 +213,15 @@ def test_splits_share_no_track(techno_dir):
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.1, 10), (0.25, 25), (1.0, 100)])
 def test_held_out_share(share, expected):
-    assert sum(render_corpus.is_held_out(index, share) for index in range(100)) == expected
+    places = [tracks.place(index, share) for index in range(100)]
+    assert sum(place.split == "held_out" for place in places) == expected
+    # Each split counts its own tracks.
+    for split in tracks.SPLITS:
+        assert [place.number for place in places if place.split == split] == list(range(places_in(places, split)))
+
+
+def places_in(places, split):
+    return sum(place.split == split for place in places)
 
 
 def test_same_seed_same_bytes_and_a_rerun_skips(techno_dir, samples_dir, capsys):
@@ -336,7 +345,7 @@ def test_debian_samples_make_a_strong_pulse():
         (["--kind=techno", "--samples_dir=/nowhere"], "apt-get install sonic-pi-samples"),
         (["--kind=techno", "extra"], "unexpected argument 'extra'"),
         (["--kind=polka"], "--kind=polka"),
-        ([], "--kind is missing: <techno|piano>: what to render"),
+        ([], "--kind is missing: <techno|piano|general>: what to render"),
         (["--kind=techno", "--out_dir="], "--out_dir=: no path; name one, or leave the flag out"),
     ],
 )

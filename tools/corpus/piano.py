@@ -4,22 +4,17 @@ score -> tempo, rubato -> onsets in seconds -> velocities, pedal -> MIDI -> flui
 """
 
 import dataclasses
-import pathlib
-import shutil
-import subprocess
-import tempfile
+import functools
 import zlib
 
 import numpy as np
-import soundfile
 
-from corpus import mixing, scores
+from corpus import mixing, scores, soundfont
+from corpus.performing import Notes, control_event, note_events, separate_strokes, write_midi
 from musika_tf.errors import UserError
 
 RMS_DBFS = -20.0
-LICENCE = "public-domain score (encoding: music21 corpus); soundfont FluidR3_GM, MIT"
-PACKAGES = "`apt-get install fluidsynth fluid-soundfont-gm`"
-TICKS_PER_SECOND = 10_000
+SUSTAIN = 64  # number of the MIDI controller
 LEAD_IN_SECONDS = 0.05
 RELEASE_SECONDS = 1.0
 LONGEST_GAP_SECONDS = 0.35
@@ -29,36 +24,27 @@ QUARTERS_PER_SWELL = 16
 PIANO_LOWEST, PIANO_HIGHEST = 24, 103
 
 
-@dataclasses.dataclass(frozen=True)
-class Notes:
-    """What the pianist does: onsets and ends in seconds, MIDI pitches and velocities, [notes] each."""
-
-    onsets: np.ndarray
-    ends: np.ndarray
-    pitches: np.ndarray
-    velocities: np.ndarray
-
-
 class Piano:
     """Renders piano tracks with the fluidsynth program.
 
     Args:
-        soundfont: path of a General MIDI soundfont (.sf2).
+        soundfont_path: path of a General MIDI soundfont (.sf2).
         seed: seed of the corpus.
+        works: function (held_out) -> names of the pieces beside the chorales.
+        left_out: names of pieces that are not played.
 
     Raises:
         UserError: the program, the soundfont or music21 is not there.
     """
 
-    def __init__(self, soundfont, seed):
-        if shutil.which("fluidsynth") is None:
-            raise UserError(f"--kind=piano needs the fluidsynth program: {PACKAGES}")
-        if not _is_soundfont(pathlib.Path(soundfont)):
-            raise UserError(f"--soundfont: {soundfont} is not a soundfont (.sf2); {PACKAGES} brings one")
+    def __init__(self, soundfont_path, seed, works=scores.works, left_out=()):
+        soundfont.check(soundfont_path, "piano")
         if not scores.chorales(held_out=False):
             raise UserError("--kind=piano: this music21 comes without its corpus of scores")
-        self._soundfont = soundfont
+        self._soundfont = soundfont_path
         self._seed = seed
+        self._works = works
+        self._left_out = frozenset(left_out)
 
     def render(self, index, held_out):
         """Track number index; the same bytes every time.
@@ -71,7 +57,7 @@ class Piano:
             float32 [samples, 2] at 44.1 kHz, and a dict for the file beside the audio.
         """
         rng = np.random.default_rng([self._seed, index, zlib.crc32(b"piano")])
-        notes, sections, facts = perform(rng, held_out)
+        notes, sections, facts = perform(rng, held_out, self._works, self._left_out)
         waveform = play(notes, self._soundfont, facts["reverb"], facts["pedal_seconds"], facts["stereo_correlation"])
         return waveform, {
             "source": " + ".join(section["source"] for section in sections),
@@ -79,31 +65,25 @@ class Piano:
             "sections": sections,
             "onsets_seconds": onset_times(notes),
             **facts,
-            "licence": LICENCE,
+            "licence": scores.LICENCE,
         }
 
 
-def _is_soundfont(path):
-    """Whether a file begins as a soundfont does; fluidsynth would play silence from any other."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        header = file.read(12)
-    return header[:4] == b"RIFF" and header[8:] == b"sfbk"
-
-
-def perform(rng, held_out):
+def perform(rng, held_out, works=scores.works, left_out=frozenset()):
     """Draws excerpts until they last one to three minutes, and how they are played.
 
     Returns:
         Notes, a dict per section (source, seconds, bpm), and a dict of what holds for the track.
     """
     wanted_seconds = rng.uniform(75, 165)
-    names = scores.chorales(held_out) if rng.random() < 0.35 else scores.works(held_out)
+    names = scores.chorales(held_out) if rng.random() < 0.35 else works(held_out)
     transposition, loudness = int(rng.integers(-5, 7)), rng.uniform(-10, 10)
     parts, sections, now = [], [], LEAD_IN_SECONDS
     while wanted_seconds - now > SHORTEST_EXCERPT_SECONDS:
-        score = scores.load(names[int(rng.integers(len(names)))])
+        name = names[int(rng.integers(len(names)))]
+        if name in left_out:
+            continue
+        score = scores.load(name)
         excerpt, bpm = _excerpt(rng, score, wanted_seconds - now)
         part = _humanise(rng, excerpt, bpm, loudness)
         sections.append({"source": score.name, "seconds": round(now, 2), "bpm": round(bpm, 1)})
@@ -118,7 +98,7 @@ def perform(rng, held_out):
         "pedal_seconds": round(float(rng.choice([0, 60 / sections[0]["bpm"]])), 3),
     }
     return (
-        _separate_strokes(dataclasses.replace(notes, pitches=_fold(notes.pitches + transposition))),
+        separate_strokes(dataclasses.replace(notes, pitches=_fold(notes.pitches + transposition))),
         sections,
         facts,
     )
@@ -204,25 +184,14 @@ def _fold(pitches):
     return np.where(pitches < PIANO_LOWEST, pitches + 12, pitches)
 
 
-def _separate_strokes(notes):
-    """Lets a key go before it is struck again: a late note-off would silence the new stroke."""
-    ends = notes.ends.copy()
-    for pitch in np.unique(notes.pitches):
-        strokes = np.flatnonzero(notes.pitches == pitch)
-        strokes = strokes[np.argsort(notes.onsets[strokes], kind="stable")]
-        ends[strokes[:-1]] = np.minimum(ends[strokes[:-1]], notes.onsets[strokes[1:]] - 0.005)
-    kept = ends > notes.onsets + 0.02
-    return Notes(notes.onsets[kept], ends[kept], notes.pitches[kept], notes.velocities[kept])
-
-
-def play(notes, soundfont, reverb, pedal, correlation):
+def play(notes, soundfont_path, reverb, pedal_seconds, correlation):
     """Plays notes with fluidsynth.
 
     Args:
         notes: Notes.
-        soundfont: path of the soundfont.
+        soundfont_path: path of the soundfont.
         reverb: level of its reverb, 0 to 1.
-        pedal: seconds between two changes of the sustain pedal; 0 leaves it up.
+        pedal_seconds: time between two changes of the sustain pedal; 0 leaves it up.
         correlation: of left and right. The soundfont's own is near 0, that of recordings is not.
 
     Returns:
@@ -231,16 +200,8 @@ def play(notes, soundfont, reverb, pedal, correlation):
     Raises:
         RuntimeError: fluidsynth failed; the message is its own.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        midi, wav = pathlib.Path(folder, "track.mid"), pathlib.Path(folder, "track.wav")
-        write_midi(midi, notes, pedal)
-        command = ["fluidsynth", "-n", "-i", "-q", "-r", str(mixing.SAMPLE_RATE), "-O", "float", "-T", "wav",
-                   "-C", "0", "-R", "1", "-g", "0.5", "-o", f"synth.reverb.level={reverb}",
-                   "-o", "synth.reverb.room-size=0.5", "-F", str(wav), str(soundfont), str(midi)]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not wav.exists():
-            raise RuntimeError(f"fluidsynth failed: {done.stderr.strip() or done.stdout.strip()}")
-        waveform, _ = soundfile.read(wav, dtype="float32", always_2d=True)
+    events = [*note_events(notes, 0), *_pedal(notes, pedal_seconds)]
+    waveform = soundfont.play(functools.partial(write_midi, events), soundfont_path, reverb)
     waveform = waveform[: round((notes.ends.max() + RELEASE_SECONDS) * mixing.SAMPLE_RATE)]
     waveform = mixing.set_width(mixing.filtered(waveform, "highpass", 24), correlation, bass_hertz=50)
     waveform = mixing.set_loudness(waveform, RMS_DBFS)
@@ -248,39 +209,12 @@ def play(notes, soundfont, reverb, pedal, correlation):
     return waveform
 
 
-def write_midi(path, notes, pedal):
-    """Writes notes for one piano to a MIDI file, one tick per tenth of a millisecond."""
-    from music21 import midi
-
-    track = midi.MidiTrack(0)
-    last_tick = 0
-    for tick, _, kind, first, second in _messages(notes, pedal):
-        wait = midi.DeltaTime(track)
-        wait.time, last_tick = tick - last_tick, tick
-        event = midi.MidiEvent(track, type=kind, channel=1)
-        event.parameter1, event.parameter2 = first, second
-        track.events += [wait, event]
-    end = midi.MidiEvent(track, type=midi.MetaEvents.END_OF_TRACK)
-    end.data = b""
-    track.events += [midi.DeltaTime(track), end]
-    file = midi.MidiFile()
-    # Without a tempo event a quarter lasts half a second.
-    file.ticksPerQuarterNote = TICKS_PER_SECOND // 2
-    file.tracks = [track]
-    path.write_bytes(file.writestr())
-
-
-def _messages(notes, pedal):
-    """(tick, order, kind, first and second data byte), ascending; offs come before ons."""
-    from music21.midi import ChannelVoiceMessages as Voice
-
-    messages = []
-    for onset, end, pitch, velocity in zip(notes.onsets, notes.ends, notes.pitches, notes.velocities, strict=True):
-        messages.append((round(onset * TICKS_PER_SECOND), 2, Voice.NOTE_ON, int(pitch), int(velocity)))
-        messages.append((round(end * TICKS_PER_SECOND), 0, Voice.NOTE_OFF, int(pitch), 0))
-    if pedal:
-        for up in np.arange(LEAD_IN_SECONDS, float(notes.ends.max()), pedal):
-            messages.append((round(up * TICKS_PER_SECOND), 1, Voice.CONTROLLER_CHANGE, 64, 0))
-            messages.append((round((up + 0.06) * TICKS_PER_SECOND), 1, Voice.CONTROLLER_CHANGE, 64, 127))
-        messages.append((round(notes.ends.max() * TICKS_PER_SECOND) + 1, 1, Voice.CONTROLLER_CHANGE, 64, 0))
-    return sorted(messages, key=lambda message: message[:2])
+def _pedal(notes, seconds):
+    """The sustain pedal, let up for a moment every so often; up for good where seconds is 0."""
+    if not seconds:
+        return
+    last = float(notes.ends.max())
+    for up in np.arange(LEAD_IN_SECONDS, last, seconds):
+        yield control_event(up, 0, SUSTAIN, 0)
+        yield control_event(up + 0.06, 0, SUSTAIN, 127)
+    yield control_event(last + 1e-4, 0, SUSTAIN, 0)

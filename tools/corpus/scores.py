@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from musika_tf.errors import UserError
+from corpus import needs
 
 # Works in other hands than the chorales'; the second tuple is never heard in training.
 TRAIN_WORKS = (
@@ -32,6 +32,11 @@ HELD_OUT_WORKS = (
     "haydn/opus1no1/movement1", "haydn/opus1no1/movement3", "haydn/opus1no1/movement5",
 )  # fmt: skip
 HELD_OUT_CHORALES = 10
+# Chorales of the training split that share a sixth or more of their passages with one of the held-out ones.
+LIKE_HELD_OUT = frozenset({"bach/bwv10.7", "bach/bwv258", "bach/bwv323", "bach/bwv244.46"})
+# Their encodings bear a notice of CC BY-SA 4.0.
+SHARE_ALIKE = "schumann_clara/"
+LICENCE = "public-domain score (encoding: music21 corpus); soundfont FluidR3_GM, MIT"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,18 +64,10 @@ class Score:
                      self.pitches[inside], self.bar_onsets)  # fmt: skip
 
 
-def _music21():
-    try:
-        import music21
-    except ImportError as error:
-        raise UserError("--kind=piano needs the scores of music21: `pip install music21`") from error
-    return music21
-
-
 @functools.cache
 def chorales(held_out):
     """Names of Bach's chorales in one split, by a checksum of their number in the catalogue."""
-    paths = _music21().corpus.getComposer("bach")
+    paths = needs.module("music21").corpus.getComposer("bach")
     names = sorted({path.stem for path in paths if path.suffix == ".mxl"} - {"bwv846"})
     # Variants of one chorale ("bwv112.5", "bwv112.5-sc") share a split.
     return tuple(
@@ -85,15 +82,43 @@ def works(held_out):
     return HELD_OUT_WORKS if held_out else TRAIN_WORKS
 
 
+def free_works(held_out):
+    """Names of the other works in one split whose encodings bear no notice."""
+    return tuple(name for name in works(held_out) if not name.startswith(SHARE_ALIKE))
+
+
 @functools.lru_cache(maxsize=64)
 def load(name):
     """Reads a piece; repeats are not played."""
+    score = _parse(name)
+    return _notes(name, score.flatten(), _bars(score))
+
+
+@functools.lru_cache(maxsize=16)
+def load_parts(name):
+    """Reads a piece as one Score per part, from the highest in the score to the lowest; silent parts are left out."""
+    score = _parse(name)
+    parts = [_notes(name, part.flatten(), _bars(score)) for part in score.parts]
+    return tuple(part for part in parts if len(part.onsets))
+
+
+def _parse(name):
+    """A piece as music21 reads it, ties joined."""
     with warnings.catch_warnings():
         # music21 warns of notation (a cut bar, a clef) that has no bearing on the notes.
         warnings.simplefilter("ignore")
-        score = _music21().corpus.parse(name).stripTies()
+        return needs.module("music21").corpus.parse(name).stripTies()
+
+
+def _bars(score):
+    """Onsets of the first part's bars in quarter notes, float64 [bars]."""
+    return np.array([float(bar.offset) for bar in score.parts[0].getElementsByClass("Measure")])
+
+
+def _notes(name, stream, bar_onsets):
+    """The notes of a flat stream as a Score."""
     notes = {}
-    for element in score.flatten().notes:
+    for element in stream.notes:
         if element.quarterLength > 0:  # Not a grace note.
             onset = float(element.offset)
             for pitch in element.pitches:
@@ -101,11 +126,10 @@ def load(name):
                 # Two parts on one key are one stroke; the longer holds.
                 notes[onset, pitch.midi] = max(end, notes.get((onset, pitch.midi), 0.0))
     keys = sorted(notes)
-    bars = score.parts[0].getElementsByClass("Measure")
     return Score(
         name=name,
         onsets=np.array([onset for onset, _ in keys]),
         ends=np.array([notes[key] for key in keys]),
         pitches=np.array([pitch for _, pitch in keys]),
-        bar_onsets=np.array([float(bar.offset) for bar in bars]),
+        bar_onsets=bar_onsets,
     )
