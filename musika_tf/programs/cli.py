@@ -38,6 +38,8 @@ def _define_config_flags():
             name, text = f"{prefix}_{f.name}", f.metadata["help"]
             if isinstance(f.default, tuple):
                 flags.DEFINE_list(name, [str(v) for v in f.default], text)
+            elif isinstance(f.default, str):
+                flags.DEFINE_enum(name, f.default, f.metadata["allowed"], text)
             else:
                 _DEFINE[type(f.default)](name, f.default, text)
 
