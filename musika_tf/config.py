@@ -81,7 +81,7 @@ class AutoencoderConfig(_Checked):
     hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long", multiple_of=2)
     width: int = field(256, "base width h of the four networks", multiple_of=4)
     level1_size: int = field(0, "numbers per frame at level 1; 0: a quarter of the width", _COUNTS)
-    latent_size: int = field(64, "size of a level-2 latent, per channel")
+    latent_size: int = field(96, "size of a level-2 latent, per channel that is coded; stacked: 64 as published")
     stereo: str = field(
         "parametric",
         "parametric: one channel and how both differ; stacked: left and right side by side, as published",
