@@ -120,7 +120,7 @@ def _gan(name, values, folder):
     from musika_tf.gan.trainer import GanTrainer
 
     config, training = cli.config(GanConfig, values), cli.config(GanTraining, values)
-    gan = Gan.create(config, 2 * cli.config(AutoencoderConfig, values).latent_size)
+    gan = Gan.create(config, cli.config(AutoencoderConfig, values).latent_channels)
     trainer = GanTrainer(gan, training)
     latents = Path(folder, "latents")
     if not latents.exists():

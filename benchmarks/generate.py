@@ -29,7 +29,7 @@ def rows_of(name, values):
 
     autoencoder_config, gan_config = cli.config(AutoencoderConfig, values), cli.config(GanConfig, values)
     autoencoder = Autoencoder.create(autoencoder_config)
-    gan = Gan.create(gan_config, 2 * autoencoder_config.latent_size)
+    gan = Gan.create(gan_config, autoencoder_config.latent_channels)
     conditioner = Conditioner([], autoencoder_config.latents_per_second)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save(f"{folder}/bundle", autoencoder, gan, conditioner, keep_critic=False, name=name)

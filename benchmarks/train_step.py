@@ -27,7 +27,7 @@ def _gan(name, values):
     from musika_tf.gan.trainer import GanTrainer
 
     config, training = cli.config(GanConfig, values), cli.config(GanTraining, values)
-    gan = Gan.create(config, 2 * cli.config(AutoencoderConfig, values).latent_size)
+    gan = Gan.create(config, cli.config(AutoencoderConfig, values).latent_channels)
     trainer = GanTrainer(gan, training)
     real = tf.random.stateless_normal([training.batch_size, config.critic_window, gan.latent_size], [0, 0])
     batch = real, tf.zeros([training.batch_size, config.critic_window, 0])

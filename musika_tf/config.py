@@ -25,7 +25,8 @@ def field(default, help_text, allowed=None, multiple_of=1):
     Args:
       default: also says the type.
       help_text: for `--help`.
-      allowed: (lowest, highest) value, of each number in a tuple; default: whole numbers from 1 on, any others.
+      allowed: (lowest, highest) value, of each number in a tuple; default: whole numbers from 1 on, any others. Of a
+        text: all that it may be.
       multiple_of: what a whole number has to be a multiple of.
     """
     metadata = {"help": help_text, "allowed": allowed, "multiple_of": multiple_of}
@@ -50,6 +51,8 @@ def _complaint(value, f):
         if not isinstance(value, tuple) or len(value) != len(f.default):
             return f"{len(f.default)} numbers between commas"
         return next(filter(None, (_number_complaint(v, f.default[0], f.metadata) for v in value)), None)
+    if isinstance(f.default, str):
+        return None if value in f.metadata["allowed"] else f"one of {', '.join(f.metadata['allowed'])}"
     if isinstance(f.default, bool):
         return None if isinstance(value, bool) else "true or false"
     return _number_complaint(value, f.default, f.metadata)
@@ -79,10 +82,24 @@ class AutoencoderConfig(_Checked):
     sample_rate: int = field(44_100, "samples per second of the waveform")
     hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long", multiple_of=2)
     width: int = field(256, "base width h of the four networks", multiple_of=4)
-    latent_size: int = field(64, "size of a level-2 latent, per channel")
+    level1_size: int = field(0, "numbers per frame at level 1; 0: a quarter of the width", _COUNTS)
+    latent_size: int = field(96, "size of a level-2 latent, per channel that is coded; stacked: 64 as published")
+    stereo: str = field(
+        "parametric",
+        "parametric: one channel and how both differ; stacked: left and right side by side, as published",
+        ("parametric", "stacked"),
+    )
+    stereo_bands: int = field(16, "frequency bands of parametric stereo, each with a pan and a coherence", (1, 64))
+    phase_head: str = field("resonators", "how decoder 1 makes phase; angle: as published", ("angle", "resonators"))
     window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 
     frames_per_latent = 16
+    EARLIER = {"stereo": "stacked", "phase_head": "angle"}  # what it was before there was a choice
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.level1_size:
+            object.__setattr__(self, "level1_size", self.width // 4)
 
     @property
     def fft_length(self):
@@ -98,8 +115,16 @@ class AutoencoderConfig(_Checked):
         return (self.fft_length - self.hop_length) // 2
 
     @property
-    def level1_size(self):
-        return self.width // 4
+    def n_coded(self):
+        """Channels that pass through the networks: both sides, or one in parametric stereo."""
+        return 1 if self.stereo == "parametric" else 2
+
+    @property
+    def latent_channels(self):
+        """Numbers of a latent of stereo: both sides', or one channel's and then the stereo parameters."""
+        if self.stereo == "parametric":
+            return self.latent_size + 2 * self.stereo_bands
+        return 2 * self.latent_size
 
     @property
     def window_latents(self):
@@ -129,6 +154,7 @@ class AutoencoderTraining(_Checked):
 
     batch_size: int = field(32, "crops per step")
     crop_windows: int = field(2, "decoder windows per crop, so that every loss sees a seam")
+    augment: bool = field(True, "transpose, equalise, scale and overlay crops at random")
     steps: tuple[int, ...] = field((300_000, 300_000, 300_000, 300_000), "training steps of phases 1,2,3,4")
     learning_rates: tuple[float, ...] = field(
         (1e-3, 5e-4, 1e-3, 3e-4), "Adam's learning rate at the start of phases 1,2,3,4", _FROM_0
@@ -148,6 +174,8 @@ class AutoencoderTraining(_Checked):
     magnitude_weight: float = field(10.0, "weight of the magnitude L1", _FROM_0)
     spectral_weight: float = field(1.0, "weight of the multi-scale spectral distance of the waveform", _FROM_0)
     consistency_weight: float = field(1.0, "weight of mean |S - S(iSTFT(S^, P^))|, both cut at -50 dB", _FROM_0)
+    frequency_weight: float = field(3.0, "weight of the phase's differences from frame to frame", _FROM_0)
+    delay_weight: float = field(1.0, "weight of the phase's differences from bin to bin", _FROM_0)
     latent_weight: float = field(1.0, "weight of the L1 between level-1 latents", _FROM_0)
     adversarial_weight: float = field(0.4, "weight of the decoder's hinge loss", _FROM_0)
     feature_weight: float = field(2.0, "weight of feature matching in the critic", _FROM_0)
@@ -227,10 +255,11 @@ def to_dict(config):
 
 
 def from_dict(config_class, values):
-    """The config of `to_dict`; lists become tuples.
+    """The config of `to_dict`; lists become tuples. What it does not say is as it was before there was a choice.
 
     Raises:
       TypeError: not a dict, or one with unknown keys.
       UserError: a value that the config refuses.
     """
-    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()})
+    values = {**getattr(config_class, "EARLIER", {}), **dict(values)}
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

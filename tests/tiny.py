@@ -1,5 +1,6 @@
 """Networks of a few channels for the tests: built once a session, because building is what takes time."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -14,12 +15,19 @@ from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan.model import Gan
 from musika_tf.model.bundle import Bundle
 from musika_tf.programs import cli
+from musika_tf.stereo.layouts import Mirror
 
 ROOT = pathlib.Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "flags").glob("*.flags"))
 
-AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6)  # 512 samples per latent
+AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6, stereo_bands=3)  # 512 samples per latent
+STACKED = dataclasses.replace(AUTOENCODER, stereo="stacked", phase_head="angle")  # the published layout
 GAN = GanConfig(width=4, critic_width=4, window=64, anchor_size=4)
+
+
+def halves(n_channels):
+    """The Mirror of stacked latents: the first half of the channels is left, the second right."""
+    return Mirror(np.roll(np.arange(n_channels), n_channels // 2), np.ones(n_channels, np.float32))
 
 
 def normal(*shape, seed=0):
@@ -52,7 +60,7 @@ def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     return built
 
 
-def gan(config=GAN, latent_size=2 * AUTOENCODER.latent_size, n_conditioning=0, seed=0, noise_scale=0.1):
+def gan(config=GAN, latent_size=AUTOENCODER.latent_channels, n_conditioning=0, seed=0, noise_scale=0.1):
     """The Gan of these sizes, as `autoencoder`; the average is the generator, the standardiser not the identity."""
     built = _gan(config, latent_size, n_conditioning)
     scramble(built.generator, 10 * seed, noise_scale)

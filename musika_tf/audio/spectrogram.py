@@ -34,28 +34,37 @@ def log_magnitude(waveform, config, floor=_FLOOR):
       floor: power below which it is cut. A loss wants a higher one: the gradient of a log grows without bound in
         the nulls between partials.
     """
-    spectrum = stft(waveform, config)
-    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+    return log_power(power(stft(waveform, config)), floor)
+
+
+def power(spectrum):
+    """Squared magnitude of a complex spectrum."""
+    return tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
+
+
+def log_power(power, floor=_FLOOR):
+    """Power -> normalised log magnitude; `floor` as in `log_magnitude`."""
     decibels = tf.math.log(tf.maximum(power, floor)) / _PER_DB
     return (decibels + DB_OFFSET) / DB_RANGE
 
 
-def synthesis_frames(magnitude, phase, config):
-    """Windowed time-domain frames, ready for overlap-add.
+def spectrum_of(magnitude, phase):
+    """Real and imaginary part of a spectrum.
 
     Args:
       magnitude: normalised log magnitude `[..., frames, bins]`.
       phase: phase over pi, same shape.
-
-    Returns:
-      float32 `[..., frames, fft_length]`.
     """
     decibels = magnitude * DB_RANGE - DB_OFFSET
     amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
     angle = phase * math.pi
-    spectrum = tf.complex(amplitude * tf.cos(angle), amplitude * tf.sin(angle))
+    return amplitude * tf.cos(angle), amplitude * tf.sin(angle)
+
+
+def synthesis_frames(real, imaginary, config):
+    """Windowed time-domain frames for overlap-add: `[..., frames, bins]` twice -> `[..., frames, fft_length]`."""
     window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
-    return tf.signal.irfft(spectrum, [config.fft_length]) * window
+    return tf.signal.irfft(tf.complex(real, imaginary), [config.fft_length]) * window
 
 
 def overlap_add(frames, config):
@@ -71,7 +80,7 @@ def overlap_add(frames, config):
 
 def inverse(magnitude, phase, config):
     """Waveform of a crop: `[b, frames, bins]` twice -> `[b, (frames + 3) * hop]`; the outer 3 hops fade."""
-    return overlap_add(synthesis_frames(magnitude, phase, config), config)
+    return overlap_add(synthesis_frames(*spectrum_of(magnitude, phase), config), config)
 
 
 def extend(waveform, config):

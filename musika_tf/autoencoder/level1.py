@@ -1,6 +1,8 @@
 """Level 1: one frame's log magnitude <-> one latent, and phase from nothing but the latents."""
 
 import keras
+import numpy as np
+from keras import ops
 
 from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
 
@@ -43,6 +45,83 @@ def up(channels):
     return NoisyConv(TransposedConv(channels))
 
 
+class PhaseAngle(keras.layers.Conv1D):
+    """The published phase head: the angle over pi, linear, clipped to [-1, 1]."""
+
+    def __init__(self, n_bins, **kwargs):
+        super().__init__(n_bins, 1, dtype="float32", **kwargs)
+
+    def call(self, x):
+        return clip_straight_through(super().call(x))
+
+
+class PhaseResonators(keras.layers.Layer):
+    """Phase as a bank of leaky resonators, one for each low STFT bin: `[b, t, c]` -> `[b, t, bins]`, over pi.
+
+    A partial's phase turns from frame to frame by its frequency, and a convolution that sees a few frames can tell the
+    frequency but not how far the phase has turned. So the features give, for every frame t, a complex number x, a turn
+    d and a share g, and the phase is the angle of ::
+
+        z[t] = (1 - g[t]) x[t] + g[t] exp(i (turn of the bin's centre + d[t])) z[t - 1]        z[-1] = 0
+
+    which keeps turning while g is near 1 and starts anew where g is near 0, as at an attack. Bins above
+    `RESONANT_HZ` are x alone: what is heard as pitch lies below. A window knows nothing of the one before.
+    """
+
+    RESONANT_HZ = 5500.0
+
+    def __init__(self, config, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.n_bins = config.n_bins
+        self.n_resonant = min(int(self.RESONANT_HZ / config.sample_rate * config.fft_length), self.n_bins)
+        turns = np.arange(self.n_resonant) * config.hop_length / config.fft_length  # of a bin's centre, a hop
+        self.centre = (2.0 * np.pi * (turns % 1.0)).astype(np.float32)
+        self.numbers = keras.layers.Conv1D(2 * self.n_bins + 2 * self.n_resonant, 1, dtype="float32")
+
+    def call(self, features):
+        k, n = self.n_bins, self.n_resonant
+        real, imaginary, turn, share = ops.split(self.numbers(features), [k, 2 * k, 2 * k + n], axis=-1)
+        kept = ops.sigmoid(share + 1.0)
+        angle = turn + self.centre
+        low = (1.0 - kept) * real[..., :n], (1.0 - kept) * imaginary[..., :n]
+        low = _recurrence(kept * ops.cos(angle), kept * ops.sin(angle), *low)
+        real = ops.concatenate([low[0], real[..., n:]], axis=-1)
+        imaginary = ops.concatenate([low[1], imaginary[..., n:]], axis=-1)
+        return _angle(real, imaginary) / np.pi
+
+
+def _recurrence(a_real, a_imaginary, b_real, b_imaginary):
+    """z[t] = a[t] z[t - 1] + b[t] along axis 1, z[-1] = 0, of complex numbers in two parts each `[b, t, n]`."""
+    a, b, n_steps, reach = (a_real, a_imaginary), (b_real, b_imaginary), a_real.shape[1], 1
+    while reach < n_steps:  # each round joins spans that are twice as long
+
+        def earlier(x, reach=reach):
+            return ops.pad(x[:, :-reach], ((0, 0), (reach, 0), (0, 0)))
+
+        a_before, b_before = [earlier(x) for x in a], [earlier(x) for x in b]
+        turned = _product(a, b_before)
+        b = b[0] + turned[0], b[1] + turned[1]
+        a = _product(a, a_before)
+        reach *= 2
+    return b
+
+
+def _product(x, y):
+    """Product of two complex numbers in two parts each."""
+    return x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]
+
+
+@keras.ops.custom_gradient
+def _angle(real, imaginary):
+    """Angle of a complex number; the gradient stays finite where the number is near 0."""
+
+    def gradient(upstream):
+        scale = upstream / (ops.square(real) + ops.square(imaginary) + 1e-2)
+        return -scale * imaginary, scale * real
+
+    return ops.arctan2(imaginary, real), gradient
+
+
 class Decoder1(keras.Model):
     """Level-1 latents of one window to magnitude and phase.
 
@@ -63,7 +142,8 @@ class Decoder1(keras.Model):
         self.u2, self.u1, self.u0 = up(2 * h), up(3 * h), up(3 * h)
         self.magnitude_out = keras.layers.Conv1D(config.n_bins, 1, dtype="float32")
         self.v1, self.v0 = up(3 * h), up(3 * h)
-        self.phase_out = keras.layers.Conv1D(config.n_bins, 1, dtype="float32")
+        resonant = config.phase_head == "resonators"
+        self.phase_out = PhaseResonators(config) if resonant else PhaseAngle(config.n_bins)
 
     @property
     def noise_steps(self):
@@ -91,4 +171,4 @@ class Decoder1(keras.Model):
         v1 = self.v1(u2, next(n))
         v0 = self.v0(v1 + u1, next(n))
         magnitude = self.magnitude_out(u0 + g0)
-        return clip_straight_through(magnitude), clip_straight_through(self.phase_out(v0 + u0))
+        return clip_straight_through(magnitude), self.phase_out(v0 + u0)

@@ -1,8 +1,10 @@
 """Losses of the autoencoder's four phases, each a scalar, none weighted."""
 
+import math
+
 import tensorflow as tf
 
-SPECTRAL_SIZES = (2048, 1024, 512, 256, 128)
+SPECTRAL_SIZES = (8192, 4096, 2048, 512, 128)  # 1024, the decoder's own, is the consistency's; long ones hear pitch
 _SOFT = 3e-4  # amplitude below which logs flatten out: nulls between partials would otherwise rule the gradient
 
 
@@ -51,6 +53,41 @@ def _norm(spectra):
 def _amplitude(waveform, size):
     spectrum = tf.signal.stft(waveform, size, size // 4) / (size**0.5)
     return tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-10)
+
+
+def phase_differences(spectrum, phase, window_frames):
+    """How wrong a phase is from frame to frame and from bin to bin, which no constant offset changes.
+
+    The difference along time is the frequency of a partial, that along frequency the place of an attack within the
+    frame. Both are told by the magnitudes nearby, where the phase itself is not. Source: the anti-wrapping losses of
+    Ai & Ling 2023 (APNet, arXiv:2305.07952), here as 1 - cos of the error and weighted by the root of the amplitude.
+
+    Args:
+      spectrum: complex64 `[b, frames, bins]` of the target.
+      phase: over pi, `[b, frames, bins]`.
+      window_frames: the decoder's; the differences across its seams don't count.
+
+    Returns:
+      Two scalars from 0 to 2: along time and along frequency.
+    """
+    amplitude = tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-9)
+    target = tf.math.real(spectrum) / amplitude, tf.math.imag(spectrum) / amplitude
+    angle = phase * math.pi
+    weight = tf.sqrt(amplitude)
+    found = tf.cos(angle), tf.sin(angle)
+    # The product with the target's conjugate is the error of the phase itself; its own differences are what counts.
+    error = found[0] * target[0] + found[1] * target[1], found[1] * target[0] - found[0] * target[1]
+    inside = tf.cast(tf.range(1, tf.shape(phase)[1]) % window_frames != 0, tf.float32)[:, None]
+    along_time = _turn(error, (slice(None), slice(1, None)), (slice(None), slice(None, -1)), weight, inside)
+    along_frequency = _turn(error, (..., slice(1, None)), (..., slice(None, -1)), weight)
+    return along_time, along_frequency
+
+
+def _turn(error, later, earlier, weight, also=1.0):
+    """Weighted mean of 1 - cos between neighbours of a field of unit numbers in two parts."""
+    cosine = error[0][later] * error[0][earlier] + error[1][later] * error[1][earlier]
+    weights = tf.minimum(weight[later], weight[earlier]) * also
+    return tf.reduce_sum(weights * (1.0 - cosine)) / (tf.reduce_sum(weights) + 1e-6)
 
 
 def critic_hinge(real_scores, fake_scores):

@@ -46,7 +46,9 @@ class Autoencoder:
 
     def identity(self):
         """Twelve hex digits that change with any weight of the encoders: which latents belong to this model."""
-        digest = hashlib.sha256()
+        digest, config = hashlib.sha256(), self.config
+        if config.stereo != "stacked":
+            digest.update(f"{config.stereo} {config.stereo_bands}".encode())
         for weights in self.encoder1.get_weights() + self.encoder2.get_weights():
             digest.update(weights.tobytes())
         return digest.hexdigest()[:12]

@@ -3,7 +3,7 @@
 | phase | trains | frozen | loss |
 |---|---|---|---|
 | 1 | encoder 1, decoder 1 | - | magnitude L1 |
-| 2 | decoder 1, critic | encoder 1 | magnitude L1, spectral distance and consistency of the waveform, hinge, features |
+| 2 | decoder 1, critic | encoder 1 | magnitude, phase differences, spectral distance, consistency, hinge, features |
 | 3 | encoder 2, decoder 2 | level 1 | latent L1, magnitude L1 through decoder 1 |
 | 4 | decoder 2, critic | the rest; gradients flow through decoder 1 | phase 2's losses, latent L1 |
 
@@ -122,6 +122,8 @@ class AutoencoderTrainer(tf.Module):
             "magnitude": t.magnitude_weight,
             "spectral": t.spectral_weight,
             "consistency": t.consistency_weight,
+            "frequency": t.frequency_weight,
+            "delay": t.delay_weight,
             "latent": t.latent_weight,
             "adversarial": t.adversarial_weight,
             "features": t.feature_weight,
@@ -154,6 +156,8 @@ class AutoencoderTrainer(tf.Module):
         whole = spectrogram.inverse(magnitude, phase, config)
         real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
+        spectrum = spectrogram.stft(waveform, config)
+        terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
         twice = [spectrogram.log_magnitude(w, config, _CONSISTENCY_FLOOR) for w in (real, fake)]
         terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
         return terms, fake

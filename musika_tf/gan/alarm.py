@@ -27,9 +27,11 @@ class Alarm:
     Args:
       pieces: list of latents float32 `[n, latent_size]`, not copied.
       deviation: of each channel in training, `[latent_size]`.
+      mirror: stereo.layouts.Mirror of the latents.
     """
 
-    def __init__(self, pieces, deviation):
+    def __init__(self, pieces, deviation, mirror):
+        self._mirror = mirror
         # One piece alone is compared with itself, its first half with its second.
         pieces = pieces if len(pieces) > 1 else np.array_split(pieces[0], 2)
         self._pieces = [piece for piece in pieces if len(piece) >= SPAN]
@@ -77,7 +79,7 @@ class Alarm:
         Args:
           owners: numbers of the pieces that they are from: these, and the same audio elsewhere, don't count.
         """
-        both = np.stack([spans, np.roll(spans, spans.shape[2] // 2, axis=2)])
+        both = np.stack([spans, self._mirror(spans)])
         lowest = np.full(len(spans), np.inf)
         for number, piece in enumerate(self._pieces):
             for start in range(0, len(piece) - SPAN + 1, _CHUNK):

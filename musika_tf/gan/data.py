@@ -137,7 +137,7 @@ def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
     swapped at random.
 
     Args:
-      pieces: LatentPieces.
+      pieces: LatentPieces with their mirror.
       length: latents of a span.
       batch_size: spans per batch.
       seed: integer.
@@ -149,7 +149,7 @@ def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
     """
     starts = np.array([len(piece) - length + 1 for piece in pieces.latents])
     ends = np.cumsum(starts)
-    half = pieces.latents[0].shape[1] // 2
+    channels = pieces.latents[0].shape[1]
     share = batch_size // part[1]
     rows = slice(part[0] * share, (part[0] + 1) * share)
 
@@ -160,13 +160,13 @@ def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
             piece = int(np.searchsorted(ends, flat, side="right"))
             start = int(flat - (ends[piece] - starts[piece]))
             span = pieces.latents[piece][start : start + length]
-            spans.append(np.roll(span, half, axis=1) if rng.integers(2) else span)
+            spans.append(pieces.mirror(span) if rng.integers(2) else span)
             signals.append(pieces.conditioning[piece][start : start + length])
         return np.stack(spans[rows]), np.stack(signals[rows])
 
     def load(index):
         latents, conditioning = tf.numpy_function(draw, [index], [tf.float32, tf.float32], stateful=False)
-        latents.set_shape([share, length, 2 * half])
+        latents.set_shape([share, length, channels])
         conditioning.set_shape([share, length, pieces.conditioning[0].shape[1]])
         return latents, conditioning
 

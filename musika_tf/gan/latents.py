@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 
 from musika_tf.errors import UserError
+from musika_tf.stereo.layouts import Mirror
 
 logger = logging.getLogger(__name__)
 
@@ -19,37 +20,39 @@ class LatentPieces:
     """The encoded pieces that are long enough, in memory (about 20 MB an hour) or memory-mapped.
 
     latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
-    extractors: what read each signal off the pieces, by its name.
+    extractors: what read each signal off the pieces, by its name; mirror: stereo.layouts.Mirror of the latents, known
+    when their autoencoder is.
     """
 
     latents: list
     conditioning: list
     model_id: str
     extractors: dict = dataclasses.field(default_factory=dict)
+    mirror: Mirror | None = None
 
     @property
     def n_latents(self):
         return sum(len(piece) for piece in self.latents)
 
     def statistics(self):
-        """Mean and deviation per channel, both sides pooled since they are swapped at random: `[latent_size]` each.
+        """Mean and deviation per channel, of all pieces and their mirror images, as training sees them.
 
         Piece by piece and in float64, whether or not all of them would fit into memory.
         """
         n = 2 * self.n_latents
-        mean = sum(_both_sides(piece).sum(axis=0) for piece in self.latents) / n
-        variance = sum(np.square(_both_sides(piece) - mean).sum(axis=0) for piece in self.latents) / n
-        return np.tile(mean, 2).astype(np.float32), np.tile(np.sqrt(variance), 2).astype(np.float32)
+        mean = sum(sum(x.sum(axis=0) for x in self._both(piece)) for piece in self.latents) / n
+        variance = sum(sum(np.square(x - mean).sum(axis=0) for x in self._both(piece)) for piece in self.latents) / n
+        return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+    def _both(self, piece):
+        """A piece and its mirror image in float64."""
+        piece = np.asarray(piece, np.float64)
+        return piece, self.mirror(piece)
 
     def conditioning_statistics(self):
         """Mean and deviation per conditioning channel: `[n_conditioning]` each."""
         every = np.concatenate(self.conditioning)
         return every.mean(axis=0), every.std(axis=0)
-
-
-def _both_sides(piece):
-    """`[n, 2 size]` of left and right -> float64 `[2 n, size]`."""
-    return np.concatenate(np.split(np.asarray(piece, np.float64), 2, axis=1))
 
 
 def each_piece(paths, signals, min_latents, known):
@@ -73,7 +76,7 @@ def each_piece(paths, signals, min_latents, known):
         if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
             continue
         latent_size = latent_size or latents.shape[1]
-        if latents.shape[1] != latent_size or latent_size % 2:
+        if latents.shape[1] != latent_size:
             raise UserError(
                 f"{path}: latents of {latents.shape[1]} numbers among those of {latent_size}; "
                 "remove it and encode the audio again"

@@ -108,7 +108,7 @@ class Renderer:
         """Latents `first` .. `first + count - 1` as a waveform `[count * samples_per_latent, 2]`."""
         piece = self.piece
         # Decoder windows reach into the range, and each needs all of the generator's window.
-        reach = self.decoder_window
+        reach = self.decoder_window + 1  # stereo is interpolated between neighbouring latents
         curve_start = (first - reach) // self.window * self.window
         positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
         times, period = self._times(positions)

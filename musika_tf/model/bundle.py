@@ -232,11 +232,8 @@ def _replace(folder, new):
 def load(bundle_dir):
     """(the loaded SavedModel, its metadata); UserError where it can't be loaded."""
     metadata = read_metadata(bundle_dir)
-    if metadata["format_version"] < FORMAT_VERSION:
-        raise UserError(
-            f"--bundle_dir={bundle_dir}: format {metadata['format_version']} lacks functions that generate.py needs; "
-            "renew it: python tools/renew_bundle.py --bundle_dir=..."
-        )
+    if metadata["format_version"] < 2:
+        raise UserError(f"--bundle_dir={bundle_dir}: format 1 lacks functions that are needed; export it again")
     try:
         loaded = tf.saved_model.load(plain_folder(bundle_dir))
         return _complete(loaded), metadata

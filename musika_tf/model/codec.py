@@ -14,12 +14,13 @@ import tensorflow as tf
 from musika_tf import interruption
 from musika_tf.audio import spectrogram
 from musika_tf.randomness import Stream, normal_rows
+from musika_tf.stereo import layouts
 
 CHUNK_LATENTS = 144  # 13 s: large enough for the matrix products, small enough for the cache and for memory
 
 
 class Codec:
-    """Encodes and decodes stereo with one Autoencoder; left and right are two items of one batch.
+    """Encodes and decodes stereo with one Autoencoder.
 
     Args:
       autoencoder: an Autoencoder.
@@ -27,6 +28,7 @@ class Codec:
 
     def __init__(self, autoencoder):
         self.autoencoder, self.config = autoencoder, autoencoder.config
+        self.stereo = layouts.create(autoencoder.config)
 
     @property
     def overlap(self):
@@ -34,7 +36,7 @@ class Codec:
         return 2 * self.config.edge_samples
 
     def encode(self, waveform):
-        """float32 `[samples, 2]` -> latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`."""
+        """float32 `[samples, 2]` -> latents float32 `[ceil(samples / samples_per_latent), latent_channels]`."""
         config = self.config
         extended = tf.transpose(spectrogram.extend(tf.transpose(waveform), config))
         n_latents = (tf.shape(extended)[0] - self.overlap) // config.samples_per_latent
@@ -43,19 +45,19 @@ class Codec:
             start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
             return self.encode_chunk(extended[start : start + samples])
 
-        return self._by_chunks(chunk, n_latents, [None, 2 * config.latent_size])
+        return self._by_chunks(chunk, n_latents, [None, config.latent_channels])
 
     def encode_chunk(self, samples):
-        """`[m * samples_per_latent + overlap, 2]`, with context on both sides, -> latents `[m, 2 * latent_size]`."""
-        magnitude = spectrogram.log_magnitude(tf.transpose(samples), self.config)
-        sides = self.autoencoder.encode2(self.autoencoder.encode1(magnitude))  # [2, m, latent_size]
-        return tf.concat([sides[0], sides[1]], axis=-1)
+        """`[m * samples_per_latent + overlap, 2]`, with context on both sides, -> latents `[m, latent_channels]`."""
+        spectra = spectrogram.stft(tf.transpose(samples), self.config)  # [2, 16 m, bins]
+        coded = self.autoencoder.encode2(self.autoencoder.encode1(self.stereo.coded(spectra)))
+        return self.stereo.joined(coded, spectra)
 
     def decode(self, latents, seed, noise):
         """Decodes a piece that begins and ends with these latents.
 
         Args:
-          latents: float32 `[n, 2 * latent_size]`.
+          latents: float32 `[n, latent_channels]`.
           seed: int64 scalar, of the decoders' noise.
           noise: float32 scalar, 1 as trained, 0 for none.
 
@@ -64,11 +66,12 @@ class Codec:
         """
         n_latents = tf.shape(latents)[0]
         missing = -n_latents % self.config.window_latents
-        padded = tf.concat([latents, tf.repeat(latents[-1:], missing, axis=0)], axis=0)
+        # With a neighbour on either side, and up to a whole window.
+        padded = tf.concat([latents[:1], latents, tf.repeat(latents[-1:], missing + 1, axis=0)], axis=0)
         n_frames = n_latents * self.config.frames_per_latent
 
         def piece(first, count):
-            frames = self.frames(padded[first : first + count], first, seed, noise)
+            frames = self.frames(padded[first : first + count + 2], first, seed, noise)
             return frames[:, : n_frames - first * self.config.frames_per_latent]  # without the padding's
 
         whole = self.overlap_add(piece, n_latents + missing)
@@ -84,7 +87,7 @@ class Codec:
           noise: float32 scalar.
 
         Returns:
-          float32 `[n * samples_per_latent, 2]` and the decoded magnitude `[2, 16 n, bins]`, n latents long.
+          float32 `[n * samples_per_latent, 2]` and its magnitude as decoded, `[2, 16 n, bins]`, n latents long.
         """
         config = self.config
         extended = spectrogram.extend(tf.transpose(waveform), config)
@@ -94,18 +97,21 @@ class Codec:
 
         def decoded(first, count):
             start, samples = first * config.samples_per_latent, count * config.samples_per_latent + self.overlap
-            level1 = self.autoencoder.encode1(spectrogram.log_magnitude(extended[:, start : start + samples], config))
-            return self._decode1(level1, first, seed, noise)
+            spectra = spectrogram.stft(extended[:, start : start + samples], config)
+            level1 = self.autoencoder.encode1(self.stereo.coded(spectra))
+            own = self.stereo.joined(tf.zeros([config.n_coded, count, config.latent_size]), spectra)
+            latents = tf.concat([own[:1], own, own[-1:]], axis=0)  # only their stereo counts
+            return self.stereo.spread(*self._decode1(level1, first, seed, noise), latents)
 
         def piece(first, count):
             return spectrogram.synthesis_frames(*decoded(first, count), config)
 
+        def magnitude_of(first, count):
+            real, imaginary = decoded(first, count)
+            return tf.transpose(spectrogram.log_power(tf.square(real) + tf.square(imaginary)), [1, 0, 2])
+
         whole = self._trim(tf.transpose(self.overlap_add(piece, n_latents + missing)))
-        magnitude = self._by_chunks(
-            lambda first, count: tf.transpose(decoded(first, count)[0], [1, 0, 2]),
-            n_latents + missing,
-            [None, 2, config.n_bins],
-        )
+        magnitude = self._by_chunks(magnitude_of, n_latents + missing, [None, 2, config.n_bins])
         n_frames = n_latents * config.frames_per_latent
         return tf.transpose(whole)[: n_frames * config.hop_length], tf.transpose(magnitude, [1, 0, 2])[:, :n_frames]
 
@@ -113,33 +119,34 @@ class Codec:
         """Time-domain frames of whole decoder windows.
 
         Args:
-          latents: `[m, 2 * latent_size]`, m a multiple of `window_latents`.
-          first_latent: absolute index of the first, a multiple of `window_latents`; places the noise.
+          latents: `[m + 2, latent_channels]`, m a multiple of `window_latents`, with one neighbour on either side.
+          first_latent: absolute index of the first of the m, a multiple of `window_latents`; places the noise.
           seed: int64 scalar.
           noise: float32 scalar.
 
         Returns:
           float32 `[2, 16 m, fft_length]`.
         """
-        sides = tf.stack(tf.split(latents, 2, axis=-1))  # [2, m, latent_size]
-        rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(latents)[0], seed, noise)
-        level1 = self.autoencoder.decode2(sides, rows)
-        return spectrogram.synthesis_frames(*self._decode1(level1, first_latent, seed, noise), self.config)
+        own = latents[1:-1]
+        rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(own)[0], seed, noise)
+        level1 = self.autoencoder.decode2(self.stereo.split(own), rows)
+        spectra = self.stereo.spread(*self._decode1(level1, first_latent, seed, noise), latents)
+        return spectrogram.synthesis_frames(*spectra, self.config)
 
     def _decode1(self, level1, first_latent, seed, noise):
-        """Level-1 latents `[2, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""
+        """Level-1 latents `[n_coded, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""
         n_latents = tf.shape(level1)[1] // self.config.frames_per_latent
         return self.autoencoder.decode1(
             level1, self._noise(Stream.DECODER1_NOISE, first_latent, n_latents, seed, noise)
         )
 
     def _noise(self, stream, first_latent, n_latents, seed, noise):
-        """Noise of a decoder's windows, those of the left side first: `[2 * windows, size]`."""
+        """Noise of a decoder's windows, channel after channel: `[n_coded * windows, size]`."""
         size1, size2 = self.autoencoder.decoder_noise_sizes()
         size = size1 if stream == Stream.DECODER1_NOISE else size2
         first_window = tf.cast(first_latent, tf.int64) // self.config.window_latents
         rows = normal_rows(seed, stream, first_window, n_latents // self.config.window_latents, size)
-        return noise * tf.tile(rows, [2, 1])  # both sides alike, or what is mono would not stay so
+        return noise * tf.tile(rows, [self.config.n_coded, 1])  # both sides alike, or what is mono would not stay so
 
     def overlap_add(self, frames, n_latents, longest=lambda done: CHUNK_LATENTS):
         """Overlap-adds the frames of consecutive chunks, equally long ones but for the last.
@@ -211,11 +218,11 @@ class StreamEncoder:
           blocks: iterable of float32 `[samples, 2]`, of any lengths.
 
         Returns:
-          latents float32 `[ceil(samples / samples_per_latent), 2 * latent_size]`; how many samples there were.
+          latents float32 `[ceil(samples / samples_per_latent), latent_channels]`; how many samples there were.
         """
         size = CHUNK_LATENTS * self.config.samples_per_latent
         known, n_samples = np.zeros([self.config.edge_samples, 2], np.float32), 0
-        latents = [np.zeros([0, 2 * self.config.latent_size], np.float32)]
+        latents = [np.zeros([0, self.config.latent_channels], np.float32)]
         for block in blocks:
             known, n_samples = np.concatenate([known, block]), n_samples + len(block)
             while len(known) >= size + self._overlap:

@@ -101,9 +101,9 @@ class Line:
     def render(self, course, first_latent, n_latents):
         """Renders a range of the line, with the neighbours that it overlaps.
 
-        Curves that cover every window that the range and one latent on either side of it touch make it equal to
-        the same range of a longer rendering. Of a loop whose length is a multiple of the anchors' spacing, sample n
-        equals sample n + length; other loops share the coordinates, but not the noise.
+        Curves that cover every window that the range and one decoder window and a latent on either side of it touch
+        make it equal to the same range of a longer rendering. Of a loop whose length is a multiple of the anchors'
+        spacing, sample n equals sample n + length; other loops share the coordinates, but not the noise.
 
         Args:
           course: Course.
@@ -118,11 +118,11 @@ class Line:
         end = -tf.math.floordiv(-(first_latent + tf.cast(n_latents, tf.int64) + 1), step) * step
         loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
 
-        latents = self.latents_between(course, first, end)
+        latents = self.latents_between(course, first - 1, end + 1)  # stereo is interpolated between neighbours
 
         def frames(offset, count):
             start = loop.wrap(first + tf.cast(offset, tf.int64))
-            return self.codec.frames(latents[offset : offset + count], start, course.seed, 1.0)
+            return self.codec.frames(latents[offset : offset + count + 2], start, course.seed, 1.0)
 
         # No chunk straddles the end of a loop, where the noise begins anew.
         n_needed = tf.cast(end - first, tf.int32)

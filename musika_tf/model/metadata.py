@@ -7,7 +7,7 @@ from musika_tf.conditioning import signals
 from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
 from musika_tf.errors import UserError
 
-FORMAT_VERSION = 2  # 2 added `render` and `signals`; the networks of both are read
+FORMAT_VERSION = 3  # 3 added parametric stereo and phase heads; 2 is read as what it was
 METADATA = "metadata.json"
 _TYPES = {
     "name": str,
@@ -68,7 +68,7 @@ def _check(metadata):
     follows = {
         "sample_rate": autoencoder.sample_rate,
         "samples_per_latent": autoencoder.samples_per_latent,
-        "latent_size": 2 * autoencoder.latent_size,
+        "latent_size": autoencoder.latent_channels,
         "window": gan.window,
     }
     for name, value in follows.items():

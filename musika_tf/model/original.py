@@ -56,7 +56,7 @@ def load(checkpoint_dir):
     stored = {name: read_layers(folder / name) for name in FILES}
     ae_config, gan_config = _configs(folder, stored)
     autoencoder = Autoencoder.create(ae_config)
-    gan = Gan.create(gan_config, 2 * ae_config.latent_size)
+    gan = Gan.create(gan_config, ae_config.latent_channels)
     for name, layers in _layers_in_file_order(autoencoder, gan).items():
         _assign(folder / name, layers, stored[name])
     gan.generator.set_weights(gan.averaged.get_weights())
@@ -114,6 +114,8 @@ def _configs(folder, stored):
         hop_length=(bins - 1) // 2,
         width=size("enc.h5", 0, -1, 4 * 4) * 4,
         latent_size=size("enc2.h5", -1, -1, 1),
+        stereo="stacked",
+        phase_head="angle",
     )
     gan = GanConfig(
         width=size("gen_ema.h5", 0, -1, 4 * 7),

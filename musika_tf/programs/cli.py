@@ -19,7 +19,7 @@ from musika_tf import atomic, interruption, keras_environment, shipped
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
-from musika_tf.native import import_tensorflow, silent_stderr
+from musika_tf.native import import_tensorflow
 from musika_tf.programs import flagfiles
 
 FLAGS = flags.FLAGS
@@ -41,6 +41,8 @@ def _define_config_flags():
             name, text = f"{prefix}_{f.name}", f.metadata["help"]
             if isinstance(f.default, tuple):
                 flags.DEFINE_list(name, [str(v) for v in f.default], text)
+            elif isinstance(f.default, str):
+                flags.DEFINE_enum(name, f.default, f.metadata["allowed"], text)
             else:
                 _DEFINE[type(f.default)](name, f.default, text)
 
@@ -222,7 +224,7 @@ def _is_path(name):
 
 
 def save_flags(directory):
-    """Writes the effective flags beside a checkpoint; what has a line break in it, as a folder's name may, is left out."""
+    """Writes the effective flags beside a checkpoint, but for values with a line break in them."""
     lines = [line for line in effective_flags() if "\n" not in line]
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)

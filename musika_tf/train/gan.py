@@ -23,6 +23,7 @@ from musika_tf.model import bundle
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.loading import autoencoder_of_latents, load_autoencoder
+from musika_tf.stereo import layouts
 from musika_tf.training import checkpoints, loop, preview
 from musika_tf.training.devices import ONE, Devices
 
@@ -89,6 +90,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
             f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
             f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
         )
+    pieces.mirror = layouts.create(autoencoder.config).mirror
     _check_config(job)
     if job.init_from:
         conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
@@ -154,7 +156,7 @@ def _networks(job, model_id):
         logger.info("the autoencoder is that of %s, which made the latents", shipped.name(source))
     autoencoder = load_autoencoder(source)
     conditioner = Conditioner(job.signals, autoencoder.config.latents_per_second)
-    latent_size = 2 * autoencoder.config.latent_size
+    latent_size = autoencoder.config.latent_channels
     gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init, job.precision)
     return autoencoder, gan, conditioner
 
@@ -216,7 +218,7 @@ def _assessor(line, pieces, trainer):
     channel divided by its deviation. Both have as many rows every time, or few rows' bias would be compared.
     """
     deviation = np.maximum(pieces.statistics()[1], 1e-3)
-    alarm, n = Alarm(pieces.latents, deviation), 2 * line.gan.config.critic_window
+    alarm, n = Alarm(pieces.latents, deviation, pieces.mirror), 2 * line.gan.config.critic_window
 
     def pairs(some):
         rows = np.concatenate([np.concatenate([x[:-1], x[1:]], axis=1) for x in some])

@@ -15,7 +15,7 @@ from musika_tf.autoencoder import checkpoints as stored
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import AutoencoderTrainer
-from musika_tf.collection import cache, dataset, scan
+from musika_tf.collection import augmentation, cache, dataset, scan
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, to_dict
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints, loop, precision, preview
@@ -92,14 +92,23 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
     logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
 
     def batches(first):
-        size, seed = job.training.batch_size, job.training.seed * 4 + phase
-        return dataset.crops(paths, trainer.crop_samples, size, seed, first_batch=first, part=devices.part)
+        return _batches(job, paths, trainer.crop_samples, job.training.seed * 4 + phase, first)
 
     previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
     complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)))
     if complete:
         devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
     return complete
+
+
+def _batches(job, paths, crop_samples, seed, first):
+    """Endless batches of mono crops, augmented where the job says so."""
+    size, part = job.training.batch_size, job.devices.part
+    if not job.training.augment:
+        return augmentation.mixed_down(dataset.crops(paths, crop_samples, size, seed, first, stereo=True, part=part))
+    length = augmentation.source_samples(crop_samples)
+    stereo = dataset.crops(paths, length, size, seed, first, stereo=True, part=part)
+    return augmentation.augmented(stereo, crop_samples, seed, first, part)
 
 
 def _trainer(job, phase):

@@ -1,7 +1,7 @@
 """The workers of TF_CONFIG: who they are, and waiting until all of them have started.
 
-TensorFlow's own wait for the others ends after an hour, hears no signal and names nobody. So each worker first opens its
-port and tries those of the others, until all have answered; only then TensorFlow takes the port over.
+TensorFlow's own wait for the others ends after an hour, hears no signal and names nobody. So each worker first opens
+its port and tries those of the others, until all have answered; only then TensorFlow takes the port over.
 """
 
 import contextlib

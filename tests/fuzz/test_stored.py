@@ -148,7 +148,7 @@ METADATA = {
     "name": "tiny",
     "sample_rate": 44_100,
     "samples_per_latent": tiny.AUTOENCODER.samples_per_latent,
-    "latent_size": 2 * tiny.AUTOENCODER.latent_size,
+    "latent_size": tiny.AUTOENCODER.latent_channels,
     "window": tiny.GAN.window,
     "coordinate_size": tiny.GAN.coordinate_size,
     "conditioning": tiny.steerable().metadata(),

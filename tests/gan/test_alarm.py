@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tiny
 
 from musika_tf.gan import alarm
 from musika_tf.gan.alarm import SPAN, Alarm
@@ -22,7 +23,7 @@ def pieces():
 
 @pytest.fixture(scope="module")
 def watch(pieces):
-    return Alarm(pieces, np.concatenate(pieces).std(axis=0))
+    return Alarm(pieces, np.concatenate(pieces).std(axis=0), tiny.halves(SIZE))
 
 
 def excerpts(pieces, n=64):
@@ -79,19 +80,19 @@ def test_distances_are_those_of_numpy(watch, pieces, monkeypatch):
 
 
 def test_pieces_that_are_there_twice_are_no_yardstick(pieces):
-    twice = Alarm([*pieces, *pieces], np.concatenate(pieces).std(axis=0))
+    twice = Alarm([*pieces, *pieces], np.concatenate(pieces).std(axis=0), tiny.halves(SIZE))
     assert raised(twice, [piece(64, seed) for seed in range(100, 116)])[0] == []
 
 
 def test_a_piece_that_is_much_longer_than_the_others_is_a_yardstick_too(pieces, monkeypatch):
     monkeypatch.setattr(alarm, "_SPANS", 4)  # all of the long one
     long = np.concatenate([piece(2000, seed) for seed in range(50)])
-    both = Alarm([piece(SPAN, 7), long], long.std(axis=0))
+    both = Alarm([piece(SPAN, 7), long], long.std(axis=0), tiny.halves(SIZE))
     assert np.isfinite(both.figures(np.stack([piece(64, seed) for seed in (100, 101)]))["spread"])
 
 
 def test_one_piece_is_compared_with_itself(pieces):
     long = np.concatenate(pieces)
-    alone = Alarm([long], long.std(axis=0))
+    alone = Alarm([long], long.std(axis=0), tiny.halves(SIZE))
     assert raised(alone, [piece(64, seed) for seed in range(100, 116)])[0] == []
     assert raised(alone, excerpts(pieces))[0] == ["copies:"]

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import tiny
 
 from musika_tf.conditioning import signals
 from musika_tf.errors import UserError
@@ -30,7 +31,7 @@ def write(path, latents, model_id="abc", **arrays):
 @pytest.fixture
 def pieces():
     latents = [ruler(1, 20), ruler(2, 50), ruler(3, 8)]
-    return LatentPieces(latents, [np.abs(piece[:, :1]) for piece in latents], "abc")
+    return LatentPieces(latents, [np.abs(piece[:, :1]) for piece in latents], "abc", mirror=tiny.halves(2 * HALF))
 
 
 def take(n, *args, **kwargs):

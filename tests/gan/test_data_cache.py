@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tiny
 
 from musika_tf.conditioning import signals
 from musika_tf.errors import UserError
@@ -30,7 +31,9 @@ def write(folder, name, n, seed, **arrays):
 
 
 def load(folder, cache_dir=None):
-    return data.load_pieces(folder, [TEMPO], 8, cache_dir)
+    pieces = data.load_pieces(folder, [TEMPO], 8, cache_dir)
+    pieces.mirror = tiny.halves(6)
+    return pieces
 
 
 def test_is_what_memory_holds(folder, tmp_path):

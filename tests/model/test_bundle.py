@@ -15,7 +15,7 @@ from musika_tf.errors import UserError
 from musika_tf.model import bundle
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
-N_LATENT = 2 * tiny.AUTOENCODER.latent_size
+N_LATENT = tiny.AUTOENCODER.latent_channels
 
 # Loads the bundle where musika_tf cannot be imported and calls all of its functions.
 ELSEWHERE = """

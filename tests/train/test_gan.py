@@ -32,7 +32,7 @@ def write_latents(folder, model_id, **more):
     folder.mkdir()
     n = tiny.GAN.critic_window
     signals = {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)} | more
-    np.savez(folder / "a.npz", latents=tiny.normal(n, 2 * tiny.AUTOENCODER.latent_size), model_id=model_id, **signals)
+    np.savez(folder / "a.npz", latents=tiny.normal(n, tiny.AUTOENCODER.latent_channels), model_id=model_id, **signals)
 
 
 def refused(job, message, **changes):

@@ -102,7 +102,7 @@ def command(tmp_path):
     (tmp_path / "latents").mkdir()
     n = 2 * tiny.GAN.critic_window
     signals = {"conditioning_tempo": np.full([n, 1], 120, np.float32), "conditioning_beat": tiny.normal(n, 10)}
-    model_id, latents = autoencoder.identity(), tiny.normal(n, 2 * tiny.AUTOENCODER.latent_size)
+    model_id, latents = autoencoder.identity(), tiny.normal(n, tiny.AUTOENCODER.latent_channels)
     np.savez(tmp_path / "latents" / "a.npz", latents=latents, model_id=model_id, **signals)
     sizes = {"width": 4, "critic_width": 4, "window": 64, "anchor_size": 4, "batch_size": 4}
     return [
