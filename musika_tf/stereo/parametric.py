@@ -115,4 +115,4 @@ def _to_frames(parameters, config):
     share = ((tf.range(n, dtype=tf.float32) + 0.5) / n)[:, None]  # of the way through the latent
     before, own, after = parameters[:-2, None], parameters[1:-1, None], parameters[2:, None]
     frames = tf.where(share < 0.5, own + (before - own) * (0.5 - share), own + (after - own) * (share - 0.5))
-    return tf.reshape(frames, [-1, parameters.shape[-1]])  # from [m, 16, k]
+    return tf.reshape(frames, [-1, 2 * config.stereo_bands])  # from [m, 16, k]
