@@ -26,7 +26,8 @@ def noise(seed):
 
 def measured(left, right):
     """Pans and coherences `[m, bands]`."""
-    return np.split(parametric.analyse(spectra(left, right), CONFIG).numpy(), 2, axis=1)
+    pan, likeness = np.split(parametric.analyse(spectra(left, right), CONFIG).numpy(), 2, axis=1)
+    return pan, np.cos((1 - likeness) * np.pi / 2)
 
 
 def two_channels(left, right):
