@@ -369,7 +369,8 @@ def test_program_names_the_file_of_a_foreign_array(copy, expected):
     process = run_module(f"--checkpoint_dir={copy}", "--parity")
     assert process.returncode == 2
     assert process.stderr.splitlines() == [
-        f"import_original.py: {copy / 'expected.npz'}: waveform has the shape [2, 16576] instead of [(64 n + 3) * 64, 2]; "
+        f"import_original.py: {copy / 'expected.npz'}: "
+        "waveform has the shape [2, 16576] instead of [(64 n + 3) * 64, 2]; "
         "--parity needs one made by the published code from these weights"
     ]
     assert not process.stdout
