@@ -324,7 +324,7 @@ def test_standard_error_that_nobody_takes_stops_no_generation(tmp_path, redirect
     done = in_shell("--num_pieces=2 --click --out='{seed}.wav'", redirection, tmp_path)
     assert done.returncode == 0
     assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["7.wav", "8.wav"]
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["7.wav", "8.wav"]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()][-2:] == ["7.wav", "8.wav"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
