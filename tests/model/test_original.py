@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
 import h5py
 import numpy as np
