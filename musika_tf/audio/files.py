@@ -25,7 +25,7 @@ SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
 
 _SLOWEST_RATE, _FASTEST_RATE = 1000, 1_000_000  # Hz; a damaged header may say anything, and resampling would believe it
 _LARGEST = 1e9  # what is beyond is as good as infinite: resampled or squared it may well be
-_COUNTED = 1 << 20  # samples decoded at a time to count them
+_COUNTED = 1 << 16  # samples decoded at a time to count them
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
@@ -75,8 +75,7 @@ def probe(path):
     """
     path = pathlib.Path(path)
     with _failures_named(path):
-        stat = path.stat()
-        return _probe(path, stat.st_size, stat.st_mtime_ns)
+        return _probe(*_identity(path))
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -86,11 +85,13 @@ def _probe(path, size, modified):
         if isinstance(file, ffmpeg.Decoder):
             return _described(path)
         source = headers.find(path)
-        encoding = f"{file.format} {file.subtype}"
+        encoding, notes = f"{file.format} {file.subtype}", source.notes
         n_samples = file.frames if source.n_samples is None else source.n_samples
         if source.recount or file.format != "MP3" and file.subtype.startswith(_ESTIMATED):
-            n_samples = _count(path)
-        notes = source.notes
+            counted, complaint = _count(*_identity(path))
+            n_samples = file.frames if source.recount else counted
+            if complaint:
+                notes += (("damaged", f"what follows {counted / file.samplerate:.1f} s does not decode ({complaint})"),)
         if source.more:
             notes += (("partly", f"{source.more} not used; to use them, {ffmpeg.HOW_TO_INSTALL}"),)
         return AudioInfo(path, file.samplerate, file.channels, n_samples, encoding, not source.splice, notes)
@@ -108,14 +109,26 @@ def _described(path):
     return AudioInfo(path, found.sample_rate, found.n_channels, n_samples, found.encoding, False, notes)
 
 
-def _count(path):
-    """Number of samples that soundfile decodes."""
+def _identity(path):
+    stat = path.stat()
+    return path, stat.st_size, stat.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=65_536)
+def _count(path, size, modified):
+    """Number of samples that soundfile decodes, and what it says where it then fails, else ""."""
+    del size, modified
+    n_samples = 0
     with opened(path, counting=True) as file:
         in_order(file)
-        n_samples = 0
-        while n := len(file.read(_COUNTED, dtype="float32", always_2d=True)):
-            n_samples += n
-        return n_samples
+        try:
+            while n := len(file.read(_COUNTED, dtype="float32", always_2d=True)):
+                n_samples += n
+        except soundfile.LibsndfileError as error:
+            if not n_samples:
+                raise
+            return n_samples, error.error_string.removeprefix("Error : ").rstrip(".")
+    return n_samples, ""
 
 
 @contextlib.contextmanager
@@ -141,7 +154,7 @@ def opened(path, random_access=False, counting=False):
             return
         splice = source.splice
         if source.recount and not counting:
-            splice = source.recount(_counted(path))
+            splice = source.recount(_count(*_identity(path))[0])
         # Without a buffer, because libsndfile begins where the descriptor stands.
         plain = stack.enter_context(open(path, "rb", buffering=0))
         # A descriptor has no name, so that content decides: going by the names .au, .snd, .vox, .gsm and .raw,
@@ -155,17 +168,6 @@ def opened(path, random_access=False, counting=False):
             file = _by_ffmpeg(path, stack, random_access, name, error)
         _check_rate(path, file.samplerate)
         yield file
-
-
-def _counted(path):
-    stat = path.stat()
-    return _count_once(path, stat.st_size, stat.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=65_536)
-def _count_once(path, size, modified):
-    del size, modified
-    return _count(path)
 
 
 def _by_ffmpeg(path, stack, random_access, name="", error=None):

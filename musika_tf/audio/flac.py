@@ -7,6 +7,7 @@ The last frame bears its number, from which the length follows; where that is mo
 are counted by decoding.
 """
 
+from musika_tf.audio import tags
 from musika_tf.audio.source import Source, Splice
 
 _UNKNOWN_TOTAL = 2**36 - 1
@@ -28,20 +29,20 @@ def find(data, start):
     if len(head) < _HEAD_BYTES or head[4] & 0x7F:  # not STREAMINFO: libsndfile will say so
         return Source(Splice(b"", start))
     stated = int.from_bytes(head[21:26], "big") & _UNKNOWN_TOTAL
-    ending = _last_sample(data, start, int.from_bytes(head[10:12], "big"))
+    stop = tags.back(data, start)
+    ending = _last_sample(data[max(start + _HEAD_BYTES, stop - _TAIL_BYTES) : stop], int.from_bytes(head[10:12], "big"))
     if stated and (ending is None or ending <= stated):
         return Source(Splice(b"", start))
 
     def splice(n_samples):
-        low = (int.from_bytes(head[21:26], "big") & ~_UNKNOWN_TOTAL) | n_samples
-        return Splice(head[:21] + low.to_bytes(5, "big"), start + _HEAD_BYTES)
+        low = (int.from_bytes(head[21:26], "big") & ~_UNKNOWN_TOTAL) | max(n_samples, stated)
+        return Splice(head[:21] + low.to_bytes(5, "big"), start + _HEAD_BYTES, stop)
 
     return Source(splice(_UNKNOWN_TOTAL), recount=splice)
 
 
-def _last_sample(data, start, block_size):
-    """Samples up to the end of the last frame that begins in the file, None where none is found."""
-    tail = data[max(start + _HEAD_BYTES, len(data) - _TAIL_BYTES) :]
+def _last_sample(tail, block_size):
+    """Samples up to the end of the last frame that begins in the last bytes of a file, None where none is found."""
     place = len(tail)
     while (place := tail.rfind(b"\xff", 0, place)) >= 0:
         if ending := _frame_end(tail[place : place + 16], block_size):
