@@ -1,7 +1,7 @@
 """Sizes and training settings as frozen dataclasses.
 
 What can be derived is a property and never typed twice. Every field becomes a command line flag
-(`musika_tf.cli`) under the prefix of its class: `AutoencoderConfig.width` is `--ae_width`.
+(`musika_tf.programs.settings`) under the prefix of its class: `AutoencoderConfig.width` is `--ae_width`.
 The defaults are the reference size of the paper's 44.1 kHz model. Values that no training could do anything with are
 refused where they enter.
 """
