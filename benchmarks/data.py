@@ -20,7 +20,7 @@ from absl import flags
 from benchmarks import presets
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("steps", ["1", "2", "3", "4", "gan"], "what to measure: phases of the autoencoder, and gan")
@@ -69,8 +69,8 @@ def _phase(name, values, phase, folder):
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
     from musika_tf.collection import cache, dataset, scan
 
-    autoencoder = Autoencoder.create(cli.config(AutoencoderConfig, values))
-    training = cli.config(AutoencoderTraining, values)
+    autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
+    training = settings.config(AutoencoderTraining, values)
     critic = SpectrogramCritic(training.critic_width)
     trainer = AutoencoderTrainer(autoencoder, training, phase, critic)
     if FLAGS.audio_dir:
@@ -119,8 +119,8 @@ def _gan(name, values, folder):
     from musika_tf.gan.model import Gan
     from musika_tf.gan.trainer import GanTrainer
 
-    config, training = cli.config(GanConfig, values), cli.config(GanTraining, values)
-    gan = Gan.create(config, cli.config(AutoencoderConfig, values).latent_channels)
+    config, training = settings.config(GanConfig, values), settings.config(GanTraining, values)
+    gan = Gan.create(config, settings.config(AutoencoderConfig, values).latent_channels)
     trainer = GanTrainer(gan, training)
     latents = Path(folder, "latents")
     if not latents.exists():

@@ -7,7 +7,7 @@ from absl import flags
 
 from benchmarks import presets
 from musika_tf.config import AutoencoderConfig
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
@@ -22,7 +22,7 @@ def rows_of(name, values):
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.model import codec
 
-    config = cli.config(AutoencoderConfig, values)
+    config = settings.config(AutoencoderConfig, values)
     autoencoder = Autoencoder.create(config)
     encode = codec.StreamEncoder(autoencoder)
     per_second = arithmetic.encode(autoencoder) * config.latents_per_second

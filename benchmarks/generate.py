@@ -10,7 +10,7 @@ from absl import flags
 
 from benchmarks import presets
 from musika_tf.config import AutoencoderConfig, GanConfig
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
@@ -27,7 +27,7 @@ def rows_of(name, values):
     from musika_tf.generate.styles import StylePlan
     from musika_tf.model import bundle
 
-    autoencoder_config, gan_config = cli.config(AutoencoderConfig, values), cli.config(GanConfig, values)
+    autoencoder_config, gan_config = settings.config(AutoencoderConfig, values), settings.config(GanConfig, values)
     autoencoder = Autoencoder.create(autoencoder_config)
     gan = Gan.create(gan_config, autoencoder_config.latent_channels)
     conditioner = Conditioner([], autoencoder_config.latents_per_second)

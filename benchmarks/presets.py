@@ -6,7 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf.programs import cli, flagfiles
+from musika_tf.programs import cli, flagfiles, settings
 
 FLAGS = flags.FLAGS
 DEFAULT = ("reference", "mini")
@@ -18,11 +18,11 @@ flags.DEFINE_integer("runs", 3, "runs of which the median counts", lower_bound=1
 def chosen():
     """Yields (name, flag values) of each preset to measure."""
     files = flagfiles.named(sys.argv)
-    if files or any(FLAGS[name].present for name in cli.config_flags()):
+    if files or any(FLAGS[name].present for name in settings.config_flags()):
         yield Path(files[-1]).stem if files else "flags", FLAGS
         return
     for name in DEFAULT:
-        yield name, cli.with_flagfile(f"flags/{name}.flags")
+        yield name, settings.with_flagfile(f"flags/{name}.flags")
 
 
 def run(rows_of):

@@ -8,7 +8,7 @@ from absl import flags
 
 from benchmarks import presets
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")
@@ -26,8 +26,8 @@ def _gan(name, values):
     from musika_tf.gan.model import Gan
     from musika_tf.gan.trainer import GanTrainer
 
-    config, training = cli.config(GanConfig, values), cli.config(GanTraining, values)
-    gan = Gan.create(config, cli.config(AutoencoderConfig, values).latent_channels)
+    config, training = settings.config(GanConfig, values), settings.config(GanTraining, values)
+    gan = Gan.create(config, settings.config(AutoencoderConfig, values).latent_channels)
     trainer = GanTrainer(gan, training)
     real = tf.random.stateless_normal([training.batch_size, config.critic_window, gan.latent_size], [0, 0])
     batch = real, tf.zeros([training.batch_size, config.critic_window, 0])
@@ -48,8 +48,8 @@ def _phase(name, values, phase):
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
 
-    autoencoder = Autoencoder.create(cli.config(AutoencoderConfig, values))
-    training = cli.config(AutoencoderTraining, values)
+    autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
+    training = settings.config(AutoencoderTraining, values)
     trainer = AutoencoderTrainer(autoencoder, training, phase)
     waveform = tf.random.stateless_uniform([training.batch_size, trainer.crop_samples], [0, 0], -0.5, 0.5)
     n_frames = training.batch_size * training.crop_windows * autoencoder.config.window_frames

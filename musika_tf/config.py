@@ -1,7 +1,7 @@
 """Sizes and training settings as frozen dataclasses.
 
 What can be derived is a property and never typed twice. Every field becomes a command line flag
-(`musika_tf.cli`) under the prefix of its class: `AutoencoderConfig.width` is `--ae_width`.
+(`musika_tf.programs.settings`) under the prefix of its class: `AutoencoderConfig.width` is `--ae_width`.
 The defaults are the reference size of the paper's 44.1 kHz model. Values that no training could do anything with are
 refused where they enter.
 """
@@ -89,7 +89,7 @@ class AutoencoderConfig(_Checked):
         "parametric: one channel and how both differ; stacked: left and right side by side, as published",
         ("parametric", "stacked"),
     )
-    stereo_bands: int = field(16, "frequency bands of parametric stereo, each with a pan and a coherence", (1, 64))
+    stereo_bands: int = field(16, "frequency bands of parametric stereo, each with a pan and a likeness", (1, 64))
     phase_head: str = field("resonators", "how decoder 1 makes phase; angle: as published", ("angle", "resonators"))
     window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 

@@ -14,7 +14,7 @@ from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan.model import Gan
 from musika_tf.model.bundle import Bundle
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 from musika_tf.stereo.layouts import Mirror
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -113,6 +113,6 @@ def preset(path, config_class):
     try:
         with flagsaver.flagsaver():
             flags.FLAGS(["test", f"--flagfile={path}"], known_only=True)
-            return cli.config(config_class)
+            return settings.config(config_class)
     finally:
         os.chdir(before)

@@ -19,6 +19,7 @@ import soundfile
 from absl import flags
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from musika_tf.audio import ffmpeg
 from musika_tf.collection.table import IGNORED, LEFT_OUT, USED
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
@@ -106,6 +107,7 @@ def _no_audio(file, make, *names, status=LEFT_OUT):
     return Case(file, make, status, names, None, None, None)
 
 
+_BY_FFMPEG = "corrupt" if ffmpeg.is_installed() else "needs-ffmpeg"
 _PAGE = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 CASES = [
     Case("plain.wav", audio()),
@@ -154,7 +156,7 @@ CASES = [
     _no_audio("link to itself.wav", link("link to itself.wav"), "unreadable"),
     _no_audio("link to a folder", link("one"), "unreadable"),
     _no_audio("pipe.wav", os.mkfifo, "not-audio"),
-    _no_audio("movie.m4a", content(b"\0\0\0\x20ftypM4A " + bytes(100)), "not-audio"),
+    _no_audio("movie.m4a", content(b"\0\0\0\x20ftypM4A " + bytes(100)), _BY_FFMPEG),
     _no_audio("cover.jpg", content(b"\xff\xd8\xff\xe0" + bytes(1000)), "not-audio", status=IGNORED),
     _no_audio("notes.txt", content(b"nothing to hear"), "not-audio", status=IGNORED),
     _no_audio("facts.json", content(b"{}"), "not-audio", status=IGNORED),

@@ -5,7 +5,7 @@ The blocks joined are `files.read` of the whole file, bit for bit (Opus to some 
 
 import numpy as np
 
-from musika_tf.audio import files
+from musika_tf.audio import files, resampling
 
 BLOCK_SECONDS = 10
 
@@ -16,7 +16,7 @@ def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
     Args:
       path: an audio file.
       sample_rate: of the blocks, Hz; None: the file's own.
-      watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, or None.
+      watch: as of `files.read_on`, or None.
 
     Yields:
       float32 `[samples, 2]`, about ten seconds each.
@@ -24,37 +24,37 @@ def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
     Raises:
       AudioFileError: the file can't be read, or ends before the length in its header.
     """
+    info = files.probe(path)
     with files.opened(path) as file:
-        blocks = _stored(file, path, watch)
-        if sample_rate in (None, file.samplerate):
+        blocks = _stored(file, info, watch)
+        if sample_rate in (None, info.sample_rate):
             yield from blocks
         else:
-            yield from _resampled(blocks, file.samplerate, sample_rate)
+            yield from _resampled(blocks, info.sample_rate, sample_rate)
 
 
-def _stored(file, path, watch):
+def _stored(file, info, watch):
     """Blocks of an open file at its own rate."""
-    size = BLOCK_SECONDS * file.samplerate
-    file.seek(0)  # as `files.read` does: mpg123 rounds otherwise after it
-    # After every read soundfile seeks to where it is, if the file allows it: mpg123 then rounds otherwise, and the last
-    # page of an Opus file decodes to something else.
-    file.seekable = lambda: False
-    for position in range(0, file.frames, size):
-        yield files.read_on(file, path, position, min(size, file.frames - position), watch)
+    size = BLOCK_SECONDS * info.sample_rate
+    if file.seekable() and not file.subtype.startswith(files.IN_ORDER):
+        file.seek(0)  # as `files.read` does: mpg123 rounds otherwise after it
+    files.in_order(file)
+    for position in range(0, info.n_samples, size):
+        yield files.read_on(file, info, position, min(size, info.n_samples - position), watch)
 
 
 def _resampled(blocks, from_rate, to_rate):
     """Blocks at another rate, by whole seconds: the grid that `files.read` resamples on."""
-    margin = files.margin_samples(from_rate, to_rate)
+    margin = resampling.margin_samples(from_rate, to_rate)
     known, start, done = np.zeros([0, 2], np.float32), 0, 0  # the input from sample `start` on; seconds put out
     for block in blocks:
         known = np.concatenate([known, block])
         second = (start + len(known) - margin) // from_rate
         if second <= done:
             continue
-        yield files.resample_part(known, start, from_rate, to_rate, done * to_rate, second * to_rate)
+        yield resampling.resample_part(known, start, from_rate, to_rate, done * to_rate, second * to_rate)
         done, first = second, max(second * from_rate - margin, start)
         known, start = known[first - start :], first
-    total = files.resampled_length(start + len(known), from_rate, to_rate)
+    total = resampling.resampled_length(start + len(known), from_rate, to_rate)
     if total > done * to_rate:
-        yield files.resample_part(known, start, from_rate, to_rate, done * to_rate, total)
+        yield resampling.resample_part(known, start, from_rate, to_rate, done * to_rate, total)

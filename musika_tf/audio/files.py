@@ -4,61 +4,52 @@ One law holds for every format and every rate: `read(path, start, n)` equals `re
 about that much is decoded, so that memory stays bounded however long a file is. Equal means bit for bit; only two
 decoders never quite forget where they started: Opus differs by some 1e-9, MP3 of 24 kHz or less by up to 1e-6.
 
-Files at another rate are resampled in blocks on a fixed grid of whole seconds, each from its own second of the file
-and a margin on both sides that is longer than the resampling filter:
-
-    file at from_rate   ...|-- margin --|------ 1 s ------|-- margin --|...
-    soxr HQ                             |                 |
-    output at to_rate                   |------ 1 s ------|
+Another law: every sample that decodes is read. `headers` finds the files whose own word on their length is not to be
+trusted, and what soundfile is given in their place. What soundfile doesn't read, `ffmpeg` does, where it is installed.
 """
 
 import contextlib
 import dataclasses
-import math
+import functools
 import pathlib
 
 import numpy as np
 import soundfile
-import soxr
 
-from musika_tf.audio import channels, mp3
-from musika_tf.errors import UserError
+from musika_tf.audio import channels, ffmpeg, headers
+from musika_tf.audio.errors import AudioFileError
+from musika_tf.audio.resampling import input_span, resample_part, resampled_length
+from musika_tf.audio.source import SplicedFile
 
 SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
 
 _SLOWEST_RATE, _FASTEST_RATE = 1000, 1_000_000  # Hz; a damaged header may say anything, and resampling would believe it
 _LARGEST = 1e9  # what is beyond is as good as infinite: resampled or squared it may well be
-_MARGIN_SECONDS = 0.1  # the HQ filter reaches less than 20 ms at 8 kHz, and less still at higher rates
+_COUNTED = 1 << 16  # samples decoded at a time to count them
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
+IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX", "MPEG_LAYER_II", "MPEG_LAYER_I")  # no exact seek
+_ESTIMATED = ("MPEG_LAYER",)  # of which containers other than MP3 state no length
+
+_FULL_SCALES = {"ALAW": 32256 / 2**15, "ULAW": 32124 / 2**15, "PCM_U8": 1 - 2**-7, "PCM_S8": 1 - 2**-7}
+_SOUND_NAMES = (".m4a", ".m4b", ".mka", ".wma", ".aac", ".oga", ".ogg", ".opus")  # pictures in them are covers
 
 _UNKNOWN_FORMAT = "Format not recognised"  # in libsndfile's words
 
 
-class AudioFileError(UserError):
-    """An audio file or folder that can't be used: one line with its name, what is wrong and what would work.
-
-    Attributes:
-      problem: what is wrong in a word or two: not audio, corrupt, truncated, not finite, unreadable.
-      reason: the rest of it.
-    """
-
-    def __init__(self, message, problem="unreadable", reason=""):
-        super().__init__(message)
-        self.problem, self.reason = problem, reason
-
-
 @dataclasses.dataclass(frozen=True)
 class AudioInfo:
-    """What the header of an audio file says.
+    """What there is in an audio file.
 
     Attributes:
       path: the file.
       sample_rate: Hz, as stored.
       n_channels: as stored.
-      n_samples: per channel, at the stored rate.
-      encoding: container and sample format in libsndfile's words, such as "WAV PCM_16".
+      n_samples: per channel, at the stored rate: what decodes, or what the header promises if that is more.
+      encoding: container and sample format in libsndfile's words, such as "WAV PCM_16", or in ffmpeg's.
+      as_stored: whether any decoder finds the same by the header alone.
+      notes: pairs (flag, note) of what is to be said of it, such as what of the file is not read.
     """
 
     path: pathlib.Path
@@ -66,10 +57,12 @@ class AudioInfo:
     n_channels: int
     n_samples: int
     encoding: str
+    as_stored: bool = True
+    notes: tuple = ()
 
 
 def probe(path):
-    """Reads the header of an audio file.
+    """Finds out what there is in an audio file; cheap where its header can be trusted, remembered until it changes.
 
     Args:
       path: an audio file.
@@ -78,40 +71,134 @@ def probe(path):
       AudioInfo.
 
     Raises:
-      AudioFileError: the file is missing, a folder, or nothing that libsndfile reads.
+      AudioFileError: the file is missing, a folder, or nothing that libsndfile or an installed ffmpeg reads.
     """
+    path = pathlib.Path(path)
+    with _failures_named(path):
+        return _probe(*_identity(path))
+
+
+@functools.lru_cache(maxsize=65_536)
+def _probe(path, size, modified):
+    del size, modified  # only for the cache: a file that changed is another
     with opened(path) as file:
-        encoding = f"{file.format} {file.subtype}"
-        return AudioInfo(pathlib.Path(path), file.samplerate, file.channels, file.frames, encoding)
+        if isinstance(file, ffmpeg.Decoder):
+            return _described(path)
+        source = headers.find(path)
+        encoding, notes = f"{file.format} {file.subtype}", source.notes
+        n_samples = file.frames if source.n_samples is None else source.n_samples
+        if source.recount or file.format != "MP3" and file.subtype.startswith(_ESTIMATED):
+            counted, complaint = _count(*_identity(path))
+            n_samples = file.frames if source.recount else counted
+            if complaint:
+                notes += (("damaged", f"what follows {counted / file.samplerate:.1f} s does not decode ({complaint})"),)
+        if source.more:
+            notes += (("partly", f"{source.more} not used; to use them, {ffmpeg.HOW_TO_INSTALL}"),)
+        return AudioInfo(path, file.samplerate, file.channels, n_samples, encoding, not source.splice, notes)
+
+
+def _described(path):
+    """AudioInfo of a file that ffmpeg reads."""
+    found, (n_samples, complaint) = ffmpeg.describe(path), ffmpeg.count(path)
+    notes = ()
+    if complaint:
+        notes += (("damaged", f"not all of it decodes (ffmpeg: {complaint})"),)
+    if found.n_streams > 1:
+        notes += (("partly", f"the first of its {found.n_streams} audio streams used"),)
+    n_samples += round(ffmpeg.missing_seconds(found, n_samples) * found.sample_rate)
+    return AudioInfo(path, found.sample_rate, found.n_channels, n_samples, found.encoding, False, notes)
+
+
+def _identity(path):
+    stat = path.stat()
+    return path, stat.st_size, stat.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=65_536)
+def _count(path, size, modified):
+    """Number of samples that soundfile decodes, and what it says where it then fails, else ""."""
+    del size, modified
+    n_samples = 0
+    with opened(path, counting=True) as file:
+        in_order(file)
+        try:
+            while n := len(file.read(_COUNTED, dtype="float32", always_2d=True)):
+                n_samples += n
+        except soundfile.LibsndfileError as error:
+            if not n_samples:
+                raise
+            return n_samples, error.error_string.removeprefix("Error : ").rstrip(".")
+    return n_samples, ""
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path, random_access=False, counting=False):
     """Opens an audio file for the length of a with block.
 
     Args:
       path: an audio file.
+      random_access: whether parts of it will be read that lie far from its beginning.
+      counting: whether to open it so that it may promise more samples than it has.
 
     Yields:
-      soundfile.SoundFile, at its first sample.
+      soundfile.SoundFile at its first sample, or what reads like one.
 
     Raises:
       AudioFileError: the file can't be opened, or libsndfile found something wrong in it within the block.
     """
     path = pathlib.Path(path)
+    with _failures_named(path), contextlib.ExitStack() as stack:
+        source = headers.find(path)
+        if source.more and ffmpeg.is_installed():
+            yield _by_ffmpeg(path, stack, random_access)
+            return
+        splice = source.splice
+        if source.recount and not counting:
+            splice = source.recount(_count(*_identity(path))[0])
+        # Without a buffer, because libsndfile begins where the descriptor stands.
+        plain = stack.enter_context(open(path, "rb", buffering=0))
+        # A descriptor has no name, so that content decides: going by the names .au, .snd, .vox, .gsm and .raw,
+        # libsndfile takes any bytes for samples.
+        given = SplicedFile(splice, plain) if splice else plain.fileno()
+        try:
+            file = stack.enter_context(soundfile.SoundFile(given, closefd=False))
+        except soundfile.LibsndfileError as error:
+            if not (name := headers.signature(path)):
+                raise
+            file = _by_ffmpeg(path, stack, random_access, name, error)
+        _check_rate(path, file.samplerate)
+        yield file
+
+
+def _by_ffmpeg(path, stack, random_access, name="", error=None):
+    """Opens what soundfile does not read."""
+    if not ffmpeg.is_installed():
+        reason = f"{name}, which is read where ffmpeg is installed"
+        raise AudioFileError(
+            f"{path}: {reason}; {ffmpeg.HOW_TO_INSTALL}, or convert it to FLAC",
+            "needs ffmpeg",
+            f"{name}: {ffmpeg.HOW_TO_INSTALL}",
+        ) from error
+    if ffmpeg.describe(path).has_pictures and path.suffix.lower() not in _SOUND_NAMES:
+        raise AudioFileError(f"{path}: a film; save its sound as a file of its own", "not audio", "a film")
+    return stack.enter_context(ffmpeg.random_access(path) if random_access else ffmpeg.Decoder(path))
+
+
+def _check_rate(path, rate):
+    if not _SLOWEST_RATE <= rate <= _FASTEST_RATE:
+        reason = f"{rate} samples per second, which no music has"
+        raise AudioFileError(f"{path}: {reason}; correct its header, or take it out", "corrupt", reason)
+
+
+@contextlib.contextmanager
+def _failures_named(path):
+    """Within it, what the disk or libsndfile finds wrong with a file becomes an AudioFileError."""
     if not path.is_file():
         _raise_no_file(path)
     try:
-        # Without a buffer, because libsndfile begins where the descriptor stands.
-        with open(path, "rb", buffering=0) as plain, soundfile.SoundFile(_source(path, plain), closefd=False) as file:
-            if not _SLOWEST_RATE <= file.samplerate <= _FASTEST_RATE:
-                reason = f"{file.samplerate} samples per second, which no music has"
-                raise AudioFileError(f"{path}: {reason}; correct its header, or take it out", "corrupt", reason)
-            yield file
+        yield
     except soundfile.LibsndfileError as error:
         reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        if "does not exist" in reason:  # what libsndfile says of what looks like MP3 and isn't
-            reason = _UNKNOWN_FORMAT
         problem = "not audio" if reason == _UNKNOWN_FORMAT else "corrupt"
         advice = "convert it to WAV, FLAC, OGG or MP3, or take it out"
         raise AudioFileError(f"{path}: can't be read as audio ({reason}); {advice}", problem, reason) from error
@@ -129,16 +216,6 @@ def _raise_no_file(path):
     raise AudioFileError(f"{path}: no such file, or a broken link; give an audio file", reason=reason)
 
 
-def _source(path, plain):
-    """What soundfile is to open: MP3 as `mp3` says, all else by its descriptor.
-
-    A descriptor has no name, so that content decides. Going by the names .au, .snd, .vox, .gsm and .raw, libsndfile
-    takes any bytes for samples; and without the name .mp3 it finds no MP3 behind leading junk.
-    """
-    source = mp3.source(path, plain)
-    return plain.fileno() if source is path and path.suffix.lower() != ".mp3" else source
-
-
 def n_samples_at(info, sample_rate=SAMPLE_RATE):
     """Length of a file after resampling.
 
@@ -150,63 +227,6 @@ def n_samples_at(info, sample_rate=SAMPLE_RATE):
       ceil(n_samples * target rate / stored rate), per channel.
     """
     return resampled_length(info.n_samples, info.sample_rate, sample_rate)
-
-
-def resampled_length(n_samples, from_rate, to_rate):
-    return -(-n_samples * to_rate // from_rate)
-
-
-def resample(waveform, from_rate, to_rate):
-    """Changes the sample rate with soxr, quality HQ.
-
-    Args:
-      waveform: float `[samples, channels]`.
-      from_rate: Hz, integer.
-      to_rate: Hz, integer.
-
-    Returns:
-      float32 `[ceil(samples * to_rate / from_rate), channels]`; outside its ends the input counts as silence.
-    """
-    waveform = np.asarray(waveform, np.float32)
-    if from_rate == to_rate:
-        return waveform
-    return resample_part(waveform, 0, from_rate, to_rate, 0, resampled_length(len(waveform), from_rate, to_rate))
-
-
-def margin_samples(from_rate, to_rate):
-    """Input samples beside a block: enough for the filter, and a whole number of output samples."""
-    period = from_rate // math.gcd(from_rate, to_rate)
-    return math.ceil(_MARGIN_SECONDS * from_rate / period) * period
-
-
-def _input_span(from_rate, to_rate, start, stop):
-    """First and last + 1 input sample that the blocks of output samples start..stop are made from."""
-    margin = margin_samples(from_rate, to_rate)
-    return start // to_rate * from_rate - margin, -(-stop // to_rate) * from_rate + margin
-
-
-def resample_part(known, known_start, from_rate, to_rate, start, stop):
-    """Output samples start..stop of an input of which the samples from known_start on are known.
-
-    Args:
-      known: float32 `[samples, channels]`, all of the input that lies in `_input_span`.
-
-    Returns:
-      float32 `[stop - start, channels]`.
-    """
-    margin = margin_samples(from_rate, to_rate)
-    skip = margin * to_rate // from_rate
-    output = np.empty((stop - start, known.shape[1]), np.float32)
-    for second in range(start // to_rate, -(-stop // to_rate)):
-        first = second * from_rate - margin - known_start  # in known
-        part = known[max(first, 0) : first + from_rate + 2 * margin]
-        block = np.zeros((from_rate + 2 * margin, known.shape[1]), np.float32)
-        block[max(-first, 0) :][: len(part)] = part
-        resampled = soxr.resample(block, from_rate, to_rate, "HQ")[skip : skip + to_rate]
-        origin = second * to_rate
-        low, high = max(start, origin), min(stop, origin + to_rate)
-        output[low - start : high - start] = resampled[low - origin : high - origin]
-    return output
 
 
 def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
@@ -225,37 +245,58 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
     Raises:
       AudioFileError: the file can't be read, ends before the length in its header, or has samples that are not finite.
     """
-    with opened(path) as file:
-        sides = slice(None) if side is None else slice(side, side + 1)
-        total = resampled_length(file.frames, file.samplerate, sample_rate)
-        start = min(start, total)
-        stop = total if n_samples is None else min(start + n_samples, total)
-        if file.samplerate == sample_rate:
-            return _read_span(file, path, start, stop)[:, sides]
-        first, last = _input_span(file.samplerate, sample_rate, start, stop)
-        first, last = max(first, 0), min(last, file.frames)
-        known = _read_span(file, path, first, max(first, last))[:, sides]
-        return resample_part(known, first, file.samplerate, sample_rate, start, stop)
+    info = probe(path)
+    sides = slice(None) if side is None else slice(side, side + 1)
+    total = n_samples_at(info, sample_rate)
+    start = min(start, total)
+    stop = total if n_samples is None else min(start + n_samples, total)
+    with opened(path, random_access=start > 0) as file:
+        if info.sample_rate == sample_rate:
+            return _read_span(file, info, start, stop)[:, sides]
+        first, last = input_span(info.sample_rate, sample_rate, start, stop)
+        first, last = max(first, 0), min(last, info.n_samples)
+        known = _read_span(file, info, first, max(first, last))[:, sides]
+        return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
 
 
-def _read_span(file, path, start, stop):
+def _read_span(file, info, start, stop):
     """float32 `[stop - start, 2]` of a freshly opened file, at its own rate."""
     lead = 0
-    if file.subtype == "VORBIS" and start > file.frames - _VORBIS_PAGE_SAMPLES:
-        lead = start - max(file.frames - _VORBIS_PAGE_SAMPLES, 0)
-    file.seek(start - lead)
-    return read_on(file, path, start - lead, stop - start + lead)[lead:]
+    if file.subtype == "VORBIS" and start > info.n_samples - _VORBIS_PAGE_SAMPLES:
+        lead = start - max(info.n_samples - _VORBIS_PAGE_SAMPLES, 0)
+    if file.subtype.startswith(IN_ORDER) or not file.seekable():
+        _skip(file, start)
+    else:
+        file.seek(start - lead)
+    return read_on(file, info, start - lead, stop - start + lead)[lead:]
 
 
-def read_on(file, path, position, n_samples, watch=None):
+def _skip(file, n_samples):
+    """Brings a file whose codec can't seek from its beginning to a sample."""
+    in_order(file)
+    while n_samples > 0 and (n := len(file.read(min(n_samples, _COUNTED), dtype="float32", always_2d=True))):
+        n_samples -= n
+
+
+def in_order(file):
+    """Makes a soundfile.SoundFile read on without seeking.
+
+    After every read soundfile seeks to where it is, if the file allows it: some codecs fail at that, mpg123 then rounds
+    otherwise, and the last page of an Opus file decodes to something else.
+    """
+    file.seekable = lambda: False
+
+
+def read_on(file, info, position, n_samples, watch=None):
     """Reads on in a file.
 
     Args:
       file: an open one, that stands at sample `position`.
-      path: of it, for errors.
+      info: AudioInfo of it.
       position: see `file`.
       n_samples: how many, at the file's own rate.
-      watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, or None.
+      watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, and the largest value
+        that their encoding has; or None.
 
     Returns:
       float32 `[n_samples, 2]`.
@@ -263,27 +304,27 @@ def read_on(file, path, position, n_samples, watch=None):
     Raises:
       AudioFileError: as `read`.
     """
-    waveform = _stored(file, path, position, n_samples)
+    waveform = _stored(file, info, position, n_samples)
     if watch is not None:
-        watch(waveform)
-    if file.subtype == "VORBIS":
+        watch(waveform, _FULL_SCALES.get(file.subtype, 1.0))
+    if file.subtype in ("VORBIS", "OPUS"):
         waveform = channels.from_vorbis(waveform)
     return channels.to_stereo(waveform)
 
 
-def _stored(file, path, position, n_samples):
+def _stored(file, info, position, n_samples):
     """float32 `[n_samples, channels]` of an open file that stands at sample `position`."""
     try:
         waveform = file.read(n_samples, dtype="float32", always_2d=True)
     except (MemoryError, OverflowError) as error:
         reason = f"{n_samples} samples, as its header says, don't fit into memory"
-        raise AudioFileError(f"{path}: {reason}; cut it into parts, or correct it", "corrupt", reason) from error
+        raise AudioFileError(f"{info.path}: {reason}; cut it into parts, or correct it", "corrupt", reason) from error
     if len(waveform) < n_samples:
-        reason = f"only {position + len(waveform)} of {file.frames} samples are there"
+        reason = f"only {position + len(waveform)} of {info.n_samples} samples are there"
         advice = "get the whole file, or convert what is left to a new one"
-        raise AudioFileError(f"{path}: truncated, {reason}; {advice}", "truncated", reason)
+        raise AudioFileError(f"{info.path}: truncated, {reason}; {advice}", "truncated", reason)
     if waveform.size and not (waveform.min() > -_LARGEST and waveform.max() < _LARGEST):
         first = position + int(np.argmin((np.abs(waveform) < _LARGEST).all(axis=1)))
-        reason = f"NaN or infinity at {first / file.samplerate:.3f} s"
-        raise AudioFileError(f"{path}: {reason}; write the file again, or take it out", "not finite", reason)
+        reason = f"NaN or infinity at {first / info.sample_rate:.3f} s"
+        raise AudioFileError(f"{info.path}: {reason}; write the file again, or take it out", "not finite", reason)
     return waveform

@@ -1,21 +1,21 @@
-"""Ogg streams that are the same bytes each time they are written.
+"""Ogg: streams that are the same bytes each time they are written, and files of several streams one after the other.
 
-An encoder draws the serial number of its stream by chance, and each page bears it::
-
-    OggS | 0 | flags | granule, 8 bytes | serial, 4 | number, 4 | checksum, 4 | segments, 1 | their sizes | their bytes
-
-The checksum is the remainder of the whole page, its own place zero, by a polynomial; so that of a changed page is the
-old one plus (that is, xor) that of the change alone, and no page has to be read again.
+An encoder draws the serial number of its stream by chance, and each page bears it. Files that are joined (chained, as
+radio stations send them) have a stream for each link, of which libsndfile reads the first.
 """
 
-import functools
-import os
 import struct
 
-_HEAD = struct.Struct("<4sBBqIIIB")
-_SERIAL = 14  # its first byte in a page
-_POLYNOMIAL = 0x04C11DB7
-_LONGEST_PAGE = 65_307
+from mutagen.ogg import OggPage
+from mutagen.ogg import error as PageError
+
+from musika_tf.audio.source import Source, Splice
+
+_HEAD = struct.Struct("<4sBBqIII")
+_FIRST, _LAST = 2, 4  # flags of a stream's pages
+_TAIL_BYTES = 2 * 65_307  # two of the longest pages
+_HEAD_BYTES = 1 << 16  # in which a page has its usual length
+_UNLIKELY = 2.0  # times as many bytes a page as at the beginning: numbers that began again
 
 
 def set_serial(path, serial):
@@ -30,42 +30,62 @@ def set_serial(path, serial):
       ValueError: it is no whole Ogg stream.
     """
     with open(path, "r+b") as file:
-        begin, n_bytes = 0, os.fstat(file.fileno()).st_size
-        while begin < n_bytes:
+        while True:
+            begin = file.tell()
+            try:
+                page = OggPage(file)
+            except EOFError:
+                return
+            except PageError as error:
+                raise ValueError(f"{path}: byte {begin} begins no page of Ogg ({error})") from error
+            page.serial = serial
             file.seek(begin)
-            head = file.read(_HEAD.size)
-            if len(head) < _HEAD.size or head[:4] != b"OggS":
-                raise ValueError(f"{path}: byte {begin} begins no page of Ogg")
-            *_, old, number, checksum, n_segments = _HEAD.unpack(head)
-            length = _HEAD.size + n_segments + sum(file.read(n_segments))
-            if begin + length > n_bytes:
-                raise ValueError(f"{path}: its last page is cut off")
-            checksum ^= _checksums(old ^ serial)[length - _SERIAL - 4]
-            file.seek(begin + _SERIAL)
-            file.write(struct.pack("<III", serial, number, checksum))
-            begin += length
+            file.write(page.write())
 
 
-@functools.lru_cache(maxsize=2)
-def _checksums(change):
-    """Checksum of the 32 bits of a changed serial number and n zeros after them, for every n."""
-    table, value = _table(), 0
-    for byte in struct.pack("<I", change):
-        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24 ^ byte]
-    values = [value]
-    for _ in range(_LONGEST_PAGE):
-        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24]
-        values.append(value)
-    return values
+def find(data, start):
+    """How to read an Ogg file.
+
+    Args:
+      data: all of the file, bytes or mmap, Ogg from byte `start` on.
+
+    Returns:
+      Source.
+    """
+    more = "the streams chained behind its first" if _is_chained(data, start) else ""
+    return Source(Splice(b"", start), more=more)
 
 
-@functools.cache
-def _table():
-    """Remainders of each byte, 32 bits on."""
-    values = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = (value << 1 & 0xFFFFFFFF) ^ (_POLYNOMIAL if value >> 31 else 0)
-        values.append(value)
-    return values
+def _is_chained(data, start):
+    """Whether another stream begins where the first ends; looks at both ends of the file alone, unless in doubt."""
+    serials, n_pages, place = set(), 0, start
+    while head := _page(data, place):
+        if not head[2] & _FIRST and place > start + _HEAD_BYTES:
+            break
+        if head[2] & _FIRST:
+            if n_pages > len(serials):  # behind pages with sound
+                return True
+            serials.add(head[4])
+        n_pages += 1
+        place += _page_bytes(data, place)
+    last = data.rfind(b"OggS\0", max(len(data) - _TAIL_BYTES, start))
+    tail = _page(data, last) if last >= 0 else None
+    if not tail or not n_pages:
+        return False
+    if tail[4] not in serials:
+        return True
+    usual = (place - start) / n_pages
+    if len(serials) == 1 and (len(data) - start) / (tail[5] + 1) > _UNLIKELY * usual:
+        return data.find(b"OggS\0" + bytes([_FIRST]), start + 1) >= 0
+    return False
+
+
+def _page(data, place):
+    """The fields of the page that begins here, or None: _, _, flags, granule, serial, number, checksum."""
+    head = data[place : place + _HEAD.size]
+    return _HEAD.unpack(head) if len(head) == _HEAD.size and head[:5] == b"OggS\0" else None
+
+
+def _page_bytes(data, place):
+    n_segments = data[place + 26] if place + 26 < len(data) else 0
+    return 27 + n_segments + sum(data[place + 27 : place + 27 + n_segments])

@@ -33,16 +33,18 @@ def magnitude_l1(real, fake, weights):
 def spectral_distance(real, fake, knee):
     """Multi-scale spectral distance of waveforms `[b, samples]`.
 
-    Per STFT size ||A - B||_F / ||A||_F plus the weighted L1 of natural-log magnitudes; the mean over sizes.
+    Per STFT size ||A - B||_F / ||A||_F plus the weighted L1 of natural-log magnitudes; the mean over the sizes that fit
+    into the waveform four times.
     """
+    sizes = [size for size in SPECTRAL_SIZES if 4 * size <= real.shape[-1]] or SPECTRAL_SIZES[-1:]
     total = 0.0
-    for size in SPECTRAL_SIZES:
+    for size in sizes:
         a, b = _amplitude(real, size), _amplitude(fake, size)
         convergence = _norm(a - b) / (_norm(a) + 1e-3)
         weights = frequency_weights(size // 2 + 1, size, knee)
         logs = tf.abs(tf.math.log(a + _SOFT) - tf.math.log(b + _SOFT)) * weights
         total += tf.reduce_mean(convergence) + tf.reduce_mean(logs)
-    return total / len(SPECTRAL_SIZES)
+    return total / len(sizes)
 
 
 def _norm(spectra):

@@ -122,7 +122,7 @@ def _sample_type(info, reader):
             raise ValueError("reader 'tensorflow-io': it isn't installed, or not for this TensorFlow; use 'auto'")
         return None
     container, encoding = info.encoding.split(" ", 1)
-    is_plain = info.sample_rate == files.SAMPLE_RATE and info.n_channels in (1, 2)
+    is_plain = info.as_stored and info.sample_rate == files.SAMPLE_RATE and info.n_channels in (1, 2)
     return _SAMPLE_TYPES.get(encoding) if is_plain and container in _CONTAINERS[reader] else None
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 SILENCE = 2.0**-15  # one step of 16 bits, -90 dB: digital silence is below
-_FULL_SCALE = 1 - 2.0**-15  # the largest positive value of 16 bits
+_STEP = 2.0**-15  # of 16 bits, by which the largest positive value stays below full scale
 _RUN = 3  # a peak may touch full scale; this many samples in a row were cut off
 CLIPPED_SHARE = 1e-4  # of the samples, from which on a file is called clipped
 
@@ -19,15 +19,20 @@ class Levels:
     def __init__(self):
         self.peak, self.n_values, self._n_clipped = 0.0, 0, 0
 
-    def add(self, waveform):
-        """Takes the next samples into account, float `[samples, channels]`, all finite."""
+    def add(self, waveform, full_scale=1.0):
+        """Takes the next samples into account.
+
+        Args:
+          waveform: float `[samples, channels]`, all finite.
+          full_scale: largest value of their encoding.
+        """
         if not waveform.size:
             return
         self.n_values += waveform.size
         peak = float(max(waveform.max(), -waveform.min()))
         self.peak = max(self.peak, peak)
-        if peak >= _FULL_SCALE:
-            high = np.abs(waveform) >= _FULL_SCALE
+        if peak >= full_scale - _STEP:
+            high = np.abs(waveform) >= full_scale - _STEP
             runs = np.logical_and.reduce([high[i : len(high) - _RUN + 1 + i] for i in range(_RUN)])
             self._n_clipped += int(runs.sum())
 

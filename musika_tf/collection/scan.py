@@ -26,21 +26,14 @@ from musika_tf.progress import Progress
 
 # A file with such a name claims to be audio. What is read, content alone decides.
 EXTENSIONS = (
-    ".aac", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mp2", ".mp3", ".oga",
-    ".ogg", ".opus", ".snd", ".w64", ".wav", ".wave", ".wma", ".wv",
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mp2", ".mp3",
+    ".mpc", ".oga", ".ogg", ".opus", ".snd", ".tta", ".w64", ".wav", ".wave", ".wma", ".wv",
 )  # fmt: skip
-FORMATS = "WAV, AIFF, FLAC, MP3, OGG, Opus and whatever else libsndfile reads, under any name"
+FORMATS = "WAV, AIFF, FLAC, MP3, OGG, Opus and, where ffmpeg is installed, M4A, AAC, WMA, AC-3, under any name"
 
 _HEADER_THREADS = 8  # they wait for the disk
 _SLACK_BYTES = 1024  # sloppy writers count headers in
-_SIGNATURES = (  # what is often found under the name of audio, or is audio and not read
-    (0, (b"<!doctype", b"<html", b"<?xml"), "HTML or XML"),
-    (4, (b"ftyp",), "MP4 or M4A; convert it to FLAC"),
-    (0, (b"\xff\xf1", b"\xff\xf9"), "AAC; convert it to FLAC"),
-    (0, (b"0&\xb2u",), "WMA; convert it to FLAC"),
-    (0, (b"\x1aE\xdf\xa3",), "Matroska or WebM; convert it to FLAC"),
-    (0, (b"wvpk", b"MAC ", b"DSD "), "a format that is not read; convert it to FLAC"),
-)
+_PAGES = (b"<!doctype", b"<html", b"<?xml")  # often found under the name of audio
 
 
 def scan(path, sample_rate=files.SAMPLE_RATE, window_samples=0, for_training=False, known=None, show_progress=False):
@@ -203,24 +196,20 @@ def _header(path, file, sample_rate, window_samples, named=False):
         info = files.probe(path)
         return _prepared(_whole(row, info), info, sample_rate, window_samples)
     except files.AudioFileError as error:
-        signature = _signature(path) if error.problem == "not audio" else None
-        reason = f"{error.problem} ({signature or error.reason})"
+        is_page = error.problem == "not audio" and _is_page(path)
+        reason = f"{error.problem} ({'HTML or XML' if is_page else error.reason})"
         return row.left_out(error.problem.replace(" ", "-"), reason, failed)
     except OSError as error:
         reason = "a broken link" if path.is_symlink() else error.strerror
         return row.left_out("unreadable", f"unreadable ({reason})", failed)
 
 
-def _signature(path):
-    """What a file that isn't read as audio seems to be, or None."""
+def _is_page(path):
+    """Whether what isn't read as audio is a web page."""
     if not path.is_file():
-        return None
+        return False
     with open(path, "rb") as file:
-        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    for start, beginnings, name in _SIGNATURES:
-        if any(head[start:].lower().startswith(beginning.lower()) for beginning in beginnings):
-            return name
-    return None
+        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES)
 
 
 def _whole(row, info):
@@ -229,6 +218,8 @@ def _whole(row, info):
     row = dataclasses.replace(
         row, seconds=seconds, rate=info.sample_rate, channels=info.n_channels, encoding=info.encoding
     )
+    for flag, note in info.notes:
+        row = row.noted(flag, note)
     stated, there = completeness.stated_and_there(row.path)
     if stated - there > _SLACK_BYTES:
         stated_seconds = seconds * stated / there if there else None

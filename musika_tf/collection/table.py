@@ -75,7 +75,7 @@ class Row:
                 return row.left_out("silent", "digital silence")
             return row.noted("silent", _HEARD["silent"])
         if levels.clipped >= level.CLIPPED_SHARE:
-            return row.noted("clipped", f"clipped ({100 * levels.clipped:.2g} % of its samples)")
+            return row.noted("clipped", f"clipped ({_percent(levels.clipped)} of its samples)")
         return row
 
     def remembered(self, flags):
@@ -222,6 +222,10 @@ class KnownLevels:
 
     peak: float
     clipped: float
+
+
+def _percent(share):
+    return f"{100 * share:.{0 if share >= 0.1 else 1 if share >= 0.01 else 2}f} %"
 
 
 def _files(n):

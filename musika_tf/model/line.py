@@ -90,7 +90,7 @@ class Line:
           truncation: float32 scalar.
           conditioning: float32 `[n_latents, k]` in the units of the metadata; k = 0 leaves it to the style seed.
             Beyond the range the signals go on as at its ends: whole windows are those of a longer curve, but for
-            the outermost `edge_samples`, where the neighbours overlap.
+            the outermost latents, which overlap their neighbours and share their stereo.
 
         Returns:
           float32 `[n_latents * samples_per_latent, 2]`, below 1.

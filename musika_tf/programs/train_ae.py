@@ -10,11 +10,11 @@ from pathlib import Path
 from absl import flags
 
 from musika_tf import shipped
-from musika_tf.programs import cli
+from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
-for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *cli.config_flags("ae")):
+for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *settings.config_flags("ae")):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
 flags.DEFINE_enum(
@@ -39,22 +39,22 @@ def _sizes(checkpoint_dir):
     from musika_tf.config import AutoencoderConfig
     from musika_tf.model import loading
 
-    asked = cli.config(AutoencoderConfig)
+    asked = settings.config(AutoencoderConfig)
     fine_tuned = checkpoints.initial_path(checkpoint_dir).with_suffix(".index").is_file()
     source = checkpoint_dir if fine_tuned else FLAGS.init_from
     if not source:
         return asked
     sizes = loading.autoencoder_config(source)
-    if sizes != asked and any(FLAGS[name].present for name in cli.config_flags("ae")):
+    if sizes != asked and any(FLAGS[name].present for name in settings.config_flags("ae")):
         print(f"the autoencoder has the sizes of {shipped.name(source)}, in place of the flags'")
-    cli.set_config(sizes)
+    settings.set_config(sizes)
     return sizes
 
 
 def main(_):
     checkpoint_dir = Path(cli.require("checkpoint_dir"))
     wanted = (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),)
-    cli.read_back(checkpoint_dir / f"phase{phase}" for phase in reversed(wanted))
+    settings.read_back(checkpoint_dir / f"phase{phase}" for phase in reversed(wanted))
     audio_dir = cli.require("audio_dir")
     cli.check_folders("table")
     _take_defaults()
@@ -64,7 +64,7 @@ def main(_):
     from musika_tf.model.loading import load_autoencoder
     from musika_tf.train import dry_run, phases
 
-    config, training = _sizes(checkpoint_dir), cli.config(AutoencoderTraining)
+    config, training = _sizes(checkpoint_dir), settings.config(AutoencoderTraining)
     table = phases.scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=sys.stderr.isatty())
     job = phases.Job(
         config=config,
@@ -84,6 +84,6 @@ def main(_):
     cli.report_collection(table, all_rows=False)
     devices.chief_first(lambda: phases.keep_table(table, checkpoint_dir))
     for phase in wanted:
-        if not phases.train_phase(job, phase, save_flags=cli.save_flags):
+        if not phases.train_phase(job, phase, save_flags=settings.save_flags):
             print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
             return

@@ -9,13 +9,13 @@ from pathlib import Path
 from absl import flags
 
 from musika_tf.errors import UserError
-from musika_tf.programs import cli
+from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 _LATENTS = os.path.join("latents", "music")
 TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
 BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
-for name in ("latents_dir", "checkpoint_dir", "conditioning", *TRAINING, *BUNDLE, *cli.config_flags("gan")):
+for name in ("latents_dir", "checkpoint_dir", "conditioning", *TRAINING, *BUNDLE, *settings.config_flags("gan")):
     flags.declare_key_flag(name)  # so that --help shows it
 
 
@@ -34,7 +34,7 @@ def _take_defaults():
 
 def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
-    cli.read_back([Path(checkpoint_dir) / "gan"])
+    settings.read_back([Path(checkpoint_dir) / "gan"])
     _take_defaults()
     cli.resolve("init_from")
     cli.start_tensorflow()
@@ -43,10 +43,14 @@ def main(_):
     from musika_tf.config import GanConfig, GanTraining
     from musika_tf.train import gan
 
-    about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on, "flags": cli.effective_flags(with_paths=False)}
+    about = {
+        "licence": FLAGS.licence,
+        "trained_on": FLAGS.trained_on,
+        "flags": settings.effective_flags(with_paths=False),
+    }
     job = gan.Job(
-        config=cli.config(GanConfig),
-        training=cli.config(GanTraining),
+        config=settings.config(GanConfig),
+        training=settings.config(GanTraining),
         latents_dir=FLAGS.latents_dir,
         checkpoint_dir=checkpoint_dir,
         save_every=FLAGS.save_every,
@@ -60,5 +64,5 @@ def main(_):
         precision=FLAGS.precision,
         devices=devices,
     )
-    if not gan.train(job, save_flags=cli.save_flags):
+    if not gan.train(job, save_flags=settings.save_flags):
         print(f"stopped and saved; the same command resumes in {job.directory}")

@@ -2,7 +2,7 @@
 
 | `stereo` | coded | a latent holds |
 |---|---|---|
-| parametric | one channel, the power mean of both | its `latent_size` numbers, then pan and coherence of each band |
+| parametric | one channel, the power mean of both | its `latent_size` numbers, then pan and likeness of each band |
 | stacked | left and right, two items of one batch, as published | left's `latent_size` numbers, then right's |
 
 A layout knows nothing of networks: `Codec` asks it before encoding and after decoding.

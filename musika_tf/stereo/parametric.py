@@ -6,13 +6,14 @@
 | band | bins that share their parameters: even on the ERB scale, at least one bin wide |
 | pan | -1 left alone, 0 even, 1 right alone: 4 / pi * atan2(amplitude right, amplitude left) - 1 |
 | coherence | real part of the normalised cross spectrum: 1 alike, 0 independent, -1 of opposite polarity |
+| likeness | 1 - 2 / pi * arccos(coherence): the same scale, as an angle, so that rounding stays small |
 
 The power mean has no cancellation, so that opposite polarity and a silent channel lose no loudness; its phase plays no
 part, because decoder 1 makes one. A latent's parameters are those of its own 16 frames; between the centres of latents
 they are interpolated.
 
 The decoded channel M becomes L = g_l exp(i s (b + a)) M and R = g_r exp(i s (b - a)) M. The gains follow from the pan;
-a is half the arc cosine of the coherence, so that the real coherence of L and R is the one that was measured; b is such
+a is a quarter of pi times 1 - likeness, so that L and R have the coherence that was measured; b is such
 that L + R is M times a positive number: a mono mix hears no effect. The sign s of the turn changes now and then along
 frequency, so that the difference of phase sounds wide and not lopsided.
 
@@ -68,7 +69,7 @@ def analyse(spectra, config):
       config: AutoencoderConfig.
 
     Returns:
-      float32 `[m, 2 * stereo_bands]` in [-1, 1]: pans, then coherences. Silence has pan 0 and coherence 1.
+      float32 `[m, 2 * stereo_bands]` in [-1, 1]: pans, then likenesses. Silence has pan 0 and likeness 1.
     """
     cross = tf.math.real(spectra[0]) * tf.math.real(spectra[1]) + tf.math.imag(spectra[0]) * tf.math.imag(spectra[1])
     left, right, cross = (_by_band(x, config) for x in (*tf.unstack(spectrogram.power(spectra)), cross))
@@ -77,7 +78,7 @@ def analyse(spectra, config):
     both = tf.sqrt(left) * tf.sqrt(right)
     coherence = tf.where(both > 0.0, cross / tf.maximum(both, 1e-30), 1.0)
     coherence = tf.where(coherence > 1.0 - _ALIKE, 1.0, tf.maximum(coherence, -1.0))
-    return tf.concat([pan, coherence], axis=-1)
+    return tf.concat([pan, 1.0 - tf.acos(coherence) * (2.0 / math.pi)], axis=-1)
 
 
 def _by_band(x, config):
@@ -97,9 +98,9 @@ def spread(spectrum, parameters, config):
     Returns:
       Real and imaginary parts of left and right, float32 `[2, 16 m, bins]` each.
     """
-    pan, coherence = tf.split(tf.clip_by_value(_to_frames(parameters, config), -1.0, 1.0), 2, axis=-1)
+    pan, likeness = tf.split(tf.clip_by_value(_to_frames(parameters, config), -1.0, 1.0), 2, axis=-1)
     gains = math.sqrt(2.0) * tf.sin(math.pi / 4.0 * tf.stack([1.0 - pan, 1.0 + pan]))  # [2, 16 m, bands]
-    half = tf.acos(coherence) / 2.0
+    half = (1.0 - likeness) * (math.pi / 4.0)
     tilt = tf.atan2((gains[1] - gains[0]) * tf.sin(half), (gains[0] + gains[1]) * tf.cos(half))
     angles = tf.stack([tilt + half, tilt - half])
     bands = band_of_bin(config)
@@ -115,4 +116,4 @@ def _to_frames(parameters, config):
     share = ((tf.range(n, dtype=tf.float32) + 0.5) / n)[:, None]  # of the way through the latent
     before, own, after = parameters[:-2, None], parameters[1:-1, None], parameters[2:, None]
     frames = tf.where(share < 0.5, own + (before - own) * (0.5 - share), own + (after - own) * (share - 0.5))
-    return tf.reshape(frames, [-1, parameters.shape[-1]])  # from [m, 16, k]
+    return tf.reshape(frames, [-1, 2 * config.stereo_bands])  # from [m, 16, k]

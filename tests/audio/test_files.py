@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
-from musika_tf.audio import channels, files, mp3
+from musika_tf.audio import channels, files, resampling
 
 RATE = files.SAMPLE_RATE
 LOSSLESS = [
@@ -89,33 +88,6 @@ class TestProbe:
             files.read(tmp_path)
 
 
-class TestResample:
-    @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 48_000, 96_000, 192_000])
-    def test_a_sine_stays_the_sine(self, rate):
-        resampled = files.resample(tones(2.4, rate), rate, RATE)
-        assert resampled.shape == (round(2.4 * RATE), 2)
-        assert resampled.dtype == np.float32
-        inner = slice(RATE // 10, -RATE // 10)  # the sine starts and stops at the ends
-        np.testing.assert_allclose(resampled[inner], tones(2.4)[inner], atol=2e-5)
-
-    @pytest.mark.parametrize("rate", [8_000, 37_800, 48_000])
-    def test_blocks_are_not_heard(self, rate):
-        x = noise(3 * rate + 17)
-        resampled = files.resample(x, rate, RATE)
-        whole = soxr.resample(x, rate, RATE, "HQ")
-        assert len(resampled) == -(-len(x) * RATE // rate)
-        inner = slice(200, len(whole) - 200)  # at its very ends soxr takes the input for other than silence
-        np.testing.assert_allclose(resampled[inner], whole[inner], atol=3e-6)
-
-    def test_what_lies_above_the_new_nyquist_goes(self):
-        high = tones(1, 96_000, frequencies=(30_000.0,))
-        assert np.abs(files.resample(high, 96_000, RATE)[4410:-4410]).max() < 1e-4
-
-    def test_same_rate_changes_nothing(self):
-        x = noise(100)
-        np.testing.assert_array_equal(files.resample(x, RATE, RATE), x)
-
-
 class TestRead:
     @pytest.mark.parametrize(("extension", "container", "encoding", "step"), LOSSLESS)
     def test_lossless_formats(self, tmp_path, extension, container, encoding, step):
@@ -137,7 +109,7 @@ class TestRead:
     @pytest.mark.parametrize("rate", [8_000, 22_050, 48_000, 96_000])
     def test_other_rates(self, tmp_path, rate):
         path = write(tmp_path / "x.wav", tones(1.2, rate), rate, "WAV", "FLOAT")
-        np.testing.assert_array_equal(files.read(path), files.resample(tones(1.2, rate), rate, RATE))
+        np.testing.assert_array_equal(files.read(path), resampling.resample(tones(1.2, rate), rate, RATE))
         assert len(files.read(path)) == files.n_samples_at(files.probe(path)) == round(1.2 * RATE)
         for side in (0, 1):  # resampled alone it is the same
             np.testing.assert_array_equal(
@@ -180,46 +152,3 @@ class TestRead:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(files.AudioFileError, match=f"x.{extension}: (truncated|can't be read)"):
             files.read(path)
-
-
-class TestMp3WithoutLengthTag:
-    """libsndfile alone leaves out the end of this file, without a word."""
-
-    @pytest.fixture()
-    def pair(self, tmp_path):
-        loud_then_soft = noise(6 * RATE) * np.where(np.arange(6 * RATE) < RATE, 1, 1e-3)[:, None].astype(np.float32)
-        tagged = tmp_path / "tagged.mp3"
-        with soundfile.SoundFile(
-            tagged, "w", RATE, 2, format="MP3", bitrate_mode="VARIABLE", compression_level=0
-        ) as file:
-            file.write(loud_then_soft)
-        data = tagged.read_bytes()
-        assert b"Xing" in data[:200]
-        untagged = tmp_path / "untagged.mp3"
-        untagged.write_bytes(data[mp3._frame_bytes(data, 0) :])
-        return tagged, untagged
-
-    def test_nothing_is_lost(self, pair):
-        tagged, untagged = pair
-        expected, found = files.read(tagged), files.read(untagged)
-        assert soundfile.info(untagged).frames < 0.8 * len(expected)
-        assert len(found) >= len(expected)
-        # The tag also holds the encoder's delay, 576 samples, which can't be known without it.
-        np.testing.assert_array_equal(found[576:][: len(expected) - 1200], expected[: len(expected) - 1200])
-
-    def test_parts(self, pair):
-        whole = files.read(pair[1])
-        for start in (0, 100_000, len(whole) - 3000):
-            np.testing.assert_array_equal(files.read(pair[1], start, 5000), whole[start : start + 5000])
-
-    def test_id3_in_front_and_behind(self, pair, tmp_path):
-        untagged = pair[1].read_bytes()
-        path = tmp_path / "id3.mp3"
-        path.write_bytes(b"ID3\x04\0\0\0\0\x02\x01" + bytes(257) + untagged + b"TAG" + bytes(125))
-        np.testing.assert_array_equal(files.read(path), files.read(pair[1]))
-
-    def test_count_agrees_with_the_tag(self, pair):
-        data = pair[0].read_bytes()
-        position = data.index(b"Xing")
-        in_tag = int.from_bytes(data[position + 8 : position + 12], "big")
-        assert mp3._count_frames(pair[1].read_bytes()) == in_tag

@@ -12,9 +12,9 @@ SHOW = """
 import json, sys
 from absl import app
 from benchmarks import presets
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 from musika_tf.config import AutoencoderConfig, GanConfig
-show = lambda name, v: [name, cli.config(AutoencoderConfig, v).width, cli.config(GanConfig, v).width]
+show = lambda name, v: [name, settings.config(AutoencoderConfig, v).width, settings.config(GanConfig, v).width]
 app.run(lambda _: print(json.dumps([show(*chosen) for chosen in presets.chosen()])))
 """
 

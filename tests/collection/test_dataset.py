@@ -185,7 +185,7 @@ def test_a_program_that_reads_ahead_can_end(tmp_path):
     path = tmp_path / "x.wav"
     soundfile.write(path, np.zeros([480_000, 2]), 48_000)
     program = (
-        "from musika_tf.audio import dataset\n"
+        "from musika_tf.collection import dataset\n"
         f"batches = iter(dataset.crops([{str(path)!r}], 33536, 8, seed=1, reader='soundfile'))\n"
         "next(batches)\n"
         "raise SystemExit(3)"

@@ -106,9 +106,7 @@ def test_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
 def test_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     write(tmp_path / "a.wav")
-    monkeypatch.setattr(
-        files.mp3, "source", lambda path, file: (_ for _ in ()).throw(PermissionError(13, "Not for you"))
-    )
+    monkeypatch.setattr(files.headers, "find", lambda path: (_ for _ in ()).throw(PermissionError(13, "Not for you")))
     assert scan.headers(tmp_path)[0].what == "unreadable (Not for you)"
 
 

@@ -18,11 +18,11 @@ from absl.testing import flagsaver
 from hypothesis import given, strategies as st
 sys.path.insert(0, "tests/fuzz")
 import conftest  # the profiles
-from musika_tf.programs import cli
+from musika_tf.programs import cli, settings
 from musika_tf.errors import UserError
 
 program = importlib.import_module(sys.argv[1])
-names = [f.name for module in (cli.__name__, sys.argv[1]) for f in flags.FLAGS.get_flags_for_module(module)]
+names = [f.name for module in (settings.__name__, sys.argv[1]) for f in flags.FLAGS.get_flags_for_module(module)]
 durations = st.sampled_from(["1", "3m57s", "1h", "inf", "9" * 400, "0", "-", "song.wav", "{seed}.wav", "nan", "1e400"])
 values = st.one_of(st.text(max_size=12), st.integers().map(str), st.floats().map(repr), durations)
 pair = st.tuples(st.sampled_from(names), values).map(lambda pair: f"--{pair[0]}={pair[1]}")
@@ -37,8 +37,8 @@ def fuzz(arguments):
     with flagsaver.flagsaver(), contextlib.redirect_stderr(lines):
         try:
             cli._parse(["program", *arguments])
-            for config_class in cli._PREFIXES:
-                cli.config(config_class)
+            for config_class in settings.PREFIXES:
+                settings.config(config_class)
             if hasattr(program, "request"):
                 program.request()
         except SystemExit:
@@ -50,7 +50,7 @@ fuzz()
 """
 
 
-@pytest.mark.parametrize("program", ["generate", "train_ae"])
+@pytest.mark.parametrize("program", ["musika_tf.programs.generate", "musika_tf.programs.train_ae"])
 def test_command_lines(program):
     command = [sys.executable, "-c", FUZZ, program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -20,7 +20,7 @@ from musika_tf.config import AutoencoderConfig, GanConfig, to_dict
 from musika_tf.evaluation.report import true_bpm
 from musika_tf.gan import data, latents
 from musika_tf.model import bundle, metadata
-from musika_tf.programs import cli
+from musika_tf.programs import settings
 
 JSON = st.recursive(
     st.one_of(
@@ -234,7 +234,7 @@ LINES = st.lists(
     st.one_of(
         st.text(max_size=20),
         st.tuples(
-            st.sampled_from([*cli.config_flags(), "flagfile", "save_every", "signal_source"]), VALUES_OF_FLAGS
+            st.sampled_from([*settings.config_flags(), "flagfile", "save_every", "signal_source"]), VALUES_OF_FLAGS
         ).map(lambda pair: f"--{pair[0]}={pair[1]}"),
     ),
     max_size=4,
@@ -249,16 +249,16 @@ LINES = st.lists(
 @flagsaver.flagsaver
 def test_effective_flags(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
-    path = folder / cli.EFFECTIVE
+    path = folder / settings.EFFECTIVE
     path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
     with flagsaver.flagsaver():
         flags.FLAGS(["train_ae.py"], known_only=True)
-        result_or_line(str(path), cli.read_back, [folder])
+        result_or_line(str(path), settings.read_back, [folder])
         for config_class in (AutoencoderConfig, GanConfig):
-            result_or_line("--", cli.config, config_class)
+            result_or_line("--", settings.config, config_class)
 
 
-@given(st.sampled_from(cli.config_flags()), VALUES_OF_FLAGS)
+@given(st.sampled_from(settings.config_flags()), VALUES_OF_FLAGS)
 @example("gan_window", "96")
 @example("ae_learning_rates", "nan,1,1,1")
 @example("ae_seed", "-1")
@@ -268,8 +268,8 @@ def test_config_flags(name, text):
             flags.FLAGS(["train_ae.py", f"--{name}={text}"], known_only=True)
         except flags.Error:  # which the programs print as a line: tests/test_cli.py
             return
-        for config_class in cli._PREFIXES:
-            result_or_line(f"--{name}=", cli.config, config_class)
+        for config_class in settings.PREFIXES:
+            result_or_line(f"--{name}=", settings.config, config_class)
 
 
 # SavedModels

@@ -8,7 +8,7 @@ import tiny
 
 from musika_tf.conditioning import signals
 from musika_tf.errors import UserError
-from musika_tf.gan import data
+from musika_tf.gan import data, latents
 
 TEMPO = signals.find("tempo")
 
@@ -53,7 +53,7 @@ def test_is_what_memory_holds(folder, tmp_path):
 def test_files_are_read_once_and_again_when_they_change(folder, tmp_path, monkeypatch):
     load(folder, tmp_path / "cache")
     with monkeypatch.context() as patch:
-        patch.setattr(data, "read_latents", lambda path: pytest.fail("read again"))
+        patch.setattr(latents, "read_latents", lambda path: pytest.fail("read again"))
         assert load(folder, tmp_path / "cache").n_latents == 70
     write(folder, "3.npz", 30, 3)
     assert load(folder, tmp_path / "cache").n_latents == 100

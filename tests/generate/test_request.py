@@ -105,6 +105,16 @@ def test_bars_of_a_drawn_tempo(loaded, folder, tmp_path, capsys, monkeypatch):
     assert soundfile.info(tmp_path / "a.wav").frames == round(240 / drawn * RATE)
 
 
+@pytest.mark.parametrize("loop", [False, True])
+def test_bars_of_a_model_that_saw_no_whole_bpm(loaded, loop):
+    rows = [{**row, "range": [127.3, 127.4]} if row["name"] == "tempo" else row for row in loaded[1]["conditioning"]]
+    metadata = {**loaded[1], "conditioning": rows}
+    for seed in range(5):
+        piece = piece_of(ask(seconds=None, bars=8, seed=seed, loop=loop), seed, metadata)
+        bpm = piece.bpm(metadata)
+        assert 127.29999 <= bpm <= 127.40001 and piece.n_samples == round(8 * 240 / bpm * RATE)
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -237,7 +237,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ('{"format_version": Infinity}', "no bundle"),
         ('{"format_version": true}', "no bundle"),
         ("[" * 100_000, "no bundle"),
-        ('{"format_version": 99}', "format 99, newer than 2; update musika_tf"),
+        ('{"format_version": 99}', "format 99, newer than 3; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
 )
@@ -283,7 +283,7 @@ def test_of_a_format_without_render_the_networks_are_read(folder, other_weights,
     shutil.copytree(folder, path)
     metadata = json.loads((path / "metadata.json").read_text())
     (path / "metadata.json").write_text(json.dumps({**metadata, "format_version": 1}))
-    with pytest.raises(UserError, match=f"^--bundle_dir={path}: format 1 lacks .* tools/renew_bundle.py"):
+    with pytest.raises(UserError, match=f"^--bundle_dir={path}: format 1 lacks"):
         bundle.load(path)
     *loaded, _ = bundle.load_networks(path)
     for a, b in zip(tiny.weights(loaded[1].averaged), tiny.weights(networks()[1].averaged), strict=True):

@@ -11,7 +11,7 @@ from musika_tf.randomness import Stream, normal_rows
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
 WINDOW = tiny.GAN.window  # 64 latents
-EDGE = tiny.AUTOENCODER.edge_samples
+EDGE = tiny.AUTOENCODER.samples_per_latent  # where neighbours overlap and share their stereo
 
 
 @pytest.fixture(scope="module")

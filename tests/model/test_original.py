@@ -369,7 +369,8 @@ def test_program_names_the_file_of_a_foreign_array(copy, expected):
     process = run_module(f"--checkpoint_dir={copy}", "--parity")
     assert process.returncode == 2
     assert process.stderr.splitlines() == [
-        f"original.py: {copy / 'expected.npz'}: waveform has the shape [2, 16576] instead of [(64 n + 3) * 64, 2]; "
+        f"import_original.py: {copy / 'expected.npz'}: "
+        "waveform has the shape [2, 16576] instead of [(64 n + 3) * 64, 2]; "
         "--parity needs one made by the published code from these weights"
     ]
     assert not process.stdout
@@ -380,5 +381,5 @@ def test_program_fails_in_one_line(tmp_path):
     assert process.returncode == 2
     lines = process.stderr.strip().splitlines()
     assert "Traceback" not in process.stderr
-    assert lines[-1].startswith("original.py:") and "enc.h5: missing" in lines[-1]
+    assert lines[-1].startswith("import_original.py:") and "enc.h5: missing" in lines[-1]
     assert not (tmp_path / "bundle").exists()

@@ -15,7 +15,7 @@ def generate(conditioning):
     whole = tiny.bundle().generate(
         tf.constant(3, tf.int64), tf.constant(9, tf.int64), tf.constant(0, tf.int64), N_LATENTS, 2.0, conditioning
     )
-    edge = tiny.AUTOENCODER.edge_samples  # where the neighbours, whose signal is not given, overlap
+    edge = tiny.AUTOENCODER.samples_per_latent  # where the neighbours, whose signal is not given, have a part
     return whole.numpy()[edge:-edge]
 
 

@@ -26,7 +26,8 @@ def noise(seed):
 
 def measured(left, right):
     """Pans and coherences `[m, bands]`."""
-    return np.split(parametric.analyse(spectra(left, right), CONFIG).numpy(), 2, axis=1)
+    pan, likeness = np.split(parametric.analyse(spectra(left, right), CONFIG).numpy(), 2, axis=1)
+    return pan, np.cos((1 - likeness) * np.pi / 2)
 
 
 def two_channels(left, right):
@@ -140,6 +141,8 @@ def test_the_sum_of_both_channels_is_the_decoded_channel_times_a_positive_number
 
 
 def test_parameters_move_in_straight_lines_between_the_centres_of_latents():
-    frames = parametric._to_frames(tf.constant([[0.0], [0.0], [1.0], [1.0]]), CONFIG).numpy()[:, 0]
+    steps = np.repeat(np.float32([0, 0, 1, 1])[:, None], 2 * BANDS, axis=1)
+    frames = parametric._to_frames(tf.constant(steps), CONFIG).numpy()
     centres = (np.arange(32) + 0.5) / 16
-    np.testing.assert_allclose(frames, np.clip(centres - 0.5, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(frames[:, 0], np.clip(centres - 0.5, 0, 1), atol=1e-6)
+    np.testing.assert_array_equal(frames, np.repeat(frames[:, :1], 2 * BANDS, axis=1))

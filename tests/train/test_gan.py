@@ -20,7 +20,8 @@ METADATA = [{"name": "tempo", "extractor": "grid"}, {"name": "beat"}]  # the fir
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """A job whose networks are built already; to train it is to fail."""
-    monkeypatch.setattr(gan.stored, "load", lambda folder: tiny.autoencoder())
+    monkeypatch.setattr(gan, "autoencoder_of_latents", lambda folder, model_id: folder)
+    monkeypatch.setattr(gan, "load_autoencoder", lambda path: tiny.autoencoder())
     monkeypatch.setattr(gan.Gan, "create", lambda config, size, k, *_: tiny.gan(config, size, k))
     monkeypatch.setattr(loop, "train", lambda *args: pytest.fail("trained all the same"))
     write_latents(tmp_path / "latents", tiny.autoencoder().identity())

@@ -60,13 +60,16 @@ def kernels_of_critic(moved, trainer):
 # What a phase trains
 
 
+WAVEFORM_TERMS = {"spectral", "frequency", "delay", "consistency", "adversarial", "features"}
+
+
 @pytest.mark.parametrize(
     ("phase", "trained", "terms"),
     [
         (1, {"encoder1", "decoder1"}, {"magnitude"}),
-        (2, {"decoder1"}, {"magnitude", "spectral", "consistency", "adversarial", "features"}),
+        (2, {"decoder1"}, {"magnitude", *WAVEFORM_TERMS}),
         (3, {"encoder2", "decoder2"}, {"latent", "magnitude"}),
-        (4, {"decoder2"}, {"latent", "magnitude", "spectral", "consistency", "adversarial", "features"}),
+        (4, {"decoder2"}, {"latent", "magnitude", *WAVEFORM_TERMS}),
     ],
 )
 def test_phase_trains_what_it_should_and_nothing_else(phase, trained, terms):
@@ -92,6 +95,8 @@ def test_loss_is_the_weighted_sum_of_its_terms():
         "latent": 0.5,
         "spectral": 0.25,
         "consistency": 7.0,
+        "frequency": 1.5,
+        "delay": 0.75,
         "adversarial": 2.0,
         "features": 0.125,
     }
@@ -102,7 +107,7 @@ def test_loss_is_the_weighted_sum_of_its_terms():
 
 
 NO_LOSS = {
-    f"{name}_weight": 0.0 for name in ("magnitude", "latent", "spectral", "consistency", "adversarial", "feature")
+    f"{'feature' if name == 'features' else name}_weight": 0.0 for name in ("magnitude", "latent", *WAVEFORM_TERMS)
 }
 
 

@@ -1,0 +1,278 @@
+"""What soundfile doesn't read, read by the program `ffmpeg` where it is installed: M4A, AAC, WMA, AC-3, Ogg FLAC ...
+
+ffmpeg decodes from the beginning, which is exact in every format (seeking is not); edit lists are honoured. A stream of
+samples comes through a pipe. Random access goes to a decoded copy in the system's folder for temporary files, which the
+process removes when it ends; the copies that were not used for longest go when they get too large together. Training on
+many such files is faster with --cache_dir, which keeps them.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from musika_tf.audio.errors import AudioFileError
+
+HOW_TO_INSTALL = "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg)"
+
+_MOST_BYTES = 16 << 30  # of decoded copies; never more than half of the free disk
+_SKIPPED = 1 << 20  # samples read at a time where they are only counted
+_TIMED = ("mov", "matroska", "asf")  # containers that state how long they are
+_ENOUGH_SECONDS, _ENOUGH_SHARE = 0.5, 0.99  # of what is stated, to count as whole
+_FROM_FILES_ALONE = ("-protocol_whitelist", "file")  # a playlist must not open connections
+
+
+def is_installed():
+    """Whether the programs ffmpeg and ffprobe are found."""
+    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What ffprobe says of a file's first audio stream.
+
+    Attributes:
+      sample_rate: Hz; n_channels; encoding: container and codec.
+      seconds: as the container states, None where it does not.
+      n_streams: of audio.
+      has_pictures: whether it is a film.
+    """
+
+    sample_rate: int
+    n_channels: int
+    encoding: str
+    seconds: float | None
+    n_streams: int
+    has_pictures: bool
+
+
+def describe(path):
+    """Description of a file, remembered until it changes.
+
+    Raises:
+      AudioFileError: ffmpeg finds no audio in it.
+    """
+    return _describe(*_identity(path))
+
+
+def count(path):
+    """Number of samples per channel, by decoding all of them, and ffmpeg's first complaint, "" where it has none."""
+    return _count(*_identity(path))
+
+
+def _identity(path):
+    stat = os.stat(path)
+    return Path(path), stat.st_size, stat.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=65_536)
+def _describe(path, size, modified):
+    del size, modified  # only for the cache: a file that changed is another
+    command = ["ffprobe", "-v", "error", *_FROM_FILES_ALONE, "-of", "json", "-show_entries"]
+    command += [
+        "stream=codec_type,codec_name,sample_rate,channels:stream_disposition=attached_pic:format=format_name,duration"
+    ]
+    done = subprocess.run([*command, _url(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    found = json.loads(done.stdout or b"{}")
+    streams = found.get("streams", [])
+    audio = [stream for stream in streams if stream["codec_type"] == "audio" and int(stream.get("sample_rate", 0))]
+    if not audio:
+        raise _failure(path, _first_line(done.stderr) or "no audio stream")
+    first, container = audio[0], found["format"]["format_name"].split(",")[0]
+    pictures = [s for s in streams if s["codec_type"] == "video" and not s.get("disposition", {}).get("attached_pic")]
+    seconds = float(found["format"].get("duration", 0)) if container in _TIMED else 0
+    encoding = f"{container} {first.get('codec_name', 'unknown')}".upper()
+    rate, channels = int(first["sample_rate"]), int(first["channels"])
+    return Description(rate, channels, encoding, seconds or None, len(audio), bool(pictures))
+
+
+@functools.lru_cache(maxsize=65_536)
+def _count(path, size, modified):
+    del size, modified
+    with Decoder(path) as decoder:
+        n_samples = 0
+        while n := len(decoder.read(_SKIPPED)):
+            n_samples += n
+        return n_samples, decoder.complaint
+
+
+def missing_seconds(description, n_samples):
+    """Seconds that a container states beyond `n_samples`, 0 where it is whole or states nothing."""
+    stated, there = description.seconds or 0.0, n_samples / description.sample_rate
+    return stated - there if stated - there > _ENOUGH_SECONDS and there < _ENOUGH_SHARE * stated else 0.0
+
+
+class _Pcm:
+    """A soundfile.SoundFile as far as `files` uses it, over raw float32 samples."""
+
+    subtype = "FFMPEG"
+
+    def __init__(self, path, file):
+        described = describe(path)
+        self.path, self.samplerate, self.channels = path, described.sample_rate, described.n_channels
+        self.format, self.comment = described.encoding, ""
+        self._file = file
+
+    def seekable(self):
+        return True
+
+    def read(self, n_samples, dtype="float32", always_2d=True):
+        """float32 `[n_samples, channels]`, fewer where the file ends."""
+        del dtype, always_2d
+        data = self._file.read(n_samples * 4 * self.channels)
+        whole = len(data) // (4 * self.channels) * 4 * self.channels
+        return np.frombuffer(data[:whole], "<f4").reshape(-1, self.channels)
+
+
+class Decoder(_Pcm):
+    """All samples of a file in order, as a `with` block; `seek` reads on to a sample ahead.
+
+    Attributes:
+      complaint: ffmpeg's first error, once all was read.
+    """
+
+    complaint = ""
+
+    def __enter__(self):
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command(self.path, self.samplerate, self.channels, "-"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=self._errors,
+        )  # fmt: skip
+        self._file, self._position = self._process.stdout, 0
+        return self
+
+    def __init__(self, path):
+        super().__init__(path, None)
+
+    def seek(self, position):
+        while self._position < position and len(self.read(min(position - self._position, _SKIPPED))):
+            pass
+
+    def read(self, n_samples, dtype="float32", always_2d=True):
+        samples = super().read(n_samples)
+        self._position += len(samples)
+        if len(samples) < n_samples:
+            status = self._process.wait()
+            self._errors.seek(0)
+            self.complaint = _first_line(self._errors.read())
+            if status and not self._position:
+                raise _failure(self.path, self.complaint)
+        return samples
+
+    def __exit__(self, *error):
+        self._process.stdout.close()  # what ffmpeg still writes fails, and it ends
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+
+class Copy(_Pcm):
+    """A decoded copy of a file, as a `with` block; `seek` is exact and quick."""
+
+    def __enter__(self):
+        return self
+
+    def seek(self, position):
+        self._file.seek(position * 4 * self.channels)
+
+    def __exit__(self, *error):
+        self._file.close()
+
+
+def random_access(path):
+    """A Copy of a file, or a Decoder where copies have no room."""
+    file = _copies.open(*_identity(path))
+    return Copy(path, file) if file else Decoder(path)
+
+
+def command(path, sample_rate, n_channels, out):
+    """The command that decodes a file's first audio stream to raw float32, without pictures or questions."""
+    what = ["-map", "0:a:0", "-f", "f32le", "-c:a", "pcm_f32le", "-ar", str(sample_rate), "-ac", str(n_channels)]
+    return [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-threads",
+        "1",
+        *_FROM_FILES_ALONE,
+        "-i",
+        _url(path),
+        *what,
+        "-y",
+        out,
+    ]
+
+
+def _url(path):
+    return b"file:" + os.fsencode(path)
+
+
+def _first_line(text):
+    line = text.decode(errors="replace").strip().partition("\n")[0]
+    return line.split("] ", 1)[-1].rstrip(".")  # without the address of the decoder
+
+
+def _failure(path, reason):
+    return AudioFileError(f"{path}: ffmpeg can't read it ({reason}); convert it, or take it out", "corrupt", reason)
+
+
+class _Copies:
+    """Decoded copies, least recently used first."""
+
+    def __init__(self):
+        self._sizes = collections.OrderedDict()  # file of a copy -> bytes
+        self._lock, self._making = threading.Lock(), collections.defaultdict(threading.Lock)
+        self._folder = None
+
+    def open(self, *identity):
+        """The copy of a file, open for reading bytes; None where there is no room for it."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="musika_tf-")
+            making = self._making[identity]
+        with making:
+            copy = Path(self._folder.name, f"{abs(hash(identity)):x}.f32")
+            if copy not in self._sizes and not self._make(identity[0], copy):
+                return None
+            with self._lock, contextlib.suppress(OSError):
+                self._sizes.move_to_end(copy)
+                return open(copy, "rb")
+        return None
+
+    def _make(self, path, copy):
+        described = describe(path)
+        n_bytes = count(path)[0] * described.n_channels * 4
+        if not self._has_room(n_bytes):
+            return False
+        ask = command(path, described.sample_rate, described.n_channels, str(copy))
+        subprocess.run(ask, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if not copy.is_file() or copy.stat().st_size != n_bytes:
+            copy.unlink(missing_ok=True)
+            return False
+        with self._lock:
+            self._sizes[copy] = n_bytes
+        return True
+
+    def _has_room(self, n_bytes):
+        with self._lock:
+            kept = sum(self._sizes.values())
+            most = min(_MOST_BYTES, (shutil.disk_usage(self._folder.name).free + kept) // 2)
+            while self._sizes and kept + n_bytes > most:
+                old, size = self._sizes.popitem(last=False)
+                old.unlink(missing_ok=True)  # who reads it still has it open
+                kept -= size
+            return n_bytes <= most
+
+
+_copies = _Copies()

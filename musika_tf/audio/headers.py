@@ -1,0 +1,73 @@
+"""What soundfile is to be given for a file: decided by content, in the first and last bytes alone where all is well."""
+
+import functools
+import mmap
+
+from musika_tf.audio import flac, mp3, ogg, riff, tags
+from musika_tf.audio.source import Source, Splice
+
+_FORMATS = {b"fLaC": flac.find, b"OggS": ogg.find, b"RIFF": riff.find}
+# What soundfile or ffmpeg knows by its first bytes, so that no frames of MP3 are looked for.
+_OTHERS = (b"RF64", b"RIFX", b"FORM", b".snd", b"dns.", b"riff", b"caff", b"NIST", b"Crea", b"wvpk", b"MAC ", b"DSD ")
+_MP3_NAMES = (".mp3", ".mp2", ".mp1", ".mpga", ".mpa")
+# What only ffmpeg reads: where the bytes are, what they are, and the format's name.
+_SIGNATURES = (
+    (4, b"ftyp", "MP4 or M4A"),
+    (0, b"\xff\xf1", "AAC"),
+    (0, b"\xff\xf9", "AAC"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "WMA"),
+    (0, b"\x0b\x77", "AC-3"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
+    (0, b"wvpk", "WavPack"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"DSD ", "DSD"),
+    (0, b"MPCK", "Musepack"),
+    (0, b"MP+", "Musepack"),
+    (0, b"TTA1", "TTA"),
+    (0, b"tBaK", "TAK"),
+    (0, b".RMF", "RealAudio"),
+    (0, b"#!AMR", "AMR"),
+    (0, b"\x7f\xfe\x80\x01", "DTS"),
+    (0, b"OggS", "Ogg with a codec that soundfile does not read"),
+)
+
+
+def find(path):
+    """The Source of a file, remembered until its size or its time of modification changes.
+
+    Args:
+      path: pathlib.Path.
+
+    Raises:
+      OSError: the file can't be read.
+    """
+    stat = path.stat()
+    return _find(path, stat.st_size, stat.st_mtime_ns) if stat.st_size else Source()
+
+
+@functools.lru_cache(maxsize=65_536)  # a file is opened for every crop that is read
+def _find(path, size, modified):
+    del size, modified
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = tags.front(data)
+        head = data[start : start + 4]
+        if head in _FORMATS:
+            return _FORMATS[head](data, start)
+        if head in _OTHERS or data[start + 4 : start + 8] == b"ftyp":
+            return Source(Splice(b"", start))
+        return mp3.find(data, start, path.suffix.lower() in _MP3_NAMES) or Source(Splice(b"", start))
+
+
+def signature(path):
+    """The name of a format that only ffmpeg reads, by a file's first bytes; "" for others.
+
+    Raises:
+      OSError: the file can't be read.
+    """
+    with open(path, "rb") as file:
+        if not file.read(1):
+            return ""
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            start = tags.front(data)
+            head = data[start : start + 16]
+    return next((name for place, sign, name in _SIGNATURES if head[place:].startswith(sign)), "")
