@@ -97,8 +97,11 @@ SAME = [
 # A program of its own, because each program's flags are defined once in a process.
 _PIECES = """
 import sys
+from absl import flags
+from absl.testing import flagsaver
 from musika_tf.generate.request import piece_of
 from musika_tf.model.metadata import read_metadata
+from musika_tf.programs import generate
 metadata = read_metadata(sys.argv[1])
 for line in sys.argv[2:]:
     with flagsaver.flagsaver():
