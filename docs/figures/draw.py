@@ -1,7 +1,7 @@
 """Draws the figures of the docs: python docs/figures/draw.py [FOLDER]
 
-Everything in them that is data comes from models/techno-mini, seed 7, by the code that generates; sizes and rates
-come from the configs at their defaults, which are the published sizes.
+Data comes from the default model, seed 7, by the code that generates; sizes and rates come from the configs at their
+defaults.
 
 | figure | what it shows |
 |---|---|
@@ -20,13 +20,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from PIL import Image
 
+from musika_tf import shipped
 from musika_tf.audio import spectrogram
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan import coordinates
 from musika_tf.model import bundle
+from musika_tf.model.codec import Codec
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE.parents[1] / "musika_tf" / "models" / "techno-mini"
 SEED, TRUNCATION = 7, 2.0
 INK, FAINT, BLUE, ORANGE = "#222222", "#999999", "#2a6fbb", "#d2691e"
 AE, GAN = AutoencoderConfig(), GanConfig()
@@ -52,12 +53,11 @@ def one_window(model, autoencoder):
     line = model.coordinates(int64(SEED), int64(SEED), int64(0), 1, TRUNCATION)[0]
     waveform = model.generate(int64(SEED), int64(SEED), int64(0), GAN.window, TRUNCATION, none)
     extended = spectrogram.extend(tf.transpose(waveform), autoencoder.config)
-    magnitude = spectrogram.log_magnitude(extended, autoencoder.config)[:1]
-    level1 = autoencoder.encode1(magnitude)
+    magnitude = Codec(autoencoder).stereo.coded(spectrogram.stft(extended, autoencoder.config))[:1]
     return {
         "coordinates": tf.concat([line, signals / tf.reduce_max(tf.abs(signals), axis=0)], axis=-1).numpy().T,
-        "latents": autoencoder.encode2(level1)[0].numpy().T,
-        "level1": level1[0].numpy().T,
+        "latents": model.encode(waveform).numpy().T,
+        "level1": autoencoder.encode1(magnitude)[0].numpy().T,
         "spectrogram": magnitude[0].numpy().T,
         "waveform": waveform[:, 0].numpy(),
     }
@@ -67,9 +67,9 @@ def draw_chain(folder, arrays):
     latents_per_second = f"{AE.latents_per_second:.2f}"
     columns = {
         "waveform": ("waveform", f"2 channels\n{AE.sample_rate:,} samples/s"),
-        "spectrogram": ("magnitude and phase", f"2 × {AE.n_bins} bins\n{FRAMES_PER_SECOND:.2f} frames/s"),
-        "level1": ("level-1 latents", f"2 × {AE.level1_size} numbers\n{FRAMES_PER_SECOND:.2f} frames/s"),
-        "latents": ("latents", f"2 × {AE.latent_size} numbers\n{latents_per_second} latents/s"),
+        "spectrogram": ("magnitude, phase", f"{AE.n_bins} bins\n{FRAMES_PER_SECOND:.2f} frames/s"),
+        "level1": ("level-1 latents", f"{AE.level1_size} numbers\n{FRAMES_PER_SECOND:.2f} frames/s"),
+        "latents": ("latents", f"{AE.latent_size} + {2 * AE.stereo_bands} of stereo\n{latents_per_second} latents/s"),
         "coordinates": ("coordinates", f"{GAN.coordinate_size} numbers + signals\n{latents_per_second} a second"),
     }
     arrows = [("STFT", "inverse STFT"), ("encoder 1", "decoder 1"), ("encoder 2", "decoder 2"), (None, "generator")]
@@ -229,8 +229,8 @@ def draw_gan(folder):
 
 
 def main(folder):
-    model, _ = bundle.load(MODEL)
-    autoencoder = bundle.load_networks(MODEL)[0]
+    model, _ = bundle.load(shipped.default_model())
+    autoencoder = bundle.load_networks(shipped.default_model())[0]
     draw_chain(folder, one_window(model, autoencoder))
     draw_line(folder, model)
     draw_gan(folder)
