@@ -56,10 +56,10 @@ $(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python
 	touch $@
 
 # On the pinned TensorFlow with the extractors of signals, on the newest with what stands in for them.
-# musicnn's own requirements belong to TensorFlow 1; only the weights inside are read.
+# Only the weights inside musicnn and basic-pitch are read; their own requirements are of other TensorFlows.
 define install_test_extra
 $(1)/bin/python -m pip install -e '.$(2)'
-$(1)/bin/python -m pip install --no-deps musicnn
+$(1)/bin/python -m pip install --no-deps musicnn basic-pitch==0.4.0
 endef
 
 $(VENV)/bin/python:

@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from absl import flags
-from absl.testing import flagsaver
 
 import musika_tf
 from musika_tf import arguments, shipped
 from musika_tf.audio import files
 from musika_tf.audio.writer import to_int16
 from musika_tf.generate.request import piece_of
-from musika_tf.programs import generate
 
 RATE = 44_100
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -76,33 +73,57 @@ def test_generate_gives_the_samples_of_the_program(steerable, model, tmp_path):
     np.testing.assert_array_equal(to_int16(music), written)
 
 
-@pytest.mark.parametrize(
-    ("keywords", "line"),
-    [
-        ({}, "--length=inf --out=-"),
-        ({"seconds": 10}, "--length=10"),
-        ({"seconds": 0.1}, "--length=0.1"),
-        ({"seconds": "1m30s", "start": "1:02:03"}, "--length=1m30s --start=1:02:03"),
-        ({"seconds": np.float32(2), "start": np.int64(3)}, "--length=2 --start=3"),
-        ({"seconds": 30, "loop": True, "style_seed": 9}, "--length=30 --loop --style_seed=9"),
-        ({"bars": 8, "bpm": 128}, "--bars=8 --bpm=128"),
-        ({"bars": 8, "truncation": 0.5}, "--bars=8 --truncation=0.5"),
-        ({"seconds": 9, "position": "plan:2s,3s"}, "--length=9 --position=plan:2s,3s"),
-        ({"seconds": 9, "position": 0.25}, "--length=9 --position=0.25"),
-        (
-            {"seconds": 9, "note_density": [("0", 0.1), ("1m", np.float64(0.8))], "tags": {"techno": 0.5}},
-            "--length=9 --note_density=0:0.1,60:0.8 --tags=techno=0.5",
-        ),
-        ({"seconds": 9, "tags": {"techno": [(0, 0.2), (3.5, 0.6)]}}, "--length=9 --tags=techno=0:0.2,3.5s:0.6"),
-        ({"seconds": 9, "tags": "techno=0.5", "bpm": None}, "--length=9 --tags=techno=0.5"),
-    ],
-)  # fmt: skip
-def test_keyword_arguments_mean_what_the_flags_do(keywords, line, model):
+# fmt: off
+SAME = [
+    ({}, "--length=inf --out=-"),
+    ({"seconds": 10}, "--length=10"),
+    ({"seconds": 0.1}, "--length=0.1"),
+    ({"seconds": "1m30s", "start": "1:02:03"}, "--length=1m30s --start=1:02:03"),
+    ({"seconds": np.float32(2), "start": np.int64(3)}, "--length=2 --start=3"),
+    ({"seconds": 30, "loop": True, "style_seed": 9}, "--length=30 --loop --style_seed=9"),
+    ({"bars": 8, "bpm": 128}, "--bars=8 --bpm=128"),
+    ({"bars": 8, "truncation": 0.5}, "--bars=8 --truncation=0.5"),
+    ({"seconds": 9, "position": "plan:2s,3s"}, "--length=9 --position=plan:2s,3s"),
+    ({"seconds": 9, "position": 0.25}, "--length=9 --position=0.25"),
+    (
+        {"seconds": 9, "note_density": [("0", 0.1), ("1m", np.float64(0.8))], "tags": {"techno": 0.5}},
+        "--length=9 --note_density=0:0.1,60:0.8 --tags=techno=0.5",
+    ),
+    ({"seconds": 9, "tags": {"techno": [(0, 0.2), (3.5, 0.6)]}}, "--length=9 --tags=techno=0:0.2,3.5s:0.6"),
+    ({"seconds": 9, "tags": "techno=0.5", "bpm": None}, "--length=9 --tags=techno=0.5"),
+]
+# fmt: on
+
+# A program of its own, because each program's flags are defined once in a process.
+_PIECES = """
+import sys
+from absl import flags
+from absl.testing import flagsaver
+from musika_tf.generate.request import piece_of
+from musika_tf.model.metadata import read_metadata
+from musika_tf.programs import generate
+metadata = read_metadata(sys.argv[1])
+for line in sys.argv[2:]:
     with flagsaver.flagsaver():
         flags.FLAGS(["generate.py", "--seed=3", *line.split()], known_only=True)
-        expected = piece_of(generate.request(), 3, model.metadata)
+        print(repr(piece_of(generate.request(), 3, metadata)))
+"""
+
+
+@pytest.fixture(scope="module")
+def pieces_of_flags(model):
+    """What generate.py makes of each line of flags: line -> Piece as text."""
+    lines = [line for _, line in SAME]
+    command = [sys.executable, "-c", _PIECES, model.path, *lines]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tiny.ROOT).stdout
+    return dict(zip(lines, printed.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize(("keywords", "line"), SAME)
+def test_keyword_arguments_mean_what_the_flags_do(keywords, line, model, pieces_of_flags):
+    keywords = dict(keywords)
     request = arguments.request(model.path, 3, keywords.pop("seconds", None), **keywords)
-    assert piece_of(request, 3, model.metadata) == expected
+    assert repr(piece_of(request, 3, model.metadata)) == pieces_of_flags[line]
 
 
 def test_a_stream_is_the_piece_in_blocks(simple):

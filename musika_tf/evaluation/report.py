@@ -10,9 +10,10 @@ from musika_tf import json_file
 from musika_tf.audio import files, spectrogram
 from musika_tf.conditioning.signal import is_positive
 from musika_tf.errors import UserError
-from musika_tf.evaluation import baselines, structure
+from musika_tf.evaluation import baselines, notes, stereo, structure
 from musika_tf.frechet import frechet_distance
 
+NOTES_SECONDS = 24  # of each track are heard by Basic Pitch
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
 
@@ -94,7 +95,7 @@ def measure(name, waveform, first_tag, bpm):
         seconds=len(waveform) / files.SAMPLE_RATE,
         first_tag=first_tag,
         pulse=structure.pulse_strength(waveform, bpm),
-        stereo=structure.stereo_correlation(waveform),
+        stereo=stereo.correlation(waveform),
         loudness=structure.loudness(waveform),
         silence=structure.longest_silence_seconds(waveform),
         peak=structure.peak(waveform),
@@ -122,17 +123,19 @@ def _read(path):
     return waveform
 
 
-def evaluate_autoencoder(paths, reconstruct, network):
+def evaluate_autoencoder(paths, reconstruct, network, ear):
     """Compares ways to reconstruct held-out tracks.
 
     Args:
       paths: audio files that no model has seen.
       reconstruct: dict of name -> function from waveform float32 `[samples, 2]` to one at least as long.
       network: as in `compare_folders`.
+      ear: `notes.BasicPitch`, or another callable waveform -> `notes.Heard`.
 
     Returns:
-      List of dicts, first that of the originals: `name`; `frechet_distance` to the originals; means over tracks
-      of `magnitude_db` (mean abs difference of log magnitudes in dB), `seam_ratio`, `stereo`, `pulse`.
+      List of dicts, first that of the originals: `name`; `frechet_distance` to the originals; means over tracks of
+      `magnitude_db` (mean abs difference of log magnitudes in dB), `seam_ratio`, `pulse`, `stereo` (correlation),
+      `level_db` and `coherence` (`stereo.errors`), and `frame_f1` and `note_f1` (`notes`, of the middle 24 seconds).
 
     Raises:
       UserError: a track that is too short.
@@ -140,12 +143,13 @@ def evaluate_autoencoder(paths, reconstruct, network):
     systems = {"original": lambda waveform: waveform, **reconstruct}
     rows, features = {name: [] for name in systems}, {name: [] for name in systems}
     for path in paths:
-        original = _read(path)
-        bpm, magnitude = true_bpm(path), baselines.log_magnitude(original)
+        waveform = _read(path)
+        original = _Heard.of(waveform, ear)
+        bpm = true_bpm(path)
         for name, function in systems.items():
-            waveform = np.asarray(function(original), np.float32)[: len(original)]
-            rows[name].append(_reconstruction_figures(waveform, magnitude, bpm))
-            features[name].append(network(waveform).features)
+            made = np.asarray(function(waveform), np.float32)[: len(waveform)]
+            rows[name].append(_Heard.of(made, ear).against(original) | {"pulse": structure.pulse_strength(made, bpm)})
+            features[name].append(network(made).features)
     originals = np.concatenate(features["original"])
     return [
         {"name": name, "frechet_distance": frechet_distance(originals, np.concatenate(features[name]))}
@@ -154,14 +158,35 @@ def evaluate_autoencoder(paths, reconstruct, network):
     ]
 
 
-def _reconstruction_figures(waveform, original_magnitude, bpm):
-    magnitude = baselines.log_magnitude(waveform)
-    return {
-        "magnitude_db": float(np.mean(np.abs(magnitude - original_magnitude))) * spectrogram.DB_RANGE,
-        "seam_ratio": structure.seam_ratio(magnitude),
-        "stereo": structure.stereo_correlation(waveform),
-        "pulse": structure.pulse_strength(waveform, bpm),
-    }
+@dataclasses.dataclass(frozen=True)
+class _Heard:
+    """What a reconstruction is compared by."""
+
+    magnitude: np.ndarray
+    correlation: float
+    image: stereo.Image
+    notes: notes.Heard
+
+    @classmethod
+    def of(cls, waveform, ear):
+        """Of a waveform `[samples, 2]`."""
+        start = max(0, (len(waveform) - NOTES_SECONDS * files.SAMPLE_RATE) // 2)
+        middle = waveform[start : start + NOTES_SECONDS * files.SAMPLE_RATE]
+        magnitude = baselines.log_magnitude(waveform)
+        return cls(magnitude, stereo.correlation(waveform), stereo.image(waveform), ear(middle))
+
+    def against(self, original):
+        """The figures that need no tempo, as `evaluate_autoencoder` names them."""
+        level_error, coherence_error = stereo.errors(original.image, self.image)
+        return {
+            "magnitude_db": float(np.mean(np.abs(self.magnitude - original.magnitude))) * spectrogram.DB_RANGE,
+            "seam_ratio": structure.seam_ratio(self.magnitude),
+            "stereo": self.correlation,
+            "level_db": level_error,
+            "coherence": coherence_error,
+            "frame_f1": notes.frame_f1(original.notes, self.notes),
+            "note_f1": notes.note_f1(original.notes, self.notes),
+        }
 
 
 def baseline_systems():

@@ -1,4 +1,4 @@
-"""What tags and Frechet distance do not see: structure in time, stereo, seams, level.
+"""What tags and Frechet distance do not see: structure in time, seams, level.
 
 Waveforms are float32 `[samples, 2]` (or `[samples]` where one channel will do) at 44.1 kHz.
 """
@@ -117,13 +117,6 @@ def _onset_envelope(waveform, sample_rate):
     kernel = np.hanning(_SMOOTHING_FRAMES + 2)[1:-1]
     smooth = np.convolve(strength, kernel / kernel.sum(), mode="valid")
     return smooth - smooth.mean()
-
-
-def stereo_correlation(waveform):
-    """Pearson correlation of left and right, -1..1; `[samples, 2]`. 0 where a channel is constant (silent)."""
-    left, right = (np.asarray(waveform, np.float64) - np.mean(waveform, axis=0, dtype=np.float64)).T
-    power = np.sqrt(np.mean(left**2) * np.mean(right**2))
-    return float(np.mean(left * right) / power) if power > _SILENT_POWER else 0.0
 
 
 def seam_ratio(audio, every=64):

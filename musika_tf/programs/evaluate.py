@@ -11,7 +11,7 @@ python evaluate.py --signals --audio_dir=corpora/techno --tracks=20
 The first compares two folders of audio. The second generates pieces, seeds 1, 2, ..., and also looks at their latents.
 The third reconstructs the tracks of --reference_dir through the bundle and through simpler ways (random phase,
 Griffin-Lim, MP3); with --baselines in place of a bundle, through the simpler ways alone. These three need MusiCNN's
-weights (pip install --no-deps musicnn).
+weights (pip install --no-deps musicnn), the third also Basic Pitch's (pip install --no-deps basic-pitch==0.4.0).
 
 --control generates pieces at each of --settings, hears them with the extractors that read the training data, and
 prints tables. Of a model that follows the tempo, a few long pieces more are held against the beats of the grid that was
@@ -105,13 +105,14 @@ def _reconstructions():
     tracks = _audio("reference_dir")
     cli.start_tensorflow()  # slow: after the flags are known to be good
     from musika_tf.conditioning import musicnn
-    from musika_tf.evaluation import report
+    from musika_tf.evaluation import notes, report
     from musika_tf.model.loading import load_autoencoder
 
+    network, ear = musicnn.MusiCNN.load(), notes.BasicPitch.load()  # before anything slow, in case one is missing
     systems = report.baseline_systems()
     if FLAGS.autoencoder:
         systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
-    rows = report.evaluate_autoencoder(tracks, systems, musicnn.MusiCNN.load())
+    rows = report.evaluate_autoencoder(tracks, systems, network, ear)
     _report(rows, report.table(rows))
 
 

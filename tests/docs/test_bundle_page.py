@@ -1,11 +1,13 @@
-"""The code in docs/bundle-and-python.md runs as it stands there; what needs no musika_tf, without it."""
+"""docs/bundle-and-python.md: its plain TensorFlow runs without musika_tf, and its table is the bundle's.
+
+That all of its code runs is tested in test_commands.py.
+"""
 
 import re
 import subprocess
 import sys
 
 import pytest
-import soundfile
 import tiny
 
 from musika_tf import shipped
@@ -26,15 +28,6 @@ def run(code, folder):
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def test_the_blocks_run(folder):
-    ours = [block for block in BLOCKS if "import musika_tf" in block]
-    assert len(ours) == 2
-    said = run("\n".join(ours), folder)
-    assert soundfile.info(folder / "ten.wav").frames == 441_000
-    assert "Followed(unit='BPM', lowest=110.2" in said and "bpm=1000.0: 1000 is outside of the range" in said
-    bundle.load(folder / "copy-of-the-model")
 
 
 def test_a_bundle_needs_nothing_of_this_package(folder):

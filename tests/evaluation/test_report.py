@@ -11,6 +11,7 @@ import soundfile
 from musika_tf.conditioning.musicnn import Embedding
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, report
+from musika_tf.evaluation.notes import Heard
 
 RATE = 44_100
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,13 @@ class Network:
         features = np.log(levels + 1e-3)
         techno = np.full(len(seconds), float(np.abs(waveform).max() > 0.9))
         return Embedding(features, np.stack([1 - techno, techno], axis=1))
+
+
+def hear(waveform):
+    """Stands in for Basic Pitch: a note for each eighth of a second that is louder than the one before."""
+    levels = np.abs(waveform[: len(waveform) // 5512 * 5512, :1]).reshape(-1, 5512).mean(axis=1)
+    note = np.repeat((np.diff(levels, prepend=0) > 0)[:, None], 88, axis=1).astype(np.float32)
+    return Heard(note, note)
 
 
 def beat(seconds=6, level=1.0, seed=0):
@@ -96,10 +104,15 @@ def test_evaluate_autoencoder(folder):
         "mono": lambda waveform: np.repeat(waveform.mean(axis=1, keepdims=True), 2, axis=1),
         "random phase": report.baseline_systems()["random phase"],
     }
-    original, same, mono, random_phase = report.evaluate_autoencoder(sorted(folder.glob("*.wav")), systems, Network())
+    paths = sorted(folder.glob("*.wav"))
+    original, same, mono, random_phase = report.evaluate_autoencoder(paths, systems, Network(), hear)
     assert original | {"name": ""} == same | {"name": ""}
     assert original["frechet_distance"] == pytest.approx(0, abs=1e-6) and original["magnitude_db"] == 0
     assert mono["stereo"] == pytest.approx(1) and original["stereo"] < 0.9
+    assert (original["level_db"], original["coherence"], original["frame_f1"], original["note_f1"]) == (0, 0, 1, 1)
+    # the beat's clicks are in the middle, the noise is 6 dB quieter on the right, and independent
+    assert 3 < mono["level_db"] < 7 and 0.5 < mono["coherence"] < 1.1
+    assert 0 < random_phase["frame_f1"] < 1
     assert random_phase["frechet_distance"] > 0 and random_phase["magnitude_db"] > 1
     assert random_phase["name"] in report.table([original, random_phase])
 
