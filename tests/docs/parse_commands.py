@@ -14,13 +14,14 @@ import sys
 
 from absl import flags
 
-from musika_tf.programs import cli  # noqa: F401
+from musika_tf.programs import cli
 
 
 def define_flags(program):
     if program.endswith(".py"):
         sys.path.insert(0, os.path.dirname(program) or ".")
-        runpy.run_path(program, run_name="program")
+        cli.run = lambda program: None  # tools define flags where they start
+        runpy.run_path(program, run_name="__main__")
         return
     package = importlib.util.find_spec(program).submodule_search_locations is not None
     importlib.import_module(f"{program}.__main__" if package else program)
