@@ -42,7 +42,7 @@ def decode(autoencoder):
     window = tf.zeros([1, config.window_latents, config.latent_size])
     frames = tf.zeros([1, config.window_frames, config.level1_size])
     mono = forward(autoencoder.decoder2, window) + forward(autoencoder.decoder1, frames)
-    return 2 * mono / config.window_latents
+    return config.n_coded * mono / config.window_latents
 
 
 def encode(autoencoder):
@@ -50,7 +50,7 @@ def encode(autoencoder):
     config = autoencoder.config
     frames = tf.zeros([1, config.frames_per_latent, config.n_bins])
     level1 = tf.zeros([1, config.frames_per_latent, config.level1_size])
-    return 2 * (forward(autoencoder.encoder1, frames) + forward(autoencoder.encoder2, level1))
+    return config.n_coded * (forward(autoencoder.encoder1, frames) + forward(autoencoder.encoder2, level1))
 
 
 def generate(gan):

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from musika_tf import arguments, interruption, shipped
-from musika_tf.audio import files
+from musika_tf.audio import resampling
 from musika_tf.conditioning import signals, tags, tempo
 from musika_tf.errors import UserError
 from musika_tf.generate import bars as clock
@@ -153,7 +153,9 @@ class Model:
         """
         waveform = arguments.stereo(waveform)
         if sample_rate != self.sample_rate:
-            waveform = files.resample(waveform, arguments.whole("sample_rate", sample_rate, least=1), self.sample_rate)
+            waveform = resampling.resample(
+                waveform, arguments.whole("sample_rate", sample_rate, least=1), self.sample_rate
+            )
         with interruption.held():
             return self.loaded.encode(tf.constant(waveform)).numpy()
 

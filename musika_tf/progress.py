@@ -37,7 +37,7 @@ class Bar(tqdm.tqdm):
 
     def close(self):
         try:
-            if not (self.disable or self._is_on_terminal):
+            if self.n > self.initial and not (self.disable or self._is_on_terminal):
                 self.display()
             super().close()
         except OSError:

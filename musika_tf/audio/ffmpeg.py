@@ -82,7 +82,10 @@ def _describe(path, size, modified):
         "stream=codec_type,codec_name,sample_rate,channels:stream_disposition=attached_pic:format=format_name,duration"
     ]
     done = subprocess.run([*command, _url(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    found = json.loads(done.stdout or b"{}")
+    try:
+        found = json.loads(done.stdout or b"{}")
+    except ValueError as error:  # ffprobe was ended while it wrote
+        raise _failure(path, _first_line(done.stderr) or "ffprobe fails") from error
     streams = found.get("streams", [])
     audio = [stream for stream in streams if stream["codec_type"] == "audio" and int(stream.get("sample_rate", 0))]
     if not audio:

@@ -50,13 +50,14 @@ def test_reference_has_the_published_number_of_parameters(network, n_parameters)
 @pytest.mark.parametrize("config", CHEAP, ids=lambda config: f"width{config.width}")
 def test_every_cheap_preset_builds_and_runs(config):
     model = Autoencoder.create(config)
-    level1 = model.encode1(normal(1, 64, config.n_bins))
+    frames = config.window_frames
+    level1 = model.encode1(normal(1, frames, config.n_bins))
     latents = model.encode2(level1)
     restored = model.decode2(latents)
     magnitude, phase = model.decode1(restored)
-    assert level1.shape == restored.shape == [1, 64, config.level1_size]
-    assert latents.shape == [1, 4, config.latent_size]
-    assert magnitude.shape == phase.shape == [1, 64, config.n_bins]
+    assert level1.shape == restored.shape == [1, frames, config.level1_size]
+    assert latents.shape == [1, frames // 16, config.latent_size]
+    assert magnitude.shape == phase.shape == [1, frames, config.n_bins]
     assert all(scale.numpy() == 0 for network in (model.decoder1, model.decoder2) for scale in noise_scales(network))
     for x in (level1, latents, restored, magnitude, phase):
         assert np.isfinite(x).all()

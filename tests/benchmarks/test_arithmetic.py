@@ -29,7 +29,8 @@ def test_layers_by_hand(layer, shape, operations):
 
 
 def test_reference_autoencoder_takes_what_the_specification_says():
-    autoencoder, gan = Autoencoder.create(AutoencoderConfig()), Gan.create(GanConfig(), 128)
+    published = AutoencoderConfig(latent_size=64, stereo="stacked", phase_head="angle")
+    autoencoder, gan = Autoencoder.create(published), Gan.create(GanConfig(), 128)
     generate = arithmetic.decode(autoencoder) + arithmetic.generate(gan)
     assert generate / SECONDS == pytest.approx(4.49e9, rel=0.005)
     assert arithmetic.encode(autoencoder) / SECONDS == pytest.approx(3.8e9, rel=0.005)

@@ -217,9 +217,13 @@ def test_presets_are_what_they_say():
     for config_class in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining):
         assert tiny.preset("flags/reference.flags", config_class) == config_class()
     mini = tiny.preset("flags/mini.flags", AutoencoderConfig), tiny.preset("flags/mini.flags", GanConfig)
-    assert (mini[0].width, mini[1].width, mini[1].patch_critic) == (96, 32, True)
-    # techno is mini with signals.
-    assert mini == (tiny.preset("flags/techno.flags", AutoencoderConfig), tiny.preset("flags/techno.flags", GanConfig))
+    assert (mini[0].width, mini[1].width, mini[1].patch_critic) == (128, 32, True)
+    # techno-mini and piano-mini are older than parametric stereo.
+    for name in ("techno", "piano"):
+        autoencoder = tiny.preset(f"flags/{name}.flags", AutoencoderConfig)
+        assert autoencoder == AutoencoderConfig(width=96, latent_size=64, stereo="stacked", phase_head="angle")
+        assert tiny.preset(f"flags/{name}.flags", GanConfig) == mini[1]
+    assert tiny.preset("flags/music.flags", AutoencoderConfig) == mini[0]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_lines_stand_where_their_file_was_named(empty_folder):
 
 def test_presets_are_found_from_any_folder_and_hidden_by_ones_own(empty_folder):
     mini = flagfiles.expanded(["--flagfile=flags/mini.flags"])
-    assert "--ae_width=96" in mini
+    assert "--ae_width=128" in mini
     techno = flagfiles.expanded(["--flagfile=flags/techno.flags"])  # which takes in mini
     assert techno[: len(mini)] == mini and "--name=techno-mini" in techno
     (empty_folder / "flags").mkdir()
@@ -35,7 +35,7 @@ def test_presets_are_found_from_any_folder_and_hidden_by_ones_own(empty_folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "--flagfile=a.flags: no such preset; there are flags/mini.flags, flags/piano.flags"),
+        (None, "--flagfile=a.flags: no such preset; there are flags/mini.flags, flags/music.flags"),
         (b"\xff\x00", "--flagfile=a.flags: no such preset"),
         (b"--flagfile=a.flags", "--flagfile=a.flags: takes itself in"),
         (b"--flagfile", "--flagfile=: no such preset"),

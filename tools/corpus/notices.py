@@ -14,6 +14,11 @@ Notices of the music in this folder, made by tools/render_corpus.py --kind=gener
 The sound was rendered from, or is a changed copy of, what the packages below bring. Their notices follow, one
 package after another. sources.csv says how much of the folder comes from which.
 """
+REMARKS = {
+    "sonic-pi-samples": "The README.md beside the samples adds: all are public domain by Creative Commons 0.\n\n",
+    "freedoom": "Played: the songs (MIDI) in freedoom1.wad and freedoom2.wad, in other instruments and keys too.\n\n",
+    "fluid-soundfont-gm": "Played: its instruments.\n\n",
+}
 MUSIC21 = """\
 Scores of J. S. Bach, Mozart, Haydn, Beethoven, Chopin, C. P. E. Bach and Joplin, all out of copyright, in encodings
 that come with music21 {version}. The pages of the chorales bear "PDF (c) Margaret Greentree"; what is played is their
@@ -34,7 +39,8 @@ def notice(sources, copyright_files=COPYRIGHT_FILES):
     for package in dict.fromkeys(package for source in sources for package in source.packages):
         used_by = ", ".join(source.name for source in sources if package in source.packages)
         text = _music21() if package == "music21" else _copyright(copyright_files / package / "copyright")
-        parts.append(f"{'=' * 78}\n{package} (in: {used_by})\n{'=' * 78}\n\n{text.rstrip()}\n")
+        text = REMARKS.get(package, "") + text.rstrip()
+        parts.append(f"{'=' * 78}\n{package} (in: {used_by})\n{'=' * 78}\n\n{text}\n")
     return "\n".join(parts)
 
 
