@@ -74,6 +74,7 @@ def check_latents(folder, content):
     logging.disable(logging.NOTSET)
     if pieces is not None:
         assert pieces.conditioning[0].shape == (len(pieces.latents[0]), 1)
+        pieces.mirror = tiny.halves(pieces.latents[0].shape[1])
         assert np.isfinite(pieces.statistics()).all()
     return pieces
 
