@@ -7,8 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-import numpy as np
-
+from musika_tf import npz
 from musika_tf.collection import scan
 from musika_tf.collection.table import USED, Table
 from musika_tf.encode.encoding import Job, Outcome, check_model, teller
@@ -84,12 +83,9 @@ def prepare_folder(out_dir, model_id):
 
 def _model_of(path):
     """The model whose latents a file holds, without reading them."""
-    from musika_tf.gan.latents import DAMAGE
-
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return str(file["model_id"])
-    except DAMAGE as error:
+        return str(npz.read(path, ["model_id"])["model_id"])
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: no latents that encode.py wrote ({error}); remove it, and its audio is encoded again"
         ) from error

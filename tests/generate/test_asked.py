@@ -51,12 +51,12 @@ class Listening:
     def __init__(self, loaded):
         self.loaded, self.heard = loaded, {}
 
-    def render(self, *args):
-        rows, first = args[7].numpy(), int(args[8])
+    def render(self, **asked):
+        rows, first = asked["conditioning"].numpy(), int(asked["curve_start"])
         for i, row in enumerate(rows):
             known = self.heard.setdefault(first + i, row)
             np.testing.assert_array_equal(known, row)  # whoever asks, and from wherever
-        return self.loaded.render(*args)
+        return self.loaded.render(**asked)
 
 
 def listen(loaded, piece, *ranges):

@@ -48,11 +48,11 @@ class Stopping:
         self.loaded, self.left, self.error = loaded, n, error
         self.signals = loaded.signals
 
-    def render(self, *args):
+    def render(self, **asked):
         self.left -= 1
         if self.left < 0:
             raise self.error
-        return self.loaded.render(*args)
+        return self.loaded.render(**asked)
 
 
 def test_ranges_cover_the_piece_on_the_grid(folder, loaded, tmp_path):
@@ -134,11 +134,11 @@ def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, di
     out, told = tmp_path / "a.wav", []
 
     class Meanwhile(Stopping):
-        def render(self, *args):
+        def render(self, **asked):
             with pytest.raises(UserError) as error:
                 write(out, folder, loaded, Piece(6, SONG.style, 0, SONG.n_samples))
             told.append(str(error.value))
-            return super().render(*args)
+            return super().render(**asked)
 
     write(out, folder, (Meanwhile(loaded[0], 100), loaded[1]))
     who = f"--out={out}: in use by process {os.getpid()} on "
