@@ -86,31 +86,39 @@ def each_piece(paths, signals, min_latents, known):
         yield latents, conditioning
 
 
-def read_latents(path):
+def read_latents(path, names=None):
     """One file of encode.py.
+
+    Args:
+      path: of the `.npz`.
+      names: of the arrays to read; all of them by default.
 
     Returns:
       Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
-      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
+      as text; `n_samples`, `sample_rate`, `audio_bytes`, `audio_modified` and `confidence_...`, arrays of one number.
 
     Raises:
       UserError: it is missing, damaged, or no such file; pickled objects are never read.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            data = {name: _checked(name, file[name]) for name in file.files}
-        for name in ("latents", "model_id"):
-            if name not in data:
-                raise ValueError(f"{name} is missing")
+            for name in names or ("latents", "model_id"):
+                if name not in file:
+                    raise ValueError(f"{name} is missing")
+            return {name: _checked(name, file[name]) for name in names or file.files}
     except DAMAGE as error:
         reason = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: no latents that encode.py wrote ({reason[0]}); encode the audio again") from error
-    return data
+        raise UserError(
+            f"{path}: no latents that encode.py wrote ({reason[0]}); remove it, and encode the audio again"
+        ) from error
 
 
 # What NumPy and zipfile raise over bytes that are no .npz, or one that was damaged.
 DAMAGE = (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, RuntimeError, SyntaxError)
 DAMAGE += (MemoryError, OverflowError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+
+
+_WHOLE_NUMBERS = dict.fromkeys(("n_samples", "sample_rate", "audio_bytes", "audio_modified"), "iu")
 
 
 def _checked(name, array):
@@ -128,7 +136,7 @@ def _checked(name, array):
         return str(array)
     if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
         raise ValueError(f"{name} are {array.dtype} {array.shape}")
-    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
+    numbers = {"confidence": "f"}.get(kind, _WHOLE_NUMBERS.get(name))
     if numbers and (array.ndim or array.dtype.kind not in numbers):
         raise ValueError(f"{name} is {array.dtype} {array.shape}")
     return array
