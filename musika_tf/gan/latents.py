@@ -78,25 +78,34 @@ def each_piece(paths, signals, min_latents, known):
         yield latents, conditioning
 
 
-def read_latents(path):
+def read_latents(path, names=None):
     """One file of encode.py.
+
+    Args:
+      path: of the `.npz`.
+      names: of the arrays to read; all of them by default.
 
     Returns:
       Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
-      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
+      as text; `n_samples`, `sample_rate`, `audio_bytes`, `audio_modified` and `confidence_...`, arrays of one number.
 
     Raises:
       UserError: it is missing, damaged, or no such file; pickled objects are never read.
     """
     try:
-        data = {name: _checked(name, array) for name, array in npz.read(path).items()}
-        for name in ("latents", "model_id"):
+        data = {name: _checked(name, array) for name, array in npz.read(path, names).items()}
+        for name in names or ("latents", "model_id"):
             if name not in data:
                 raise ValueError(f"{name} is missing")
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: no latents that encode.py wrote ({reason}); encode the audio again") from error
+        raise UserError(
+            f"{path}: no latents that encode.py wrote ({reason}); remove it, and encode the audio again"
+        ) from error
     return data
+
+
+_WHOLE_NUMBERS = dict.fromkeys(("n_samples", "sample_rate", "audio_bytes", "audio_modified"), "iu")
 
 
 def _checked(name, array):
@@ -114,7 +123,7 @@ def _checked(name, array):
         return str(array)
     if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
         raise ValueError(f"{name} are {array.dtype} {array.shape}")
-    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
+    numbers = {"confidence": "f"}.get(kind, _WHOLE_NUMBERS.get(name))
     if numbers and (array.ndim or array.dtype.kind not in numbers):
         raise ValueError(f"{name} is {array.dtype} {array.shape}")
     return array
