@@ -11,7 +11,7 @@ import tiny
 
 import musika_tf
 from musika_tf import arguments, shipped
-from musika_tf.audio import files
+from musika_tf.audio import resampling
 from musika_tf.audio.writer import to_int16
 from musika_tf.generate.request import piece_of
 
@@ -159,7 +159,7 @@ def test_encode_and_decode_are_those_of_the_bundle(model):
 def test_encode_takes_other_rates_and_channels(model):
     mono = np.clip(tiny.normal(6000) / 5, -1, 1)
     stereo = np.stack([mono, mono], axis=1)
-    resampled = files.resample(stereo, 48_000, RATE)
+    resampled = resampling.resample(stereo, 48_000, RATE)
     expected = model.loaded.encode(resampled).numpy()
     for given in (mono, mono[:, None], stereo.astype(np.float64)):
         np.testing.assert_array_equal(model.encode(given, 48_000), expected)
