@@ -6,18 +6,15 @@ import numpy as np
 def frechet_distance(features_a, features_b):
     """||mean_a - mean_b||^2 + tr(S_a + S_b - 2 sqrt(S_a S_b)).
 
-    With S = R^T R (R from the QR factorisation of the centred rows) the eigenvalues of S_a S_b are the
-    squared singular values of R_a R_b^T, so the trace of the root is their plain sum: no matrix root that
-    turns complex, no ridge, and exact where there are fewer rows than columns.
-
-    The estimate is biased upwards by few rows: compare only numbers from sets of similar size.
+    With S = R^T R (R from the QR factorisation of the centred rows) the eigenvalues of S_a S_b are the squared singular
+    values of R_a R_b^T: the trace of the root is their sum, exact where rows are few and a matrix root turns complex.
+    Few rows bias it upwards: compare only sets of similar size.
 
     Args:
-      features_a: float `[rows, features]`.
-      features_b: float `[rows', features]`.
+      features_a, features_b: float `[rows, features]`; covariances are over rows - 1.
 
     Returns:
-      The distance, a float >= 0 in squared units of the features; covariances are over rows - 1.
+      Float >= 0 in squared units of the features.
 
     Raises:
       ValueError: fewer than two rows, different numbers of features or values that are not finite.

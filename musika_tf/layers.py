@@ -29,14 +29,10 @@ class Noise(keras.layers.Layer):
 
 
 def split_noise(noise, steps):
-    """Shares out a network's noise to its layers, in the order of their construction.
-
-    Args:
-      noise: `[batch, sum(steps)]`, or None for a network without noise.
-      steps: time steps of each noise layer.
+    """Shares out a network's noise `[batch, sum(steps)]` to its layers, in the order of their construction.
 
     Returns:
-      An iterator over one `[batch, steps[i]]` for each layer; endless None without noise.
+      An iterator over one `[batch, steps[i]]` for each layer; endless None where the noise is None.
     """
     if noise is None:
         return itertools.repeat(None)
@@ -46,9 +42,8 @@ def split_noise(noise, steps):
 class TransposedConv(keras.layers.Layer):
     """Transposed convolution, kernel 4, stride 2, SAME: `[b, n, in]` -> `[b, 2 n, out]`.
 
-    The same numbers as `keras.layers.Conv1DTranspose`, computed as one convolution of kernel 2 that yields two time
-    steps side by side; at reference width nearly three times faster on a CPU. With one zero on each side of x, place i
-    of it sees x[i-1] and x[i], and so has the odd step before x[i] and the even step of x[i]::
+    The numbers of `keras.layers.Conv1DTranspose` by one convolution of kernel 2 that yields two steps side by side; at
+    reference width nearly three times faster on a CPU. With a zero on each side of x, place i sees x[i-1] and x[i]::
 
         odd[i-1] = x[i-1] w[2] + x[i] w[0]     x:   0 | x0 | x1 | x2 | 0
         even[i]  = x[i-1] w[3] + x[i] w[1]     y:  (-, e0) (o0, e1) (o1, e2) (o2, -)    flat, but for the two ends

@@ -1,32 +1,31 @@
-"""Several processes that share work: the parts of one piece, the files of a collection.
+"""Processes that share work: the parts of one piece, the files of a collection.
 
-Nothing here imports TensorFlow, and what a worker is to do is unpickled only when it has prepared it.
+Each worker is a ProcessPoolExecutor of its own. One executor with many processes gives all of its work up when one of
+them dies, and does not say whose fault it was; this way exactly the item of the dead worker is lost, and is named.
+Nothing here imports TensorFlow: workers do, once they are prepared.
 """
 
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
 import multiprocessing
-import multiprocessing.connection
 import os
-import pickle
 import signal
+import threading
 from collections.abc import Callable
-
-from musika_tf.errors import UserError
-
-_READY, _TOLD, _FAILED = range(3)  # what a worker's messages begin with
+from concurrent.futures.process import BrokenProcessPool
 
 
 @dataclasses.dataclass(frozen=True)
-class Death:
-    """How a worker ended before its work was done: `cause` follows on "a worker"."""
+class Died:
+    """The result of an item whose worker died; `cause` follows on "a worker"."""
 
     cause: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Crew:
+class Pool:
     """How many workers, and how each prepares TensorFlow.
 
     Attributes:
@@ -39,68 +38,70 @@ class Crew:
     prepare: Callable[[int], None]
     threads: int = 0
 
-    def each(self, start, items):
-        """Has every item worked on by one of the workers, the next one by whoever is free.
+    def run(self, start, items):
+        """Works on every item in one of the workers, the next one in whichever is free.
 
         Args:
-          start: picklable function without arguments, called once in each worker. It returns what works on an item:
-            a function of the item and of `tell`, a function to call with what the caller is to know.
-          items: list, none of them None.
+          start: picklable function without arguments, called once in each worker. It returns the function of an item
+            that does the work.
+          items: list.
 
         Yields:
-          (item, what was told), in the order of arrival. Where a worker died, its item (None if it had none yet) and a
-          Death; the others go on, and what nobody was left for is missing.
+          (item, its result), in the order in which they are done; the result is Died where the worker died. The others
+          go on; when none is left, the remaining items are missing.
 
         Raises:
           UserError: a worker raised it; the others are stopped.
         """
         n_workers = min(self.n_workers, len(items))
         threads = max((self.threads or _cores()) // max(n_workers, 1), 1)
+        waiting, running = collections.deque(items), {}
+        with contextlib.ExitStack() as stack:
+            free = [stack.enter_context(_Worker(self.prepare, threads)) for _ in range(n_workers)]
+            while True:
+                while free and waiting:
+                    worker, item = free.pop(), waiting.popleft()
+                    running[worker.submit(start, item)] = worker, item
+                if not running:
+                    return
+                for future in concurrent.futures.wait(running, return_when="FIRST_COMPLETED").done:
+                    worker, item = running.pop(future)
+                    try:
+                        result = future.result()
+                        free.append(worker)
+                    except BrokenProcessPool:
+                        result = Died(worker.cause())
+                    yield item, result
+
+
+class _Worker:
+    """One process, which ends with the block that it is used in."""
+
+    def __init__(self, prepare, threads):
         context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-        processes = {}
-        try:
-            for _ in range(n_workers):
-                ours, theirs = context.Pipe()
-                arguments = theirs, self.prepare, threads, pickle.dumps(start)
-                processes[ours] = context.Process(target=_work, args=arguments, daemon=True)
-                processes[ours].start()
-                theirs.close()  # the worker has its own copy: the pipe closes with it
-            yield from _follow(processes, collections.deque(items))
-        finally:
-            for process in processes.values():
-                process.terminate()
-                process.join()
+        self._executor = concurrent.futures.ProcessPoolExecutor(1, context, _prepare, (prepare, threads))
+        before = set(multiprocessing.active_children())
+        self._executor.submit(os.getpid)  # starts the process
+        (self._process,) = set(multiprocessing.active_children()) - before
 
+    def __enter__(self):
+        return self
 
-def _follow(processes, waiting):
-    """Hands out items and passes on what the workers tell, until the last one is done."""
-    running, at_work = dict(processes), {}
-    while running:
-        for connection in multiprocessing.connection.wait(list(running)):
-            try:
-                kind, value = connection.recv()
-            except (EOFError, ConnectionResetError):
-                process = running.pop(connection)
-                process.join()
-                if process.exitcode:
-                    yield at_work.get(connection), Death(_cause(process.exitcode))
-                continue
-            if kind == _FAILED:
-                raise UserError(value)
-            if kind == _TOLD:
-                yield at_work[connection], value
-                continue
-            at_work[connection] = waiting.popleft() if waiting else None
-            with contextlib.suppress(BrokenPipeError):  # it has died: the next message is the pipe's end
-                connection.send(at_work[connection])
+    def submit(self, start, item):
+        return self._executor.submit(_work, start, item)
 
+    def cause(self):
+        """How the process ended. Linux kills with signal 9 when memory runs out."""
+        self._process.join()
+        status = self._process.exitcode
+        if status >= 0:
+            return f"failed (status {status})"
+        hint = ", perhaps out of memory: take fewer --workers" if status == -signal.SIGKILL else ""
+        return f"died (signal {-status}{hint})"
 
-def _cause(exitcode):
-    """What an exit status of `multiprocessing` says; out of memory, Linux kills with signal 9."""
-    if exitcode > 0:
-        return f"failed (status {exitcode})"
-    hint = ", perhaps out of memory: take fewer --workers" if exitcode == -signal.SIGKILL else ""
-    return f"died (signal {-exitcode}{hint})"
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._executor.shutdown(cancel_futures=True)
 
 
 def _cores():
@@ -108,16 +109,25 @@ def _cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(connection, prepare, threads, start):
-    """A worker's life: prepares itself and works on items until there are none."""
+# In the worker
+
+_function = None  # what `start` returned
+
+
+def _prepare(prepare, threads):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(threads)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, EOFError):  # whoever wanted the work is gone
-        try:
-            work = pickle.loads(start)()
-            connection.send((_READY, None))
-            while (item := connection.recv()) is not None:
-                work(item, lambda told: connection.send((_TOLD, told)))
-                connection.send((_READY, None))
-        except UserError as error:
-            connection.send((_FAILED, str(error)))
+
+
+def _end_with_parent():
+    """A worker whose parent was killed would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _work(start, item):
+    global _function
+    if _function is None:
+        _function = start()
+    return _function(item)

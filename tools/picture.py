@@ -21,7 +21,7 @@ def main(_):
 
     out = Path(cli.require("out"))
     if out.suffix != ".png" or not out.parent.is_dir():
-        raise UserError(f"--out={out}: a name that ends in .png, in a folder that exists, please")
+        raise UserError(f"--out={out}: give a name that ends in .png, in a folder that exists")
     n_samples = int(FLAGS.seconds * files.SAMPLE_RATE)
     paths = scan.find_audio(cli.require("audio_dir"))
     preview.picture(out, [files.read(path, 0, n_samples) for path in paths], files.SAMPLE_RATE)

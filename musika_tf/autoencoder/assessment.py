@@ -32,10 +32,7 @@ def assessor(trainer, paths):
 
     @tf.function(autograph=False)
     def reconstruct(waveform):
-        level1 = autoencoder.encode1(spectrogram.log_magnitude(waveform, config))
-        if trainer.phase >= 3:
-            level1 = autoencoder.decode2(autoencoder.encode2(level1))
-        return autoencoder.decode1(level1)
+        return autoencoder.reconstruct(waveform, levels=1 if trainer.phase < 3 else 2)
 
     def magnitude_l1(waveform):
         return losses.magnitude_l1(

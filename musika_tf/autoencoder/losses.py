@@ -92,20 +92,6 @@ def _turn(error, later, earlier, weight, also=1.0):
     return tf.reduce_sum(weights * (1.0 - cosine)) / (tf.reduce_sum(weights) + 1e-6)
 
 
-def critic_hinge(real_scores, fake_scores):
-    """Hinge loss of a critic with several heads: (real + fake) / 2, mean over heads."""
-    losses = [
-        (tf.reduce_mean(tf.nn.relu(1.0 - r)) + tf.reduce_mean(tf.nn.relu(1.0 + f))) / 2.0
-        for r, f in zip(real_scores, fake_scores, strict=True)
-    ]
-    return tf.add_n(losses) / len(losses)
-
-
-def decoder_hinge(fake_scores):
-    """What the decoder minimises: - mean D(fake), mean over heads."""
-    return -tf.add_n([tf.reduce_mean(f) for f in fake_scores]) / len(fake_scores)
-
-
 def feature_matching(real_features, fake_features, over_replicas=lambda sizes: sizes):
     """Mean L1 between the critic's activations, each relative to the mean size of the real ones.
 

@@ -6,6 +6,7 @@ import hashlib
 import keras
 import tensorflow as tf
 
+from musika_tf.audio import spectrogram
 from musika_tf.autoencoder.level1 import Decoder1, Encoder1
 from musika_tf.autoencoder.level2 import Decoder2, Encoder2
 from musika_tf.config import AutoencoderConfig
@@ -56,6 +57,13 @@ class Autoencoder:
     def decoder_noise_sizes(self):
         """Noise values per window of decoder 1 and of decoder 2."""
         return sum(self.decoder1.noise_steps), sum(self.decoder2.noise_steps)
+
+    def reconstruct(self, waveform, levels):
+        """Waveform `[b, samples]` -> magnitude, phase `[b, frames, bins]`, through 1 or both levels, without noise."""
+        level1_latents = self.encode1(spectrogram.log_magnitude(waveform, self.config))
+        if levels == 2:
+            level1_latents = self.decode2(self.encode2(level1_latents))
+        return self.decode1(level1_latents)
 
     def encode1(self, magnitude):
         """`[b, frames, bins]` -> `[b, frames, level1_size]`."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
+from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam
@@ -98,10 +99,10 @@ class AutoencoderTrainer(tf.Module):
             real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
             real_features, fake_features = zip(*[tf.split(f, 2) for f in features], strict=True)
             real_features = [tf.stop_gradient(f) for f in real_features]
-            terms["adversarial"] = losses.decoder_hinge(fake_scores)
+            terms["adversarial"] = -hinge.mean(fake_scores)
             terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
-            critic_loss = losses.critic_hinge(real_scores, fake_scores)
+            critic_loss = (hinge.on_real(real_scores) + hinge.on_fake(fake_scores)) / 2.0
         objectives = (
             Objective(self.optimiser, loss, self.trained),
             Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),

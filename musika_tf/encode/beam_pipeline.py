@@ -1,4 +1,4 @@
-"""The files of a collection encoded by Apache Beam: on this machine, or by Flink, Spark or Dataflow on many.
+"""Files encoded by Apache Beam: on this machine, or by Flink, Spark or Dataflow on many.
 
 Every machine must have musika_tf installed, and see the model, the audio and the latents' folder under the same paths.
 What became of each file comes back as lines of JSON in a hidden folder beside the latents.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from musika_tf.collection import scan
 from musika_tf.collection.table import Row
-from musika_tf.encode.encoding import Job, Outcome
+from musika_tf.encode.plan import Job, Outcome
 from musika_tf.errors import UserError
 
 try:
@@ -45,7 +45,7 @@ def encode_all(recipe, run, jobs):
     """Outcomes of jobs, when all of them are done.
 
     Args:
-      recipe: encoding.Recipe.
+      recipe: encoder.Recipe.
       run: Run.
       jobs: list of Job.
 
@@ -77,7 +77,7 @@ def encode_all(recipe, run, jobs):
 
 
 class _Encode(beam.DoFn):
-    """Encodes a Job by `encoding.FileEncoder`; yields its Outcome as JSON."""
+    """Encodes a Job by `encoder.FileEncoder`; yields its Outcome as JSON."""
 
     def __init__(self, recipe, prepare):
         self._recipe, self._prepare, self._encode = recipe, prepare, None

@@ -1,11 +1,11 @@
 """What encoding a collection will take: chunks of noise, timed on this machine. Nothing is written."""
 
-import os
-
 import numpy as np
 
 from musika_tf import durations
-from musika_tf.encode import collection
+from musika_tf.encode import latents_file
+from musika_tf.errors import UserError
+from musika_tf.gan.latents import read_latents
 from musika_tf.model.codec import CHUNK_LATENTS
 from musika_tf.timing import median_seconds
 
@@ -14,7 +14,7 @@ def encoding(table, out_dir, encode, config):
     """What encoding will take.
 
     Args:
-      table: audio.table.Table of what will be encoded.
+      table: collection.table.Table of what will be encoded.
       out_dir: where the latents will go, or None; what is there is done.
       encode: codec.StreamEncoder.
       config: AutoencoderConfig.
@@ -23,7 +23,7 @@ def encoding(table, out_dir, encode, config):
       Lines of text.
     """
     rows = table.of("used")
-    missing = [row for row in rows if not (out_dir and os.path.exists(collection.target_of(row, out_dir)))]
+    missing = [row for row in rows if not (out_dir and _is_done(row, out_dir))]
     seconds = 2 * CHUNK_LATENTS / config.latents_per_second
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, [round(seconds * config.sample_rate), 2]).astype(np.float32)
     encode([noise])
@@ -33,3 +33,12 @@ def encoding(table, out_dir, encode, config):
         f"{len(rows) - len(missing)} files are encoded already, {len(missing)} are to come, {durations.spoken(to_do)}",
         f"encoding runs at {rate:.1f} times real time on this machine: about {durations.spoken(to_do / rate)}",
     ]
+
+
+def _is_done(row, out_dir):
+    """Whether the latents of a file are there, and of the audio that is there now."""
+    target = latents_file.target_of(row, out_dir)
+    try:
+        return target.exists() and latents_file.is_of(read_latents(target, ["audio_bytes", "audio_modified"]), row)
+    except UserError:  # damaged, or without a record of its audio
+        return False

@@ -1,1 +1,1 @@
-"""The yardsticks: MusiCNN features, Frechet distance, structure in time, baselines and the report."""
+"""The yardsticks: structure in time, pitch, stereo, baselines, control, and the report."""

@@ -32,10 +32,7 @@ def _trim(channels, n_samples):
 
 
 def random_phase(magnitude, n_samples, seed=0):
-    """Given magnitudes with uniformly random phase, independent per channel, frame and bin.
-
-    Args and result as those of `griffin_lim`.
-    """
+    """Given magnitudes with uniformly random, independent phase; arguments as those of `griffin_lim`."""
     import librosa
 
     amplitude = _amplitude(magnitude)
@@ -46,16 +43,13 @@ def random_phase(magnitude, n_samples, seed=0):
 
 
 def griffin_lim(magnitude, n_samples, iterations=32, seed=0):
-    """Griffin & Lim's phase (librosa's fast variant, momentum 0.99) for given magnitudes.
+    """Griffin & Lim's phase (librosa's fast variant, momentum 0.99) for given magnitudes: float32 `[n_samples, 2]`.
 
     Args:
       magnitude: normalised log magnitude `[2, frames, 513]`, as `log_magnitude` gives it.
-      n_samples: samples to return; at most 256 per frame.
+      n_samples: at most 256 per frame.
       iterations: rounds of inverse and forward STFT.
       seed: of the random phase that it starts from.
-
-    Returns:
-      float32 `[n_samples, 2]`.
     """
     import librosa
 
@@ -76,11 +70,8 @@ def mp3(waveform, kilobits):
     """MP3 and back at a constant bit rate, by the LAME inside libsndfile (soundfile >= 0.13, no ffmpeg).
 
     Args:
-      waveform: float32 `[samples, 2]`, not empty; the codec clips it to +-1.
-      kilobits: bits per second over 1000, both channels together: one of `MP3_RATES`.
-
-    Raises:
-      ValueError: a bit rate that MP3 does not have at 44.1 kHz.
+      waveform: float32 `[samples, 2]`, not empty; clipped to +-1.
+      kilobits: one of `MP3_RATES`, both channels together; ValueError for others.
     """
     import soundfile
 

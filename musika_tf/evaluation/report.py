@@ -19,17 +19,13 @@ SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and 
 
 @dataclasses.dataclass(frozen=True)
 class TrackFigures:
-    """One file, measured. Units and definitions are those of `structure`.
+    """One file, measured; the figures are those of `structure` and `stereo.correlation`.
 
     Attributes:
-      name: file name.
-      seconds: length.
       first_tag: MusiCNN's strongest tag, activations averaged over the patches.
       pulse: pulse strength, at the tempo in `name.json` ("bpm") where there is one.
-      stereo: correlation of left and right.
       loudness: dB of full scale.
-      silence: longest silence in seconds.
-      peak: largest absolute sample.
+      silence: longest silence, seconds.
     """
 
     name: str
@@ -46,13 +42,11 @@ def compare_folders(generated, reference, network):
     """Measures generated files, and their Frechet distance to reference files.
 
     Args:
-      generated: paths of audio files.
-      reference: paths of audio files; may be empty.
+      generated, reference: paths of audio files; the latter may be empty.
       network: `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
 
     Returns:
-      Dict of plain values: `generated` and `reference` (a list of `TrackFigures` as dicts each), `first_tags` (how
-      many generated files have which tag first), `frechet_distance` (None without reference).
+      Dict of plain values: `frechet_distance` (None without reference), and as `described`.
 
     Raises:
       UserError: a file that is too short.
@@ -144,11 +138,13 @@ def evaluate_autoencoder(paths, reconstruct, network, ear):
     rows, features = {name: [] for name in systems}, {name: [] for name in systems}
     for path in paths:
         waveform = _read(path)
-        original = _Heard.of(waveform, ear)
+        original = _Measured.of(waveform, ear)
         bpm = true_bpm(path)
         for name, function in systems.items():
             made = np.asarray(function(waveform), np.float32)[: len(waveform)]
-            rows[name].append(_Heard.of(made, ear).against(original) | {"pulse": structure.pulse_strength(made, bpm)})
+            rows[name].append(
+                _Measured.of(made, ear).against(original) | {"pulse": structure.pulse_strength(made, bpm)}
+            )
             features[name].append(network(made).features)
     originals = np.concatenate(features["original"])
     return [
@@ -159,7 +155,7 @@ def evaluate_autoencoder(paths, reconstruct, network, ear):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Heard:
+class _Measured:
     """What a reconstruction is compared by."""
 
     magnitude: np.ndarray
@@ -200,13 +196,7 @@ def baseline_systems():
 
 
 def autoencoder_systems(autoencoder, seed=0, noise=1.0):
-    """The reconstructions of an autoencoder, as `reconstruct` of `evaluate_autoencoder`.
-
-    Args:
-      autoencoder: `autoencoder.model.Autoencoder`.
-      seed: of the decoders' noise.
-      noise: its scale; 1 as trained.
-    """
+    """An autoencoder's, as `reconstruct` of `evaluate_autoencoder`; `seed` and scale of the decoders' noise."""
     import tensorflow as tf
 
     from musika_tf.model.codec import Codec

@@ -16,11 +16,7 @@ _LATENTS_PER_SECOND = 44_100 / 4096
 
 
 def measure_track(waveform, facts):
-    """What the installed extractors make of one track.
-
-    Args:
-      waveform: float32 `[samples, 2]` at 44.1 kHz.
-      facts: what the track knows of itself.
+    """What the installed extractors make of a track, float32 `[samples, 2]` at 44.1 kHz, against its own `facts`.
 
     Returns:
       Dict of (signal, extractor) -> dict of figures.

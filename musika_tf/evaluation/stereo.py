@@ -1,4 +1,4 @@
-"""The stereo image: correlation, level difference and coherence, in one recording and against another.
+"""The stereo image: correlation, level difference and coherence, of one recording and against another.
 
 A waveform float32 `[samples, 2]` at 44.1 kHz is cut into blocks of 4,096 samples (93 ms) and 24 mel bands (librosa's,
 0 to 22,050 Hz). With X_L, X_R the STFTs (periodic Hann window of 4,096 samples, hop 1,024, no padding), frames 4b to

@@ -3,10 +3,9 @@
     nearest   distance of generated spans to the nearest of the training, over that of training spans to the nearest in
               other pieces (medians). Near 0: it copies
     spread    distance of spans at the same place in pieces of different seeds, over that of spans of different training
-              pieces (root mean squares). Near 0: whatever the seed, it makes the same
+              pieces (root mean squares). Near 0: every seed makes the same
 
-A span is SPAN latents; its distance to another is the root of the mean square over all values, each in deviations of
-its channel. Left and right may be swapped, as they are in training.
+A distance is the RMS over all values of two spans, in deviations of their channels; left and right may be swapped.
 """
 
 import numpy as np

@@ -9,21 +9,19 @@
 | coordinate | anchors interpolated linearly at a position's centre, then style (then conditioning) |
 | loop | a line that repeats: its anchors are 0 .. k - 1 and then 0 again, evenly spaced over the loop's length |
 
-An anchor is a pure function of (seed, i) and the style of its seed, so a coordinate is one of (seed, style seed,
-position), and any range of the line can be had alone::
+An anchor is a pure function of (seed, i) and a style of its seed, so any range of the line can be had alone::
 
     window     |   0   |   1   |   2   |   3   |   4   |
     anchor         A0                      A1
     coordinate     A0 --- linear ---->     A1 ----> A2
 
-The layout is the published one, where training crops windows so that an anchor lies at a window's centre.
-
-A loop of any length has as many anchors as fit best, and spaces them evenly (here 896 latents hold two)::
+This is the published layout. A loop of any length has as many anchors as fit best, evenly spaced (here 896 latents
+hold two)::
 
     anchor         A0 <---- 448 ----> A1 <---- 448 ----> A0 ...
 
-Where the length is a multiple of 384 the spacing stays 384 and the windows of the next round are those of the
-first: `LoopGrid.wrap` names them alike, so that their noise is the same too and the line repeats exactly.
+Where the length is a multiple of 384 the spacing stays 384, `LoopGrid.wrap` gives the windows of all rounds the same
+names, and so the same noise: the line repeats exactly.
 """
 
 import dataclasses
@@ -45,17 +43,14 @@ def interpolate(anchors, spacing):
 
 
 def training_coordinates(config, batch_size, seed):
-    """Coordinates for the critic's span, as a training step draws them.
+    """Coordinates for the critic's spans, as a training step draws them: float32 `[b, critic_window, coordinate_size]`.
 
-    Three anchors, cropped so that an anchor lies at one of the windows' centres or between them, per item.
+    Each is cropped from three anchors so that one lies at a window's centre or between the windows.
 
     Args:
       config: GanConfig.
       batch_size: number of spans.
-      seed: int `[2]` for stateless draws.
-
-    Returns:
-      float32 `[batch, critic_window, coordinate_size]`.
+      seed: int `[2]`, stateless.
     """
     seeds = tf.random.experimental.stateless_split(seed, 3)
     anchors = tf.random.stateless_normal([batch_size, 3, config.anchor_size], seeds[0])
@@ -73,11 +68,10 @@ def coordinates(config, seed, style_seed, first_window, n_windows, truncation):
 
     Args:
       config: GanConfig.
-      seed: int64 scalar, of the anchors.
-      style_seed: int64 scalar, of the style.
+      seed, style_seed: int64 scalars, of the anchors and of the style.
       first_window: int64 scalar, may be negative.
       n_windows: int32 scalar.
-      truncation: float32 scalar, bound of the normal distribution that anchors and style are drawn from.
+      truncation: float32 scalar, bound of the normal distribution of anchors and style.
 
     Returns:
       float32 `[n_windows, window, coordinate_size]`.
@@ -90,7 +84,7 @@ def coordinates(config, seed, style_seed, first_window, n_windows, truncation):
 
 
 def anchor_line(config, seed, positions, truncation, loop=None):
-    """The interpolated anchors at consecutive positions.
+    """The interpolated anchors at consecutive positions: float32 `[n, anchor_size]`.
 
     Args:
       config: GanConfig.
@@ -98,9 +92,6 @@ def anchor_line(config, seed, positions, truncation, loop=None):
       positions: int64 `[n]`, each one more than the one before.
       truncation: float32 scalar.
       loop: LoopGrid, or None for an endless line.
-
-    Returns:
-      float32 `[n, anchor_size]`.
     """
     half_steps = 2 * positions + 1 - config.window  # from anchor 0, so that everything is whole numbers
     span = 2 * config.anchor_spacing
@@ -121,16 +112,13 @@ def anchor_line(config, seed, positions, truncation, loop=None):
 
 
 def style_line(config, style_seeds, weights, truncation):
-    """Blends of styles whose deviation is that of one style.
+    """Blends of styles, float32 `[n, anchor_size]`: weights are scaled to an L2 norm of 1, which keeps the deviation.
 
     Args:
       config: GanConfig.
       style_seeds: int64 `[m]`, all different.
       weights: float32 `[n, m]`; only their proportions count.
       truncation: float32 scalar.
-
-    Returns:
-      float32 `[n, anchor_size]`: the sum of weight x style, the weights scaled to an L2 norm of 1.
     """
     styles = tf.map_fn(
         lambda seed: truncated_normal_rows(seed, Stream.STYLE, 0, 1, config.anchor_size, truncation)[0],
@@ -152,12 +140,7 @@ def _rows_by_name(seed, stream, rows, size, bound):
 
 @dataclasses.dataclass(frozen=True)
 class LoopGrid:
-    """Where a loop puts its anchors and its windows, as tensors.
-
-    Attributes:
-      config: GanConfig.
-      latents: float64 scalar: the loop's length in latents, any real number; 0 for an endless line.
-    """
+    """Where a loop of `latents` (float64 scalar, any length; 0: an endless line) has its anchors and windows."""
 
     config: GanConfig
     latents: tf.Tensor
@@ -173,15 +156,15 @@ class LoopGrid:
 
     @property
     def exact(self):
-        """Whether the loop is a whole number of anchors of the usual spacing, so that windows repeat too."""
+        """Whether the loop is a whole number of usual spacings, so that windows repeat too."""
         return tf.equal(self.latents, tf.cast(self.n_anchors * self.config.anchor_spacing, tf.float64))
 
     def wrap(self, positions):
-        """Positions (int64) in an exact loop's first round; in any other line, as they are."""
+        """Positions (int64) in the first round of an exact loop; others as they are."""
         return tf.where(self.exact, tf.math.floormod(positions, self.n_anchors * self.config.anchor_spacing), positions)
 
     def left(self, position):
-        """Latents (int32) from `position` (int64) to the end of an exact loop's round; in any other line, many."""
+        """Latents (int32) from `position` (int64) to the end of an exact loop's round; else many."""
         inside = tf.math.floormod(position, self.n_anchors * self.config.anchor_spacing)
         left = self.n_anchors * self.config.anchor_spacing - inside
         return tf.cast(tf.where(self.exact, tf.minimum(left, _MANY), _MANY), tf.int32)

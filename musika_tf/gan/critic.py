@@ -11,11 +11,8 @@ _HALF = 0.5**0.5
 class Critic(keras.Model):
     """Judges two windows together, so that their seam is judged too.
 
-    As published: one score from the flattened end. With `patch_critic`: scores of patches at every depth, so that
-    a step is judged by its neighbourhood, its bar and its phrase; a small model learns faster that way.
-
-    Args:
-      config: GanConfig.
+    As published: one score from the flattened end. With `patch_critic`: scores of patches at every depth, of a step's
+    neighbourhood, bar and phrase; a small model learns faster that way.
     """
 
     def __init__(self, config, **kwargs):

@@ -33,11 +33,9 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
 
     Args:
       latents_dir: folder, searched recursively.
-      signals: the conditioning signals that every file must hold (conditioning.signal.Signal).
-      min_latents: pieces shorter than this are left out, as are digital silence and those of whose signals the
-        extractor was unsure; each is named in a warning.
-      cache_dir: folder for one file with all latents, which is memory-mapped, for collections that memory can't hold;
-        signals stay in memory.
+      signals: the conditioning.signal.Signal that every file must hold.
+      min_latents: shorter pieces are left out, as are digital silence and unclear signals, each with a warning.
+      cache_dir: folder for one memory-mapped file with all latents, for collections that memory can't hold.
 
     Raises:
       OSError: the folder can't be read.
@@ -133,8 +131,7 @@ def _opened(folder):
 def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
     """Endless batches of random spans; batch i is a pure function of (pieces, seed, i).
 
-    Each span comes from one piece, drawn in proportion to the starts that it offers, with left and right
-    swapped at random.
+    Each span comes from one piece, drawn in proportion to the starts that it offers; half are mirrored.
 
     Args:
       pieces: LatentPieces with their mirror.

@@ -26,8 +26,8 @@ class Stage(keras.layers.Layer):
 class Generator(keras.Model):
     """A convolutional generator whose every level is modulated by the coordinates at its own resolution.
 
-    The coordinates, average-pooled by 2 again and again, make a pyramid; its top (2 steps) is the input of the
-    stem, the rest scales the features level by level (spatial AdaIN).
+    Average-pooled by 2 again and again they make a pyramid: its top (2 steps) is the stem's input, the rest scales the
+    features level by level (spatial AdaIN).
 
     Args:
       config: GanConfig; window 64 is the published small variant, whose first block does not upsample.
@@ -51,15 +51,8 @@ class Generator(keras.Model):
         self.out = keras.layers.Conv1D(latent_size, 4, padding="same", dtype="float32")
 
     def call(self, coordinates, noise=None):
-        """Generates windows.
-
-        Args:
-          coordinates: `[b, window, channels]`.
-          noise: N(0, 1) `[b, sum(noise_steps)]`, or None for none.
-
-        Returns:
-          Latents `[b, window, latent_size]`, linear.
-        """
+        """Coordinates `[b, window, channels]` and noise N(0, 1) `[b, sum(noise_steps)]` or None -> latents
+        `[b, window, latent_size]`, linear."""
         pyramid = {self.window: coordinates}
         n = self.window
         while n > 2:

@@ -2,13 +2,10 @@
 
 import dataclasses
 import logging
-import struct
-import tokenize
-import zipfile
-import zlib
 
 import numpy as np
 
+from musika_tf import npz
 from musika_tf.errors import UserError
 from musika_tf.stereo.layouts import Mirror
 
@@ -37,7 +34,7 @@ class LatentPieces:
     def statistics(self):
         """Mean and deviation per channel, of all pieces and their mirror images, as training sees them.
 
-        Piece by piece and in float64, whether or not all of them would fit into memory.
+        Piece by piece and in float64, so that memory-mapped ones will do.
         """
         n = 2 * self.n_latents
         mean = sum(sum(x.sum(axis=0) for x in self._both(piece)) for piece in self.latents) / n
@@ -48,11 +45,6 @@ class LatentPieces:
         """A piece and its mirror image in float64."""
         piece = np.asarray(piece, np.float64)
         return piece, self.mirror(piece)
-
-    def conditioning_statistics(self):
-        """Mean and deviation per conditioning channel: `[n_conditioning]` each."""
-        every = np.concatenate(self.conditioning)
-        return every.mean(axis=0), every.std(axis=0)
 
 
 def each_piece(paths, signals, min_latents, known):
@@ -86,31 +78,34 @@ def each_piece(paths, signals, min_latents, known):
         yield latents, conditioning
 
 
-def read_latents(path):
+def read_latents(path, names=None):
     """One file of encode.py.
+
+    Args:
+      path: of the `.npz`.
+      names: of the arrays to read; all of them by default.
 
     Returns:
       Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
-      as text; `n_samples`, `sample_rate` and `confidence_...`, arrays of one number.
+      as text; `n_samples`, `sample_rate`, `audio_bytes`, `audio_modified` and `confidence_...`, arrays of one number.
 
     Raises:
       UserError: it is missing, damaged, or no such file; pickled objects are never read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {name: _checked(name, file[name]) for name in file.files}
-        for name in ("latents", "model_id"):
+        data = {name: _checked(name, array) for name, array in npz.read(path, names).items()}
+        for name in names or ("latents", "model_id"):
             if name not in data:
                 raise ValueError(f"{name} is missing")
-    except DAMAGE as error:
-        reason = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: no latents that encode.py wrote ({reason[0]}); encode the audio again") from error
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path}: no latents that encode.py wrote ({reason}); remove it, and encode the audio again"
+        ) from error
     return data
 
 
-# What NumPy and zipfile raise over bytes that are no .npz, or one that was damaged.
-DAMAGE = (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, RuntimeError, SyntaxError)
-DAMAGE += (MemoryError, OverflowError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+_WHOLE_NUMBERS = dict.fromkeys(("n_samples", "sample_rate", "audio_bytes", "audio_modified"), "iu")
 
 
 def _checked(name, array):
@@ -128,7 +123,7 @@ def _checked(name, array):
         return str(array)
     if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
         raise ValueError(f"{name} are {array.dtype} {array.shape}")
-    numbers = {"n_samples": "iu", "sample_rate": "iu", "confidence": "f"}.get(name if kind != "confidence" else kind)
+    numbers = {"confidence": "f"}.get(kind, _WHOLE_NUMBERS.get(name))
     if numbers and (array.ndim or array.dtype.kind not in numbers):
         raise ValueError(f"{name} is {array.dtype} {array.shape}")
     return array

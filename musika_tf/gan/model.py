@@ -12,10 +12,7 @@ from musika_tf.training import precision
 
 
 class Standardiser(tf.Module):
-    """Per-channel mean and deviation of the latents: the GAN sees them standardised, everyone else does not.
-
-    Starts as the identity, which is what the published model has.
-    """
+    """Mean and deviation by channel: the GAN alone sees latents standardised. Starts as the identity, as published."""
 
     def __init__(self, size):
         super().__init__()
@@ -55,8 +52,7 @@ class Gan:
 
         Args:
           config: GanConfig.
-          latent_size: channels of a latent.
-          n_conditioning: channels of conditioning.
+          latent_size, n_conditioning: channels of a latent and of its conditioning.
           noise_scale: initial scale of the generator's noise layers.
           policy: one of precision.POLICIES, for what is trained; the average computes in float32.
         """
@@ -78,13 +74,10 @@ class Gan:
         return sum(self.generator.noise_steps)
 
     def generate(self, coordinates, noise=None):
-        """Latents of windows from the averaged generator, at their own scale.
+        """Latents `[windows, window, latent_size]` of the averaged generator, at their own scale.
 
         Args:
           coordinates: `[windows, window, coordinate_size + n_conditioning]`.
           noise: `[windows, noise_size]` or None.
-
-        Returns:
-          `[windows, window, latent_size]`.
         """
         return self.standardiser.restore(self.averaged(coordinates, noise))

@@ -6,8 +6,8 @@ import tensorflow as tf
 class R1Controller(tf.Module):
     """Turns R1 up while the critic is too certain.
 
-    The switch starts at -1 (fully on); each update reads the critic's certainty, clip(mean D(real) - mean D(fake),
-    0, 2) / 2: above 0.9 the switch falls by 1e-4, otherwise it rises by 1e-4; it stays in [-1, 0].
+    The switch starts at -1 (fully on) and stays in [-1, 0]. An update lowers it by 1e-4 where the critic's certainty,
+    clip(mean D(real) - mean D(fake), 0, 2) / 2, is above 0.9, and raises it by 1e-4 otherwise.
 
     Args:
       weight: weight of R1 when fully on.
@@ -33,17 +33,14 @@ class R1Controller(tf.Module):
 
 
 def scores_and_penalty(critic, real, loss_scale=None):
-    """Scores of real data, and R1: the mean over the batch of ||grad_x D(x)||^2, in float32.
+    """Scores of real data, and R1: the mean over the batch of ||grad_x D(x)||^2, a float32 scalar.
 
-    One forward pass serves both. D(x) is the mean over heads of the mean over patches.
+    D(x) is the mean over heads of the mean over patches.
 
     Args:
       critic: function of latents `[b, t, c]` to a list of scores `[b, patches]`.
       real: real latents.
       loss_scale: LossScale, where the critic computes in float16: the inner gradient needs its range too.
-
-    Returns:
-      The scores, and a scalar.
     """
     real = tf.cast(real, tf.float32)
     with tf.GradientTape() as tape:

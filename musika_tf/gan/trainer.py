@@ -6,6 +6,7 @@ import tensorflow as tf
 from musika_tf.gan.coordinates import training_coordinates
 from musika_tf.gan.r1 import R1Controller, scores_and_penalty
 from musika_tf.layers import fold, unfold
+from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import adam
@@ -42,53 +43,35 @@ class GanTrainer(tf.Module):
         self._r1_step = devices.function(lambda x, c: self._step(x, c, with_r1=True))
 
     def step(self, batch):
-        """Trains once.
+        """Trains once; returns named scalars.
 
         Args:
-          batch: real latents `[b, critic_window, latent_size]` at their own scale, and their conditioning
-            `[b, critic_window, n_conditioning]`, which the generated ones get too; this worker's part of the batch.
-
-        Returns:
-          Named scalars.
+          batch: this worker's part: real latents `[b, critic_window, latent_size]` at their own scale, and their
+            conditioning `[b, critic_window, n_conditioning]`, which the generated ones get too.
         """
         latents, conditioning = batch
         with_r1 = int(self.step_count.numpy()) % self.training.r1_every == 0
         return (self._r1_step if with_r1 else self._plain_step)(latents, conditioning)
 
     def _step(self, latents, conditioning, with_r1):
-        training, devices = self.training, self.devices
         seeds = self._seeds(5)
         real = self.gan.standardiser.standardise(latents)
-        pairs = [2, real.shape[0] * devices.n, *real.shape[1:]]
-        blur = self._instance_noise() * devices.share(tf.random.stateless_normal(pairs, seeds[2]), axis=1)
-
-        mismatches = training.mismatch_weight > 0 and conditioning.shape[-1] > 0 and conditioning.shape[0] > 1
-
-        def critic(x, signals=conditioning):
-            return self.gan.critic(tf.concat([x, signals], axis=-1))
-
+        real_blur, fake_blur = self._instance_noise(real, seeds[2])
         with tf.GradientTape(persistent=True) as tape:
             # Apart, so that the generator's gradient and R1 take no detour over the half that they don't need.
-            fake_scores = critic(self._generate(conditioning, seeds) + blur[1])
+            fake_scores = self._scores(self._generate(conditioning, seeds) + fake_blur, conditioning)
+            real_scores, penalty = self._real_scores(real + real_blur, conditioning, with_r1)
+            mismatched_scores = self._mismatched_scores(real + real_blur, conditioning)
+            generator_loss = -hinge.mean(fake_scores)
+            critic_hinge = (hinge.on_real(real_scores) + self._rejected(fake_scores, mismatched_scores)) / 2
+            critic_loss = critic_hinge
             if with_r1:
-                real_scores, penalty = scores_and_penalty(critic, real + blur[0], self.loss_scale)
-            else:
-                real_scores = critic(real + blur[0])
-            generator_loss = -_mean(fake_scores)
-            on_real, on_fake = [tf.nn.relu(1.0 - s) for s in real_scores], [tf.nn.relu(1.0 + s) for s in fake_scores]
-            rejected = _mean(on_fake)
-            if mismatches:
-                mismatched = critic(real + blur[0], tf.gather(conditioning, _partners(conditioning.shape[0])))
-                on_mismatched = _mean([tf.nn.relu(1.0 + s) for s in mismatched])
-                rejected = (rejected + training.mismatch_weight * on_mismatched) / (1.0 + training.mismatch_weight)
-            hinge = (_mean(on_real) + rejected) / 2
-            critic_loss = hinge
-            if with_r1:
-                critic_loss += self.r1.weight * training.r1_every * penalty
-        scalars = {"generator": generator_loss, "critic": hinge}
-        scalars |= {"real": _mean(real_scores), "fake": _mean(fake_scores)} | ({"r1": penalty} if with_r1 else {})
-        scalars |= {"mismatched": _mean(mismatched)} if mismatches else {}
-        scalars = devices.mean(scalars)
+                critic_loss += self.r1.weight * self.training.r1_every * penalty
+        scalars = {"generator": generator_loss, "critic": critic_hinge}
+        scalars |= {"real": hinge.mean(real_scores), "fake": hinge.mean(fake_scores)}
+        scalars |= {"r1": penalty} if with_r1 else {}
+        scalars |= {"mismatched": hinge.mean(mismatched_scores)} if mismatched_scores else {}
+        scalars = self.devices.mean(scalars)
 
         def applied():
             self.r1.update(scalars["real"], scalars["fake"])
@@ -98,9 +81,33 @@ class GanTrainer(tf.Module):
             Objective(self.optimiser, generator_loss, self.weights),
             Objective(self.critic_optimiser, critic_loss, self.critic_weights),
         )
-        update(tape, objectives, self.guard, applied, devices=devices, loss_scale=self.loss_scale)
+        update(tape, objectives, self.guard, applied, devices=self.devices, loss_scale=self.loss_scale)
         self.step_count.assign_add(1)
         return scalars
+
+    def _scores(self, latents, conditioning):
+        """The critic's, of `[b, critic_window, latent_size]` with their conditioning."""
+        return self.gan.critic(tf.concat([latents, conditioning], axis=-1))
+
+    def _real_scores(self, real, conditioning, with_r1):
+        """Scores, and R1 or None."""
+        if not with_r1:
+            return self._scores(real, conditioning), None
+        return scores_and_penalty(lambda x: self._scores(x, conditioning), real, self.loss_scale)
+
+    def _mismatched_scores(self, real, conditioning):
+        """Scores of real latents with another item's conditioning; None where they are not asked for or impossible."""
+        n, k = conditioning.shape[0], conditioning.shape[-1]
+        if not self.training.mismatch_weight or not k or n < 2:
+            return None
+        return self._scores(real, tf.gather(conditioning, _partners(n)))
+
+    def _rejected(self, fake_scores, mismatched_scores):
+        """The critic's loss on what it should reject: generated latents, and real ones with foreign conditioning."""
+        if mismatched_scores is None:
+            return hinge.on_fake(fake_scores)
+        weight = self.training.mismatch_weight
+        return (hinge.on_fake(fake_scores) + weight * hinge.on_fake(mismatched_scores)) / (1.0 + weight)
 
     def _generate(self, conditioning, seeds):
         """Two windows at a time, generated independently: `[b, critic_window, latent_size]`, standardised."""
@@ -112,10 +119,12 @@ class GanTrainer(tf.Module):
         noise = share(tf.random.stateless_normal([2 * batch, self.gan.noise_size], seeds[1]))
         return unfold(self.gan.generator(windows, noise), n)
 
-    def _instance_noise(self):
-        """Deviation of the noise on the critic's input, falling to 0 over the first half."""
+    def _instance_noise(self, real, seed):
+        """Noise on the critic's two inputs, for `real` and as many generated ones; falls to 0 over the first half."""
         progress = tf.cast(self.step_count, tf.float32) / self.n_steps
-        return self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
+        deviation = self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
+        pairs = [2, real.shape[0] * self.devices.n, *real.shape[1:]]
+        return tf.unstack(deviation * self.devices.share(tf.random.stateless_normal(pairs, seed), axis=1))
 
     def _seeds(self, n):
         """Stateless seeds of this step, so that a resumed run draws what an unbroken one does."""
@@ -127,8 +136,3 @@ def _partners(n):
     """Another row of the batch for each: of pairs, so that the shares of several replicas hold whole ones."""
     partners = np.arange(n) ^ 1
     return np.where(partners < n, partners, 0)
-
-
-def _mean(scores):
-    """Mean over heads of the mean over patches and batch."""
-    return tf.add_n([tf.reduce_mean(s) for s in scores]) / len(scores)

@@ -18,6 +18,7 @@ import numpy as np
 
 from musika_tf.audio.limiter import KNEE, limit
 from musika_tf.conditioning import tempo
+from musika_tf.config import GanConfig
 from musika_tf.errors import UserError
 from musika_tf.generate import bars
 
@@ -50,7 +51,7 @@ def closed(metadata, piece):
 
 def is_exact(metadata, loop_samples):
     """Whether a loop's windows repeat, which needs no fade."""
-    return loop_samples % (3 * metadata["window"] * metadata["samples_per_latent"]) == 0
+    return loop_samples % (GanConfig(window=metadata["window"]).anchor_spacing * metadata["samples_per_latent"]) == 0
 
 
 def fade_samples(metadata, loop_samples):

@@ -28,7 +28,7 @@ from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import rendering
 from musika_tf.generate.piece import read_comment
-from musika_tf.workers import Death
+from musika_tf.workers import Died
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +130,6 @@ class PartFolder:
         """Turns what the disk refuses into a UserError."""
         try:
             yield
-        except BrokenPipeError:  # of the pipe that progress is reported through, not of the disk
-            raise
         except OSError as error:
             reason = f"{self.path}: can't be written ({error.strerror})"
             raise UserError(f"{reason}; make room or write elsewhere: {self.kept()}") from error
@@ -149,7 +147,7 @@ def _identity(bundle_dir):
     return digest.hexdigest()[:12]
 
 
-def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=None):
+def write(out, bundle_dir, metadata, piece, loaded=None, pool=None, progress=None):
     """Renders a piece into an audio file by parts, and keeps those that an earlier run left.
 
     Args:
@@ -158,7 +156,7 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
       metadata: its metadata.
       piece: Piece with an end.
       loaded: the loaded bundle, for rendering in this process.
-      crew: workers.Crew that renders instead.
+      pool: workers.Pool that renders instead.
       progress: function (samples there before) -> function (samples done so far), which is called as they are.
 
     Raises:
@@ -167,7 +165,7 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
     with lock.held(Path(out).with_name(f".{Path(out).name}.lock"), f"--out={out}"):
         folder = PartFolder.beside(out, bundle_dir, metadata, piece)
         try:
-            _render_missing(folder, bundle_dir, loaded, crew, progress)
+            _render_missing(folder, bundle_dir, loaded, pool, progress)
         except (KeyboardInterrupt, SystemExit):
             logger.warning("%s", folder.kept())
             raise
@@ -177,7 +175,7 @@ def write(out, bundle_dir, metadata, piece, loaded=None, crew=None, progress=Non
             raise UserError(f"{error}: {folder.kept()}") from error
 
 
-def _render_missing(folder, bundle_dir, loaded, crew, progress):
+def _render_missing(folder, bundle_dir, loaded, pool, progress):
     """Renders the parts that are not there yet; arguments as `write`."""
     missing, ranges = folder.missing(), folder.ranges()
     done = folder.piece.n_samples - sum(ranges[i][1] - ranges[i][0] for i in missing)
@@ -188,21 +186,21 @@ def _render_missing(folder, bundle_dir, loaded, crew, progress):
         done += n_samples
         report(done)
 
-    if crew and missing:
-        _render_by(crew, bundle_dir, folder, missing, add)
+    if pool and missing:
+        _render_by(pool, bundle_dir, folder, missing, add)
     else:
         for index in missing:
             folder.render(loaded, index, add)
 
 
-def _render_by(crew, bundle_dir, folder, missing, add):
+def _render_by(pool, bundle_dir, folder, missing, add):
     """Has parts rendered by workers; `add` is called with the number of samples that were added."""
     comment = folder.piece.comment(folder.metadata)
     start = functools.partial(_renderer, str(bundle_dir), str(folder.path), folder.dtype, comment)
-    for _, told in crew.each(start, missing):
-        if isinstance(told, Death):
-            raise UserError(f"a worker {told.cause}; {folder.kept()}")
-        add(told)
+    for _, n_samples in pool.run(start, missing):
+        if isinstance(n_samples, Died):
+            raise UserError(f"a worker {n_samples.cause}; {folder.kept()}")
+        add(n_samples)
 
 
 def _renderer(bundle_dir, path, dtype, comment):
@@ -211,4 +209,10 @@ def _renderer(bundle_dir, path, dtype, comment):
 
     loaded, metadata = bundle.load(bundle_dir)
     folder = PartFolder(Path(path), metadata, read_comment(comment), dtype)
-    return lambda index, tell: folder.render(loaded, index, tell)
+
+    def render(index):
+        folder.render(loaded, index)
+        start, end = folder.ranges()[index]
+        return end - start
+
+    return render

@@ -15,7 +15,7 @@ from musika_tf.errors import UserError
 from musika_tf.generate import bars
 from musika_tf.generate.request import STREAM, piece_of
 from musika_tf.progress import Progress
-from musika_tf.workers import Crew
+from musika_tf.workers import Pool
 
 _LONG_SECONDS = 600  # from here on a file is made in parts, so that an interruption costs minutes and not hours
 
@@ -47,12 +47,12 @@ def run(request, prepare: Callable[[int], None], threads=0):
             check_output(outs[seed], piece.comment(metadata))
     loaded, _ = bundle.load(request.model)
     _announce(request, metadata, pieces)
-    crew = Crew(request.n_workers, prepare, threads) if request.n_workers > 1 else None
+    pool = Pool(request.n_workers, prepare, threads) if request.n_workers > 1 else None
     for seed, piece in pieces.items():
         if outs[seed] == STREAM:
             stream(loaded, metadata, piece)
         else:
-            _write(outs[seed], request.model, loaded, metadata, piece, crew)
+            _write(outs[seed], request.model, loaded, metadata, piece, pool)
 
 
 def _name(request, seed, metadata):
@@ -99,7 +99,7 @@ def stream(loaded, metadata, piece):
             raise UserError(f"--out=-: the reader closed the pipe before the end of {length}") from None
 
 
-def _write(out, bundle_dir, loaded, metadata, piece, crew):
+def _write(out, bundle_dir, loaded, metadata, piece, pool):
     """Writes one file, by parts if it is long or has workers."""
     from musika_tf.generate import parts, rendering
 
@@ -109,8 +109,8 @@ def _write(out, bundle_dir, loaded, metadata, piece, crew):
         def progress(done=0):
             return line.enter_context(contextlib.closing(Progress(rate, piece.n_samples, done)))
 
-        if crew or piece.n_samples > _LONG_SECONDS * rate:
-            parts.write(out, bundle_dir, metadata, piece, loaded, crew, progress)
+        if pool or piece.n_samples > _LONG_SECONDS * rate:
+            parts.write(out, bundle_dir, metadata, piece, loaded, pool, progress)
         else:
             rendering.write(out, loaded, metadata, piece, progress())
     taken = time.monotonic() - begin

@@ -113,15 +113,15 @@ class Renderer:
         positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
         times, period = self._times(positions)
         waveform = self.loaded.render(
-            _int64(piece.seed),
-            _int64(piece.style.seeds),
-            tf.constant(piece.style.weights(times, period)),
-            tf.constant(piece.loop_samples / self.per_latent, tf.float64),
-            _int64(first),
-            tf.constant(count, tf.int32),
-            tf.constant(piece.truncation, tf.float32),
-            tf.constant(self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32)),
-            _int64(curve_start),
+            seed=_int64(piece.seed),
+            style_seeds=_int64(piece.style.seeds),
+            style_weights=tf.constant(piece.style.weights(times, period)),
+            loop_latents=tf.constant(piece.loop_samples / self.per_latent, tf.float64),
+            truncation=tf.constant(piece.truncation, tf.float32),
+            conditioning=tf.constant(self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32)),
+            curve_start=_int64(curve_start),
+            first_latent=_int64(first),
+            n_latents=tf.constant(count, tf.int32),
         )
         return waveform.numpy()
 

@@ -1,10 +1,12 @@
 """The bundle: one SavedModel directory that encodes, decodes and generates, with its metadata.
 
-Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that.
-The functions and their arguments are those of `Bundle`'s methods; `render` takes the fields of `line.Course`, with the
-range before `truncation`, and `generate` is a call of it.
+Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that. The functions
+are those of `Bundle._make_functions`, and their arguments are named there. `render` takes a `line.Course` field by
+field, and the range; `generate` is a call of it.
 """
 
+import functools
+import inspect
 import json
 import os
 import shutil
@@ -35,14 +37,25 @@ _OUTPUTS = {
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 
-def _spec(shape, dtype, name):
-    return tf.TensorSpec(shape, dtype, name=name)
-
-
-_SEED, _STYLE = _spec([], tf.int64, "seed"), _spec([], tf.int64, "style_seed")
-_FIRST, _COUNT = _spec([], tf.int64, "first_latent"), _spec([], tf.int32, "n_latents")
-_CONDITIONING = _spec([None, None], tf.float32, "conditioning")
-_NOISE, _TRUNCATION = _spec([], tf.float32, "noise"), _spec([], tf.float32, "truncation")
+_int32, _int64 = functools.partial(tf.TensorSpec, dtype=tf.int32), functools.partial(tf.TensorSpec, dtype=tf.int64)
+_float32 = functools.partial(tf.TensorSpec, dtype=tf.float32)
+# What each argument is, by its name; those that depend on the model's sizes are added to these.
+_ARGUMENTS = {
+    "waveform": _float32([None, 2]),
+    "seed": _int64([]),
+    "style_seed": _int64([]),
+    "style_seeds": _int64([None]),
+    "style_weights": _float32([None, None]),
+    "loop_latents": tf.TensorSpec([], tf.float64),
+    "first_latent": _int64([]),
+    "n_latents": _int32([]),
+    "first_window": _int64([]),
+    "n_windows": _int32([]),
+    "truncation": _float32([]),
+    "noise": _float32([]),
+    "conditioning": _float32([None, None]),
+    "curve_start": _int64([]),
+}
 
 
 class Bundle(tf.Module):
@@ -58,99 +71,87 @@ class Bundle(tf.Module):
     def __init__(self, autoencoder, gan, conditioner, keep_critic=True):
         super().__init__()
         # Plain variables: a Keras model as an attribute would have every layer traced and saved for itself.
-        self.stored = _stored(autoencoder, gan, conditioner, keep_critic)
+        self.stored = _variables(autoencoder, gan, conditioner, keep_critic)
         codec = Codec(autoencoder)
         self._make_functions(codec, Line(codec, gan, conditioner), gan)
 
-    def _make_functions(self, path, line, gan):
-        """Traces with fixed signatures; the latent's and coordinate's sizes are this model's own."""
-        window = gan.config.window
-        n_latent, k = gan.latent_size, gan.n_conditioning
-        n_channels = gan.config.coordinate_size + k
-        latents = _spec([None, n_latent], tf.float32, "latents")
+    def _make_functions(self, codec, line, gan):
+        """Makes functions of fixed signatures; the latent's and coordinate's sizes are this model's own."""
+        function = functools.partial(_function, **_sizes(gan, line.n_channels))
 
-        def function(python_function, *signature):
-            return tf.function(python_function, input_signature=signature, autograph=False)
+        def generator(coordinates, seed, noise):
+            return line.latents(coordinates, noise * line.generator_noise(seed, 0, tf.shape(coordinates)[0]))
 
-        def render(seed, style_seeds, style_weights, loop_latents, first, count, truncation, conditioning, curve_start):
-            steps = style_seeds, style_weights, loop_latents, truncation, conditioning, curve_start
-            return line.render(Course(seed, *steps), first, count)
+        def piece_coordinates(seed, style_seed, first_window, n_windows, truncation):
+            return coordinates.coordinates(gan.config, seed, style_seed, first_window, n_windows, truncation)
 
-        _share_graphs(path, line, function)
-        self.encode = function(path.encode, _spec([None, 2], tf.float32, "waveform"))
-        self.decode = function(path.decode, latents, _SEED, _NOISE)
-        self.generator = function(
-            lambda coordinates, seed, noise: line.latents(
-                coordinates, noise * line.generator_noise(seed, 0, tf.shape(coordinates)[0])
-            ),
-            _spec([None, window, n_channels], tf.float32, "coordinates"),
-            _SEED,
-            _NOISE,
-        )
-        self.coordinates = function(
-            lambda seed, style_seed, first_window, n_windows, truncation: coordinates.coordinates(
-                gan.config, seed, style_seed, first_window, n_windows, truncation
-            ),
-            _SEED,
-            _STYLE,
-            _spec([], tf.int64, "first_window"),
-            _spec([], tf.int32, "n_windows"),
-            _TRUNCATION,
-        )
-        self.signals = function(line.drawn_signals, _STYLE, _FIRST, _COUNT)
-        self.render = function(
-            render,
-            _SEED,
-            _spec([None], tf.int64, "style_seeds"),
-            _spec([None, None], tf.float32, "style_weights"),
-            _spec([], tf.float64, "loop_latents"),
-            _FIRST,
-            _COUNT,
-            _TRUNCATION,
-            _CONDITIONING,
-            _spec([], tf.int64, "curve_start"),
-        )
-        self.generate = function(self._generate, _SEED, _STYLE, _FIRST, _COUNT, _TRUNCATION, _CONDITIONING)
-
-    def _generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
-        """`Line.generate` as a call of `render`, so that the bundle holds the networks' graph once."""
-        course = steady(seed, style_seed, truncation, conditioning, first_latent)
-        return self.render(
-            course.seed,
-            course.style_seeds,
-            course.style_weights,
-            course.loop_latents,
+        def render(
+            seed,
+            style_seeds,
+            style_weights,
+            loop_latents,
             first_latent,
             n_latents,
-            course.truncation,
-            course.conditioning,
-            course.curve_start,
-        )
+            truncation,
+            conditioning,
+            curve_start,
+        ):
+            course = Course(seed, style_seeds, style_weights, loop_latents, truncation, conditioning, curve_start)
+            return line.render(course, first_latent, n_latents)
+
+        def generate(seed, style_seed, first_latent, n_latents, truncation, conditioning):
+            # `Line.generate` as a call of `render`, so that the bundle holds the networks' graph once.
+            course = steady(seed, style_seed, truncation, conditioning, first_latent)
+            return self.render(**course._asdict(), first_latent=first_latent, n_latents=n_latents)
+
+        _share_graphs(codec, line, function)
+        self.encode = function(codec.encode)
+        self.decode = function(codec.decode)
+        self.generator = function(generator)
+        self.coordinates = function(piece_coordinates)
+        self.signals = function(line.drawn_signals)
+        self.render = function(render)
+        self.generate = function(generate)
 
     def signatures(self):
         """The functions as serving signatures, each returning a dict with one tensor."""
         return {name: _named(getattr(self, name), output) for name, output in _OUTPUTS.items()}
 
 
-def _share_graphs(path, line, function):
+def _sizes(gan, n_channels):
+    """The arguments that depend on the model."""
+    return {
+        "latents": _float32([None, gan.latent_size]),
+        "coordinates": _float32([None, gan.config.window, n_channels]),
+        "generator_noise": _float32([None, gan.noise_size]),
+    }
+
+
+def _function(python_function, **of_this_model):
+    """A tf.function of the one signature that its arguments' names say."""
+    known = _ARGUMENTS | of_this_model
+    names = inspect.signature(python_function).parameters
+    signature = [tf.TensorSpec(known[name].shape, known[name].dtype, name) for name in names]
+    return tf.function(python_function, input_signature=signature, autograph=False)
+
+
+def _share_graphs(codec, line, function):
     """Makes one graph each of the decoders and of the generator, which the bundle's functions call.
 
     Left to be inlined they would be stored, and loaded, once for every function: that is seconds at start-up.
     """
-    config, latent_size, n_channels = line.gan.config, line.gan.latent_size, line.n_channels
-    position = _spec([], tf.int64, "first")
-    frames = function(path.frames, _spec([None, latent_size], tf.float32, "latents"), position, _SEED, _NOISE)
-    windows = _spec([None, config.window, n_channels], tf.float32, "coordinates")
-    latents = function(line.latents, windows, _spec([None, line.gan.noise_size], tf.float32, "noise"))
-    path.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
+    inline_frames, inline_latents = codec.frames, line.latents
+    frames = function(lambda latents, first_latent, seed, noise: inline_frames(latents, first_latent, seed, noise))
+    latents = function(lambda coordinates, generator_noise: inline_latents(coordinates, generator_noise))
+    codec.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
     line.latents = latents
 
 
-def _stored(autoencoder, gan, conditioner, with_critic):
+def _variables(autoencoder, gan, conditioner, with_critic):
     """Every variable of a bundle by network."""
     networks = {**autoencoder.networks, "averaged": gan.averaged} | ({"critic": gan.critic} if with_critic else {})
-    stored = {name: [v.value for v in network.weights] for name, network in networks.items()}
-    return {**stored, "standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+    variables = {name: [v.value for v in network.weights] for name, network in networks.items()}
+    return {**variables, "standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
 
 
 def _named(function, output):
@@ -186,25 +187,17 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
         bundle_dir.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--bundle_dir={bundle_dir}: can't be made ({error.strerror}); name another folder") from error
-    config = autoencoder.config
+    temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
+    bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
     metadata = {
         "format_version": FORMAT_VERSION,
         **about,
-        "sample_rate": config.sample_rate,
-        "samples_per_latent": config.samples_per_latent,
-        "latent_size": gan.latent_size,
-        "window": gan.config.window,
-        "coordinate_size": gan.config.coordinate_size,
-        "conditioning": conditioner.metadata(),
+        **_described(autoencoder, gan, conditioner),
         "has_critic": keep_critic,
-        "autoencoder_id": autoencoder.identity(),
-        "autoencoder_config": to_dict(config),
-        "gan_config": to_dict(gan.config),
     }
-    temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
-    bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
     try:
-        tf.saved_model.save(bundle, str(temporary), signatures=bundle.signatures())
+        temporary.mkdir(exist_ok=True)
+        tf.saved_model.save(bundle, plain_folder(temporary), signatures=bundle.signatures())
         (temporary / METADATA).write_text(json.dumps(metadata, indent=1) + "\n")
         _replace(bundle_dir, temporary)
     except (OSError, tf.errors.OpError) as error:
@@ -214,6 +207,22 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _described(autoencoder, gan, conditioner):
+    """What the metadata says of the networks."""
+    config = autoencoder.config
+    return {
+        "sample_rate": config.sample_rate,
+        "samples_per_latent": config.samples_per_latent,
+        "latent_size": gan.latent_size,
+        "window": gan.config.window,
+        "coordinate_size": gan.config.coordinate_size,
+        "conditioning": conditioner.metadata(),
+        "autoencoder_id": autoencoder.identity(),
+        "autoencoder_config": to_dict(config),
+        "gan_config": to_dict(gan.config),
+    }
 
 
 def _replace(folder, new):
@@ -230,27 +239,29 @@ def _replace(folder, new):
 
 
 def load(bundle_dir):
-    """(the loaded SavedModel, its metadata); UserError where it can't be loaded."""
+    """(the loaded SavedModel, its metadata); UserError where it can't be loaded.
+
+    Its `render` takes arguments by name: a SavedModel of ours may call its own otherwise than its signature does.
+    """
     metadata = read_metadata(bundle_dir)
-    if metadata["format_version"] < 2:
-        raise UserError(f"--bundle_dir={bundle_dir}: format 1 lacks functions that are needed; export it again")
     try:
         loaded = tf.saved_model.load(plain_folder(bundle_dir))
-        return _complete(loaded), metadata
+        missing = [name for name in _OUTPUTS if not hasattr(loaded, name)]  # what is left of a file may load
+        if missing:
+            raise ValueError(f"lacks {', '.join(missing)}")
+        served = loaded.signatures["render"]
     except _DAMAGE as error:
         raise damaged(bundle_dir, error) from error
-
-
-def _complete(loaded):
-    """What was loaded, if it has all functions: of a file that was cut short what is left may load."""
-    missing = [name for name in _OUTPUTS if not hasattr(loaded, name)]
-    if missing:
-        raise ValueError(f"lacks {', '.join(missing)}")
-    return loaded
+    loaded.render = lambda **arguments: served(**arguments)["waveform"]
+    return loaded, metadata
 
 
 def load_networks(bundle_dir, policy="float32"):
-    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's."""
+    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's.
+
+    Raises:
+      UserError: it is no bundle, or damaged.
+    """
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
 
@@ -258,9 +269,10 @@ def load_networks(bundle_dir, policy="float32"):
     autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, metadata["autoencoder_config"]))
     names = [row["name"] for row in metadata["conditioning"]]
     conditioner = Conditioner(names, autoencoder.config.latents_per_second)
+    conditioner.restore(metadata["conditioning"])
     gan_config = from_dict(GanConfig, metadata["gan_config"])
     gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
-    checkpoint = tf.train.Checkpoint(stored=_stored(autoencoder, gan, conditioner, metadata["has_critic"]))
+    checkpoint = tf.train.Checkpoint(stored=_variables(autoencoder, gan, conditioner, metadata["has_critic"]))
     # SavedModel keeps its variables as an object-based checkpoint of the module.
     variables = Path(plain_folder(bundle_dir)) / "variables" / "variables"
     try:

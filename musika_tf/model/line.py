@@ -47,13 +47,7 @@ def steady(seed, style_seed, truncation, conditioning, curve_start):
 
 
 class Line:
-    """Renders ranges of pieces.
-
-    Args:
-      codec: Codec.
-      gan: Gan.
-      conditioner: conditioning.Conditioner, which scales the signals and fills in what nobody asked for.
-    """
+    """Renders ranges of pieces with a Codec, a Gan and a Conditioner, which draws the signals that nobody gave."""
 
     def __init__(self, codec, gan, conditioner):
         self.codec, self.gan, self.conditioner = codec, gan, conditioner
@@ -64,15 +58,8 @@ class Line:
         return self.gan.config.coordinate_size + self.conditioner.n_channels
 
     def latents(self, windows, drawn):
-        """The generator.
-
-        Args:
-          windows: coordinates `[windows, window, n_channels]`.
-          drawn: noise `[windows, noise_size]`, see `generator_noise`.
-
-        Returns:
-          float32 `[windows, window, latent_size]`.
-        """
+        """The generator: coordinates `[windows, window, n_channels]` and noise `[windows, noise_size]` to latents
+        float32 `[windows, window, latent_size]`."""
         return self.gan.generate(windows, drawn)
 
     def generator_noise(self, seed, first_window, n_windows):
@@ -80,20 +67,12 @@ class Line:
         return normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
 
     def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
-        """Renders a range of an endless piece of one style.
+        """Renders a range of an endless piece of one style; arguments and result as those of `Course` and `render`.
 
         Args:
-          seed: int64 scalar: anchors and noise.
-          style_seed: int64 scalar: style, and conditioning that is not given.
-          first_latent: int64 scalar, may be negative.
-          n_latents: int32 scalar.
-          truncation: float32 scalar.
-          conditioning: float32 `[n_latents, k]` in the units of the metadata; k = 0 leaves it to the style seed.
-            Beyond the range the signals go on as at its ends: whole windows are those of a longer curve, but for
-            the outermost latents, which overlap their neighbours and share their stereo.
-
-        Returns:
-          float32 `[n_latents * samples_per_latent, 2]`, below 1.
+          conditioning: float32 `[n_latents, k]`, from `first_latent` on. Beyond the range the signals go on as at its
+            ends: whole windows are those of a longer curve, but for the outermost latents, which overlap their
+            neighbours and share their stereo.
         """
         course = steady(seed, style_seed, truncation, conditioning, first_latent)
         return self.render(course, first_latent, n_latents)
@@ -101,9 +80,9 @@ class Line:
     def render(self, course, first_latent, n_latents):
         """Renders a range of the line, with the neighbours that it overlaps.
 
-        Curves that cover every window that the range and one decoder window and a latent on either side of it touch
-        make it equal to the same range of a longer rendering. Of a loop whose length is a multiple of the anchors'
-        spacing, sample n equals sample n + length; other loops share the coordinates, but not the noise.
+        It equals the same range of a longer rendering where the curves cover all windows touched by the range and one
+        decoder window and a latent on either side. Of a loop of a multiple of the anchors' spacing, sample n equals
+        sample n + length; other loops repeat the coordinates, but not the noise.
 
         Args:
           course: Course.

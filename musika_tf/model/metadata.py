@@ -8,6 +8,7 @@ from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
 from musika_tf.errors import UserError
 
 FORMAT_VERSION = 3  # 3 added parametric stereo and phase heads; 2 is read as what it was
+_OLDEST_FORMAT = 2
 METADATA = "metadata.json"
 _TYPES = {
     "name": str,
@@ -34,7 +35,7 @@ def read_metadata(bundle_dir):
     try:
         metadata = json_file.read(path)
         version = metadata["format_version"]
-        if type(version) is not int or version < 1:
+        if type(version) is not int or version < _OLDEST_FORMAT:
             raise ValueError(f"format {version}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

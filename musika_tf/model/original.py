@@ -6,9 +6,9 @@
 | enc2.h5, dec2.h5 | encoder 2, decoder 2 | marcop/musika_ae |
 | gen_ema.h5, critic.h5 | averaged generator, critic | marcop/musika_techno, _misc or _misc_small |
 
-They are legacy Keras weight files: layers named by the order of their construction in some session, so the names
-say nothing. What holds in every file is the order of its layers, by depth in the graph: parallel branches alternate.
-Convolutions are 2-D of height 1: their kernels lose the first axis here. Noise layers are ordered among themselves.
+They are legacy Keras weight files, whose layer names say nothing. What holds in every file is the order of its layers,
+by depth in the graph: parallel branches alternate, noise layers are ordered among themselves. Convolutions are 2-D of
+height 1: their kernels lose the first axis here.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from musika_tf import json_file
+from musika_tf import json_file, npz
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.errors import UserError
 
@@ -38,13 +38,10 @@ class StoredLayer(NamedTuple):
 
 
 def load(checkpoint_dir):
-    """The networks of an original checkpoint.
+    """Autoencoder and Gan of an original checkpoint, without conditioning.
 
     Args:
       checkpoint_dir: folder with the six FILES; a config.json there has to agree with their sizes.
-
-    Returns:
-      Autoencoder and Gan, without conditioning.
 
     Raises:
       UserError: a file is missing, damaged, or not what its name says.
@@ -64,10 +61,7 @@ def load(checkpoint_dir):
 
 
 def read_layers(path):
-    """The layers with weights of a legacy Keras weight file, in the file's order.
-
-    Returns:
-      List of StoredLayer; float32 arrays.
+    """The layers with weights of a legacy Keras weight file, in the file's order: list of StoredLayer, float32.
 
     Raises:
       UserError: the file is missing, damaged or of another kind.
@@ -299,19 +293,13 @@ def _results(autoencoder, gan, expected):
 
 def read_expected(path):
     """The arrays of an expected.npz, which the published code made for `parity`; UserError where there is none."""
-    from musika_tf.gan.latents import DAMAGE
-
     if not path.is_file():
         raise UserError(f"{path}: missing; {PUBLISHED}")
     try:
-        arrays = np.load(path, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            raise ValueError("a single array, .npy, and no archive of them")
-        with arrays:
-            return {name: np.asarray(arrays[name]) for name in arrays}
-    except DAMAGE as error:
-        reason = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{path}: no .npz archive, or a damaged one ({reason[0]}); {PUBLISHED}") from error
+        return npz.read(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: no .npz archive, or a damaged one ({reason}); {PUBLISHED}") from error
 
 
 def save_bundle(checkpoint_dir, bundle_dir):

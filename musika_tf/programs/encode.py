@@ -39,10 +39,10 @@ def encode_all(recipe, encoder):
         return functools.partial(beam_pipeline.encode_all, recipe, run)
     if FLAGS.workers > 1:
         from musika_tf import workers
-        from musika_tf.encode import collection
+        from musika_tf.encode import parallel
 
-        crew = workers.Crew(FLAGS.workers, cli.start_tensorflow, FLAGS.threads)
-        return functools.partial(collection.by_workers, recipe, crew)
+        pool = workers.Pool(FLAGS.workers, cli.start_tensorflow, FLAGS.threads)
+        return functools.partial(parallel.encode_all, recipe, pool)
     return functools.partial(map, encoder)
 
 
@@ -70,18 +70,18 @@ def main(_):
     cli.check_folders("table")
     _take_defaults()
     cli.start_tensorflow()
-    from musika_tf.encode import collection, dry_run, encoding
+    from musika_tf.encode import dry_run, folder
+    from musika_tf.encode.encoder import Recipe
 
     out_dir = FLAGS.out_dir
-
-    recipe = encoding.Recipe(FLAGS.bundle_dir or FLAGS.checkpoint_dir, FLAGS.conditioning, FLAGS.signal_source)
+    recipe = Recipe(FLAGS.bundle_dir or FLAGS.checkpoint_dir, FLAGS.conditioning, FLAGS.signal_source)
     encoder, begin = recipe.encoder(), time.monotonic()
     encode, config = encoder.encode, encoder.encode.config
     if FLAGS.dry_run:
-        table = collection.scan_collection(audio_dir, config, show_progress=sys.stderr.isatty())
+        table = folder.scan_folder(audio_dir, config, show_progress=sys.stderr.isatty())
         return cli.report_collection(table, forecast=lambda: dry_run.encoding(table, out_dir, encode, config))
     everybody = encode_all(recipe, encoder)
-    table, seconds = collection.encode_collection(audio_dir, out_dir, everybody, encoder.model_id, config)
-    if rate := collection.throughput(seconds, time.monotonic() - begin):
+    table, seconds = folder.encode_folder(audio_dir, out_dir, everybody, encoder.model_id, config)
+    if rate := folder.throughput(seconds, time.monotonic() - begin):
         print(rate, file=sys.stderr)
     cli.report_collection(table)

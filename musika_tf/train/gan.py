@@ -126,7 +126,7 @@ def _fit(conditioner, job, pieces):
     if not checkpoints.newest(job.directory) or not path.is_file():
         conditioner.fit(pieces.conditioning, pieces.extractors)
         return
-    state = _stored(path)
+    state = _read(path)
     try:
         conditioner.set_state(state)
     except (KeyError, TypeError, ValueError) as error:
@@ -139,12 +139,8 @@ def _fit(conditioner, job, pieces):
 def _networks(job, model_id):
     """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
     if job.init_from:
-        if (Path(job.init_from) / bundle.METADATA).is_file():
-            autoencoder, gan, conditioner, metadata = bundle.load_networks(job.init_from, job.precision)
-        else:
-            folder = _bundle_of_checkpoint(job.init_from)
-            autoencoder, gan, conditioner, metadata = bundle.load_networks(folder, job.precision)
-        conditioner.restore(metadata["conditioning"])
+        folder = _bundle_in(job.init_from)
+        autoencoder, gan, conditioner, _ = bundle.load_networks(folder, job.precision)
         names = tuple(signal.name for signal in conditioner.signals)
         if names != job.signals:
             raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")
@@ -161,10 +157,13 @@ def _networks(job, model_id):
     return autoencoder, gan, conditioner
 
 
-def _bundle_of_checkpoint(checkpoint_dir):
-    path = Path(checkpoint_dir) / "bundle"
+def _bundle_in(folder):
+    """A bundle itself, or that of a folder of checkpoints."""
+    if (Path(folder) / bundle.METADATA).is_file():
+        return folder
+    path = Path(folder) / "bundle"
     if not path.is_dir():
-        raise UserError(f"--init_from={checkpoint_dir}: neither a bundle nor a folder of checkpoints with one")
+        raise UserError(f"--init_from={folder}: neither a bundle nor a folder of checkpoints with one")
     return path
 
 
@@ -175,7 +174,7 @@ def _described(job):
 def _check_config(job):
     """Refuses other sizes and signals than those that lie beside the checkpoints."""
     path = job.directory / _CONFIG_FILE
-    if path.is_file() and _stored(path) != _described(job):
+    if path.is_file() and _read(path) != _described(job):
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )
@@ -188,7 +187,7 @@ def _keep_config(job, conditioner):
     atomic.write_text(job.directory / _CONDITIONING_FILE, json.dumps(conditioner.state(), indent=1))
 
 
-def _stored(path):
+def _read(path):
     try:
         return json_file.read(path)
     except (OSError, ValueError) as error:

@@ -156,10 +156,7 @@ def _previewer(autoencoder, phase, paths):
 
     @tf.function(autograph=False)
     def reconstruct(waveform):
-        level1 = autoencoder.encode1(spectrogram.log_magnitude(waveform, config))
-        if phase >= 3:
-            level1 = autoencoder.decode2(autoencoder.encode2(level1))
-        return spectrogram.inverse(*autoencoder.decode1(level1), config)
+        return spectrogram.inverse(*autoencoder.reconstruct(waveform, levels=1 if phase < 3 else 2), config)
 
     def write(directory, step):
         preview.write(directory / "previews", step, reconstruct(crops).numpy(), config.sample_rate)

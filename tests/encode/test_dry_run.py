@@ -6,7 +6,8 @@ import soundfile
 import tiny
 
 from musika_tf import timing
-from musika_tf.encode import collection, dry_run
+from musika_tf.encode import dry_run, latents_file
+from musika_tf.encode import folder as folders
 from musika_tf.model.codec import CHUNK_LATENTS
 
 CONFIG = tiny.AUTOENCODER
@@ -37,15 +38,16 @@ def test_encoding_counts_what_is_still_to_be_encoded(folder, clock):
         clock[0] += seconds / 10
         return np.zeros([1, 12]), lengths[-1]
 
-    table = collection.scan_collection(folder / "audio", CONFIG)
+    table = folders.scan_folder(folder / "audio", CONFIG)
     assert dry_run.encoding(table, None, encode, CONFIG) == [
         "0 files are encoded already, 2 are to come, 10s",
         "encoding runs at 10.0 times real time on this machine: about 1s",
     ]
     assert set(lengths) == {round(seconds * 44_100)}
     (folder / "latents").mkdir()
-    (folder / "latents" / "a.wav.npz").touch()
-    assert (
-        dry_run.encoding(table, folder / "latents", encode, CONFIG)[0]
-        == "1 files are encoded already, 1 are to come, 5s"
-    )
+    (folder / "latents" / "b.wav.npz").touch()  # damaged
+    np.savez(folder / "latents" / "a.wav.npz", **latents_file.audio_of(table.rows[0]))
+    told = lambda table: dry_run.encoding(table, folder / "latents", encode, CONFIG)[0]  # noqa: E731
+    assert told(table) == "1 files are encoded already, 1 are to come, 5s"
+    soundfile.write(folder / "audio" / "a.wav", 0.1 * tiny.normal(44_100, 2), 44_100)  # replaced
+    assert told(folders.scan_folder(folder / "audio", CONFIG)) == "0 files are encoded already, 2 are to come, 6s"

@@ -15,11 +15,13 @@ import soundfile
 import tiny
 
 from musika_tf.collection.table import LEFT_OUT, Row
-from musika_tf.encode import collection
-from musika_tf.encode.encoding import Job, Recipe
+from musika_tf.encode import folder as folders
+from musika_tf.encode import parallel
+from musika_tf.encode.encoder import Recipe
+from musika_tf.encode.plan import Job
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
-from musika_tf.workers import Crew
+from musika_tf.workers import Pool
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def encoded(bundle, audio, out_dir, by=None):
     encoder = recipe.encoder()
     encode_all = functools.partial(by, recipe) if by else functools.partial(map, encoder)
     config = encoder.encode.config
-    collection.encode_collection(audio, out_dir, encode_all, encoder.model_id, config, lines.append)
+    folders.encode_folder(audio, out_dir, encode_all, encoder.model_id, config, lines.append)
     return contents(out_dir), lines
 
 
@@ -63,8 +65,8 @@ def job_of(name):
 def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
     alone = encoded(folder, audio, tmp_path / "alone")
     assert sorted(alone[0]) == ["0.wav.npz", "1.wav.npz", "3.wav.npz", "4.wav.npz"]
-    crew = Crew(2, cli.start_tensorflow)
-    by_workers = lambda recipe, jobs: collection.by_workers(recipe, crew, jobs)  # noqa: E731
+    pool = Pool(2, cli.start_tensorflow)
+    by_workers = lambda recipe, jobs: parallel.encode_all(recipe, pool, jobs)  # noqa: E731
     assert encoded(folder, audio, tmp_path / "shared", by_workers) == alone
     assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone[0])
 
@@ -111,8 +113,8 @@ def test_workers_of_a_runner_are_beams_own(folder, audio, tmp_path):
 
 
 def shared(recipe, names):
-    crew = Crew(2, mortal.unprepared)
-    return list(collection.by_workers(recipe, crew, [job_of(name) for name in names]))
+    pool = Pool(2, mortal.unprepared)
+    return list(parallel.encode_all(recipe, pool, [job_of(name) for name in names]))
 
 
 def test_a_worker_that_dies_costs_its_file_alone():

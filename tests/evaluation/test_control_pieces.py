@@ -14,6 +14,7 @@ from musika_tf.errors import UserError
 from musika_tf.evaluation import structure
 from musika_tf.evaluation.control import pieces, report
 from musika_tf.evaluation.control.measurement import Measurement
+from musika_tf.model.line import steady
 
 RATE = clicks.SAMPLE_RATE
 needs_tempocnn = pytest.mark.skipif(not tempo.installed(), reason="the extra tempo (tempocnn) is missing")
@@ -144,11 +145,9 @@ def test_pieces_are_at_the_tempo_that_is_asked_for():
     first, count = -64, 64 * 5  # the windows around, which the range reaches into
     times = (np.arange(first, first + count) + 0.5) * 512 / RATE
     rows = np.concatenate([signals.find(name).from_bpm(131.5, times) for name in ("tempo", "beat")], axis=1)
-    seed, style_seeds, start, curve_start = (tf.constant(value, tf.int64) for value in (3, [3], 0, first))
-    style = style_seeds, tf.ones([1, 1]), tf.constant(0.0, tf.float64)
-    expected = tiny.bundle().render(
-        seed, *style, start, tf.constant(192), tf.constant(2.0), tf.constant(rows), curve_start
-    )
+    course = steady(3, 3, 2.0, tf.constant(rows), first)
+    start = tf.constant(0, tf.int64)
+    expected = tiny.bundle().render(**course._asdict(), first_latent=start, n_latents=tf.constant(192))
     np.testing.assert_allclose(waveform, expected[: 2 * RATE], atol=1e-5)
     other = pieces.whole(tiny.bundle(), model, 3, {"tempo": "120"}, 2.0)
     assert np.abs(waveform - other).max() > 1e-3

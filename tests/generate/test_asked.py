@@ -16,7 +16,7 @@ from musika_tf.generate.request import Request, piece_of
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 from musika_tf.programs import cli
-from musika_tf.workers import Crew
+from musika_tf.workers import Pool
 
 RATE = 44_100
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -51,12 +51,12 @@ class Listening:
     def __init__(self, loaded):
         self.loaded, self.heard = loaded, {}
 
-    def render(self, *args):
-        rows, first = args[7].numpy(), int(args[8])
+    def render(self, **asked):
+        rows, first = asked["conditioning"].numpy(), int(asked["curve_start"])
         for i, row in enumerate(rows):
             known = self.heard.setdefault(first + i, row)
             np.testing.assert_array_equal(known, row)  # whoever asks, and from wherever
-        return self.loaded.render(*args)
+        return self.loaded.render(**asked)
 
 
 def listen(loaded, piece, *ranges):
@@ -124,10 +124,10 @@ def test_workers_and_parts_make_the_same_bytes(loaded, steerable, tmp_path):
     song = Piece(5, StylePlan.morph(6, 7, 20.0), 1000, 3 * PART, settings=settings, click=True)
     rendering.write(tmp_path / "direct.wav", *loaded, song)
     parts.write(tmp_path / "parts.wav", steerable, loaded[1], song, loaded[0])
-    parts.write(tmp_path / "crew.wav", steerable, loaded[1], song, crew=Crew(2, cli.start_tensorflow))
+    parts.write(tmp_path / "shared.wav", steerable, loaded[1], song, pool=Pool(2, cli.start_tensorflow))
     made = {path.read_bytes() for path in tmp_path.glob("*.wav")}
     assert len(made) == 1
-    assert read_comment(writer.read_comment(tmp_path / "crew.wav")) == song
+    assert read_comment(writer.read_comment(tmp_path / "shared.wav")) == song
 
 
 def test_another_curve_is_another_piece(loaded):

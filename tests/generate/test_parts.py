@@ -16,7 +16,7 @@ from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 from musika_tf.programs import cli
-from musika_tf.workers import Crew
+from musika_tf.workers import Pool
 
 WINDOW = tiny.GAN.window * tiny.AUTOENCODER.samples_per_latent
 PART = 16 * WINDOW  # 11.9 s
@@ -48,11 +48,11 @@ class Stopping:
         self.loaded, self.left, self.error = loaded, n, error
         self.signals = loaded.signals
 
-    def render(self, *args):
+    def render(self, **asked):
         self.left -= 1
         if self.left < 0:
             raise self.error
-        return self.loaded.render(*args)
+        return self.loaded.render(**asked)
 
 
 def test_ranges_cover_the_piece_on_the_grid(folder, loaded, tmp_path):
@@ -134,11 +134,11 @@ def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, di
     out, told = tmp_path / "a.wav", []
 
     class Meanwhile(Stopping):
-        def render(self, *args):
+        def render(self, **asked):
             with pytest.raises(UserError) as error:
                 write(out, folder, loaded, Piece(6, SONG.style, 0, SONG.n_samples))
             told.append(str(error.value))
-            return super().render(*args)
+            return super().render(**asked)
 
     write(out, folder, (Meanwhile(loaded[0], 100), loaded[1]))
     who = f"--out={out}: in use by process {os.getpid()} on "
@@ -148,8 +148,8 @@ def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, di
 
 def test_workers_make_the_same_bytes(folder, loaded, direct, tmp_path):
     out, done = tmp_path / "a.wav", []
-    crew = Crew(2, cli.start_tensorflow)
-    parts.write(out, folder, loaded[1], SONG, crew=crew, progress=lambda before: done.append)
+    pool = Pool(2, cli.start_tensorflow)
+    parts.write(out, folder, loaded[1], SONG, pool=pool, progress=lambda before: done.append)
     assert out.read_bytes() == direct["wav"]
     assert done[-1] == SONG.n_samples
     assert os.listdir(tmp_path) == ["a.wav"]
@@ -170,7 +170,7 @@ def test_a_worker_that_dies_is_named_and_its_parts_are_kept(folder, loaded, dire
     thread.start()
     song = Piece(5, SONG.style, 1000, 40 * PART)
     with pytest.raises(UserError, match=r"a worker died \(signal 9, .*\d+ of 40 parts are done and kept in .*parts"):
-        parts.write(out, folder, loaded[1], song, crew=Crew(2, cli.start_tensorflow))
+        parts.write(out, folder, loaded[1], song, pool=Pool(2, cli.start_tensorflow))
     thread.join()
     assert not out.exists()
     assert list((tmp_path / ".a.wav.parts").glob("0*.int16"))
@@ -201,7 +201,7 @@ def test_a_worker_tells_what_is_wrong(folder, loaded, tmp_path):
     (broken / "variables").mkdir()
     (broken / "variables" / "variables.index").write_bytes(b"nothing")
     with pytest.raises(UserError, match="--bundle_dir=.*broken: damaged"):
-        parts.write(tmp_path / "a.wav", broken, loaded[1], SONG, crew=Crew(2, cli.start_tensorflow))
+        parts.write(tmp_path / "a.wav", broken, loaded[1], SONG, pool=Pool(2, cli.start_tensorflow))
 
 
 def test_samples_of_a_part_are_those_of_the_range(folder, loaded, tmp_path):

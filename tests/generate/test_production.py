@@ -140,8 +140,8 @@ def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(production, "_LONG_SECONDS", 2)
     made = []
 
-    def write(out, bundle_dir, metadata, piece, loaded, crew, progress):
-        made.append((piece.n_samples, crew and (crew.n_workers, crew.threads)))
+    def write(out, bundle_dir, metadata, piece, loaded, pool, progress):
+        made.append((piece.n_samples, pool and (pool.n_workers, pool.threads)))
 
     monkeypatch.setattr("musika_tf.generate.parts.write", write)
     out = str(tmp_path / "a.wav")

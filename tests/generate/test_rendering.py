@@ -259,10 +259,10 @@ def test_progress_ends_at_the_end(model, tmp_path):
 
 def test_failure_leaves_no_file(model, tmp_path):
     class Failing:
-        def render(self, *args):
-            if int(args[4]) > 0:
+        def render(self, **asked):
+            if int(asked["first_latent"]) > 0:
                 raise RuntimeError("out of memory")
-            return model.render(*args)
+            return model.render(**asked)
 
     with pytest.raises(RuntimeError):
         rendering.write(tmp_path / "a.wav", Failing(), METADATA, Piece(1, STEADY, 0, PART + 9))
@@ -273,9 +273,9 @@ def test_a_signal_waits_until_tensorflow_is_done_and_leaves_no_file(model, tmp_p
     done = []
 
     class Interrupted:
-        def render(self, *args):
+        def render(self, **asked):
             signal.raise_signal(signal.SIGINT)
-            done.append(model.render(*args))
+            done.append(model.render(**asked))
             return done[-1]
 
     with pytest.raises(KeyboardInterrupt):

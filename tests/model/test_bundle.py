@@ -1,7 +1,9 @@
 """The bundle: what other programs load has the numbers of what was saved, and needs nothing of ours."""
 
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import tiny
 
 from musika_tf.errors import UserError
 from musika_tf.model import bundle
+from musika_tf.model.line import steady
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
 N_LATENT = tiny.AUTOENCODER.latent_channels
@@ -38,8 +41,9 @@ np.savez(
     coordinates=model.coordinates(i64(5), i64(6), i64(-2), 3, 2.0),
     generate=model.generate(i64(5), i64(6), i64(60), 10, 2.0, tf.zeros([0, 0])),
     render=model.render(
-        i64(5), i64([6, 7]), tf.constant([[1.0, 2.0], [3.0, 1.0]]), tf.constant(150.5, tf.float64), i64(140),
-        tf.constant(20), 2.0, given["conditioning"], i64(100),
+        seed=i64(5), style_seeds=i64([6, 7]), style_weights=tf.constant([[1.0, 2.0], [3.0, 1.0]]),
+        loop_latents=tf.constant(150.5, tf.float64), truncation=2.0, conditioning=given["conditioning"],
+        curve_start=i64(100), first_latent=i64(140), n_latents=tf.constant(20),
     ),
     signals=model.signals(i64(6), i64(-3), 5),
     steered=model.generate(i64(5), i64(6), i64(0), 64, 2.0, given["conditioning"]),
@@ -92,6 +96,7 @@ def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs
         "coordinates": here.coordinates(5, 6, -2, 3, 2.0),
         "generate": here.generate(5, 6, 60, 10, 2.0, tf.zeros([0, 0])),
     }
+    # By position too: so other programs may call it that loaded an earlier bundle.
     curves = np.float32([[1, 2], [3, 1]]), 150.5, 140, 20, 2.0, inputs["conditioning"], 100
     expected["render"] = here.render(5, [6, 7], *curves)
     expected["signals"] = tiny.conditioner().draw(6, np.arange(-3, 2))
@@ -186,7 +191,7 @@ def test_networks_come_back(folder, other_weights):
     for name, arrays in expected.items():
         for a, b in zip(got[name], arrays, strict=True):
             np.testing.assert_array_equal(a, b, err_msg=name)
-    assert loaded[2].metadata() == tiny.conditioner().metadata()
+    assert loaded[2].metadata() == metadata["conditioning"] == tiny.conditioner().metadata()
 
 
 def test_without_critic_fine_tuning_begins_with_a_new_one(folder, other_weights, tmp_path):
@@ -216,7 +221,6 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
     def full_disk(module, path, signatures):
-        (folder.parent / path).mkdir()
         raise OSError("No space left on device")
 
     monkeypatch.setattr(tf.saved_model, "save", full_disk)
@@ -238,7 +242,8 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ('{"format_version": true}', "no bundle"),
         ("[" * 100_000, "no bundle"),
         ('{"format_version": 99}', "format 99, newer than 3; update musika_tf"),
-        ('{"format_version": 1, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
+        ('{"format_version": 1, "name": "x"}', "no bundle"),  # which was never released
+        ('{"format_version": 2, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
 )
 @pytest.mark.parametrize("load", [bundle.load, bundle.load_networks])
@@ -278,16 +283,33 @@ def test_metadata_that_no_bundle_has_is_named(folder, tmp_path, place, value, me
         bundle.read_metadata(tmp_path)
 
 
-def test_of_a_format_without_render_the_networks_are_read(folder, other_weights, tmp_path):
-    path = tmp_path / "old"
-    shutil.copytree(folder, path)
-    metadata = json.loads((path / "metadata.json").read_text())
-    (path / "metadata.json").write_text(json.dumps({**metadata, "format_version": 1}))
-    with pytest.raises(UserError, match=f"^--bundle_dir={path}: format 1 lacks"):
-        bundle.load(path)
-    *loaded, _ = bundle.load_networks(path)
-    for a, b in zip(tiny.weights(loaded[1].averaged), tiny.weights(networks()[1].averaged), strict=True):
-        np.testing.assert_array_equal(a, b)
+def test_render_takes_its_arguments_by_name_whatever_a_savedmodel_calls_them():
+    """Those of format 2 call the range `first` and `count`, but in their signatures."""
+    loaded, _ = bundle.load(tiny.ROOT / "models" / "techno-mini")
+    course = steady(5, 6, 2.0, tf.zeros([0, 0]), 60)
+    first, n = tf.constant(60, tf.int64), tf.constant(3)
+    rendered = loaded.render(**course._asdict(), first_latent=first, n_latents=n)
+    expected = loaded.generate(course.seed, tf.constant(6, tf.int64), first, n, course.truncation, course.conditioning)
+    np.testing.assert_allclose(rendered, expected, atol=1e-6)
+    assert rendered.shape == (3 * 4096, 2)
+
+
+def test_a_folder_of_any_name_is_written_and_read(folder, monkeypatch, tmp_path, other_weights):
+    """TensorFlow reads brackets as a pattern and knows no bytes that are no UTF-8; a flag may end in a space."""
+    path = tmp_path / "m [1]" / os.fsdecode(b"caf\xe9* ")
+    written = []
+
+    def save(module, target, signatures):
+        written.append(target)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+
+    monkeypatch.setattr(tf.saved_model, "save", save)  # which takes seconds; that the name is one it takes is checked
+    bundle.save(path, *networks(), name="any")
+    assert re.fullmatch(r"[\w/.-]+", written[0])
+    assert sorted(os.listdir(path.parent)) == [path.name]
+    loaded, metadata = bundle.load(path)
+    assert metadata["name"] == "any" and loaded.encode(tiny.normal(600, 2)).shape == (2, N_LATENT)
+    assert bundle.load_networks(path)[3] == metadata
 
 
 @pytest.mark.parametrize(

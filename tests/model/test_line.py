@@ -95,8 +95,9 @@ def test_steered_windows_equal_those_of_a_longer_curve(render):
 
 def rendered(first, n, loop=0.0, weights=((1.0,),), styles=(4,), conditioning=None, curve_start=0):
     given = np.zeros([0, 0], np.float32) if conditioning is None else conditioning
-    curves = np.float32(weights), loop, first, n, 2.0, given, curve_start
-    return tiny.bundle().render(3, styles, *curves).numpy()
+    curves = {"style_weights": np.float32(weights), "conditioning": given, "curve_start": curve_start}
+    asked = {"seed": 3, "style_seeds": styles, "loop_latents": loop, "truncation": 2.0, **curves}
+    return tiny.bundle().render(first_latent=first, n_latents=n, **asked).numpy()
 
 
 def test_generate_is_render_of_one_style(whole):

@@ -1,7 +1,6 @@
 """What the GAN's training refuses before it begins. (That it trains: tests/test_end_to_end.py.)"""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -127,8 +126,10 @@ def start(tmp_path, monkeypatch):
     """A bundle to fine-tune from, with tempo and beat."""
     folder = tmp_path / "start"
     folder.mkdir()
-    (folder / "metadata.json").write_text(json.dumps({"format_version": 1}))
-    networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), {"conditioning": METADATA}
+    (folder / "metadata.json").write_text("{}")
+    conditioner = tiny.conditioner()
+    conditioner.restore(METADATA)
+    networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), conditioner, {"conditioning": METADATA}
     monkeypatch.setattr(bundle, "load_networks", lambda path, policy: networks)
     return str(folder)
 

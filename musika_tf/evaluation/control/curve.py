@@ -25,7 +25,7 @@ def quartiles(metadata):
 
 
 def stream_onsets(blocks, detect, progress=lambda seconds: None):
-    """Onsets of a stream of any length, hearing each block with two seconds of its neighbours.
+    """Onsets of a stream of any length, hearing each block with two seconds of its neighbours, in their memory.
 
     Args:
       blocks: iterable of float32 `[samples, 2]`, consecutive.
@@ -33,8 +33,7 @@ def stream_onsets(blocks, detect, progress=lambda seconds: None):
       progress: called with the seconds heard so far.
 
     Returns:
-      (float64 `[onsets]` seconds, ascending; the stream's length in seconds). In memory there is never more than a
-      block and its context.
+      (float64 `[onsets]` seconds, ascending; the stream's length in seconds).
     """
     found, n_samples = [], 0
     for part in recording.parts(blocks, 0, note_density.CONTEXT_SECONDS * SAMPLE_RATE, recording.FRAME):

@@ -43,17 +43,14 @@ def tempo_summary(rows):
 
 
 def grid_row(beats, places, bpm, seconds, phase=0.0):
-    """Detected beats against the grid that was asked for.
+    """Detected beats against the grid that was asked for: `beats` (how many), `phase`, and as `beat_figures`.
 
     Args:
       beats: float64 `[beats]`, seconds; may be empty.
       places: int `[beats]`, places in the bar, 1..4.
       bpm: tempo of the grid.
       seconds: length of the piece.
-      phase: when its first bar begins, seconds; None finds the best one, where the model has no clock and so no bar 1.
-
-    Returns:
-      Dict of `beats` (how many), `phase`, and `precision`, `recall`, `deviation`, `downbeats` of `beat_figures`.
+      phase: when its first bar begins, seconds; None finds the best one, for a model without a clock, so without bar 1.
     """
     beats = np.asarray(beats, np.float64)
     if phase is None:
@@ -80,8 +77,7 @@ def best_phase(beats, period, tolerance=BEAT_TOLERANCE_SECONDS):
 
 
 def grid_summary(rows):
-    """Of pieces: `pieces`, `beats`, and of the beats of all pieces together `precision`; of each piece alike
-    `recall` (mean) and `downbeats` (mean); `precision_lowest` of a piece."""
+    """`pieces`, `beats`, `precision` (of all beats), `precision_lowest` (of a piece), mean `recall` and `downbeats`."""
     n_beats = sum(row["beats"] for row in rows)
     return {
         "pieces": len(rows),
@@ -103,12 +99,8 @@ def density_summary(rows):
 
 
 def rank_summary(rows):
-    """Of pieces at all densities, dicts with `requested` and `measured`.
-
-    Returns:
-      Dict of `spearman` over the pieces, and `rises`: whether the mean of a setting's pieces is above that of the next
-      lower setting, for every setting.
-    """
+    """Of pieces at all densities (`requested`, `measured`): `spearman` over the pieces, and whether each setting's mean
+    is above that of the next lower one (`rises`)."""
     requested, measured = (np.array([row[key] for row in rows], np.float64) for key in ("requested", "measured"))
     means = [measured[requested == value].mean() for value in np.unique(requested)]
     return {"spearman": spearman(requested, measured), "rises": bool(np.all(np.diff(means) > 0))}
@@ -119,19 +111,18 @@ def rank_summary(rows):
 
 def pearson(x, y):
     """Pearson correlation of `[n]` and `[n]`; 0 where one of them does not vary."""
-    x, y = (np.asarray(values, np.float64) - np.mean(values) for values in (x, y))
-    power = np.sqrt(np.sum(x**2) * np.sum(y**2))
-    return float(np.sum(x * y) / power) if power > 0 else 0.0
+    return _correlation("pearsonr", x, y)
 
 
 def spearman(x, y):
-    """Spearman's rank correlation of `[n]` and `[n]`, equal values sharing the mean of their ranks."""
-    return pearson(_ranks(x), _ranks(y))
+    """Spearman's rank correlation of `[n]` and `[n]`, equal values sharing the mean of their ranks; 0 as `pearson`."""
+    return _correlation("spearmanr", x, y)
 
 
-def _ranks(values):
-    _, inverse, counts = np.unique(np.asarray(values, np.float64), return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+def _correlation(name, x, y):
+    from scipy import stats  # slow
+
+    return float(getattr(stats, name)(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
 
 
 def moving_mean(values, count):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import typing
 
 from musika_tf.conditioning import madmom_package
@@ -40,22 +41,24 @@ class Measurement:
           `figures.tempo_summary` of each tempo (`settings`, a list) and of all pieces (`all`).
         """
         by = pieces.extractor(self.metadata, "tempo")
-        hear = functools.partial(pieces.measure_tempo, estimator=by)
-        return self._rows("tempo", values, count, seconds, by, hear, figures.tempo_summary, figures.tempo_summary)
+        rows = self._rows("tempo", values, count, seconds, functools.partial(pieces.measure_tempo, estimator=by))
+        summed_up = _summed_up(rows, figures.tempo_summary, figures.tempo_summary)
+        return {"extractor": by, "seconds": seconds, "seeds": count, **summed_up}
 
     def beats(self, values, count, seconds):
         """The same by `pieces.measure_beats` and `figures.grid_summary`."""
         hear = functools.partial(pieces.measure_beats, clock=bars.has_clock(self.metadata))
-        summary = figures.grid_summary
-        return self._rows("tempo", values, count, seconds, madmom_package.NAME, hear, summary, summary)
+        rows = self._rows("tempo", values, count, seconds, hear)
+        summed_up = _summed_up(rows, figures.grid_summary, figures.grid_summary)
+        return {"extractor": madmom_package.NAME, "seconds": seconds, "seeds": count, **summed_up}
 
     def note_density(self, values, count, seconds):
         """The same by `pieces.measure_density`, `figures.density_summary` and, of all, `figures.rank_summary`."""
         by, signal = pieces.extractor(self.metadata, "note_density"), pieces.density_signal(self.metadata)
         how = {"signal": signal, "detector": by, "latents_per_second": self.latents_per_second}
-        hear = functools.partial(pieces.measure_density, **how)
-        summaries = figures.density_summary, figures.rank_summary
-        return self._rows("note_density", values, count, seconds, by, hear, *summaries)
+        rows = self._rows("note_density", values, count, seconds, functools.partial(pieces.measure_density, **how))
+        summed_up = _summed_up(rows, figures.density_summary, figures.rank_summary)
+        return {"extractor": by, "seconds": seconds, "seeds": count, **summed_up}
 
     def curve(self, seconds, period):
         """Seed 1 with a sine of note density, between the quartiles of the trained range: see `curve.measure`."""
@@ -70,13 +73,19 @@ class Measurement:
         measured = curve.measure(parts, text, signal, by, self.latents_per_second, progress)
         return {"extractor": by, "lowest": low, "highest": high, "period": period, **measured}
 
-    def _rows(self, name, values, count, seconds, by, hear, summary, summary_of_all):
+    def _rows(self, name, values, count, seconds, hear):
+        """What `hear(waveform, value)` says of the pieces, and the seed of each."""
         rows = []
         for value in values:
             for seed in range(1, count + 1):
                 waveform = pieces.whole(self.loaded, self.metadata, seed, {name: str(value)}, seconds)
                 rows.append({"seed": seed, **hear(waveform, value)})
                 self.tell(f"{name} {value:g}, seed {seed}: {report.one_line(rows[-1])}")
-        settings = [{"requested": v, **summary([row for row in rows if row["requested"] == v])} for v in values]
-        how = {"extractor": by, "seconds": seconds, "seeds": count}
-        return {**how, "settings": settings, "all": summary_of_all(rows), "pieces": rows}
+        return rows
+
+
+def _summed_up(rows, summary, summary_of_all):
+    """`settings`, `all` and `pieces` of rows that are in the order of what they `requested`."""
+    by_setting = itertools.groupby(rows, key=lambda row: row["requested"])
+    settings = [{"requested": value, **summary(list(group))} for value, group in by_setting]
+    return {"settings": settings, "all": summary_of_all(rows), "pieces": rows}

@@ -21,8 +21,7 @@ def waveforms(loaded, metadata, seed, settings, seconds):
     """A steered piece from its beginning on, in parts of a minute and a half at most: yields `[samples, 2]`.
 
     Args:
-      loaded: a loaded bundle.
-      metadata: its metadata.
+      loaded, metadata: a bundle, as `bundle.load` gives it.
       seed: of the piece and of its style.
       settings: dict of setting -> text, as `conditioning.steering.steer` takes it.
       seconds: length.
@@ -70,12 +69,12 @@ def density_signal(metadata):
     """The model's own NoteDensity, which knows its full scale.
 
     Raises:
-      UserError: the model was made before that was stored.
+      UserError: its metadata lacks that.
     """
     row = next(row for row in metadata["conditioning"] if row["name"] == "note_density")
     signal = SIGNALS["note_density"].restored(row)
     if signal.full_scale is None:
-        raise UserError("--model: its metadata lacks the full scale of note_density; train it again with this version")
+        raise UserError("--model: its metadata lacks the full scale of note_density; export it again")
     return signal
 
 
@@ -83,12 +82,7 @@ def density_signal(metadata):
 
 
 def measure_tempo(waveform, bpm, estimator="tempocnn"):
-    """A piece that was to have `bpm`.
-
-    Args:
-      waveform: float32 `[samples, 2]`, 12 s or more.
-      bpm: as requested.
-      estimator: a name of `tempo.ESTIMATORS`.
+    """A piece, 12 s or more, that was to have `bpm`, heard by one of `tempo.ESTIMATORS`.
 
     Returns:
       Dict of `requested`, `measured` (BPM; 0 where none is to be heard), its `confidence`, the `error` and `octave` of
@@ -110,12 +104,7 @@ def measure_tempo(waveform, bpm, estimator="tempocnn"):
 
 
 def measure_beats(waveform, bpm, clock):
-    """A piece whose bar 1 was to begin at time 0 at `bpm`.
-
-    Args:
-      waveform: float32 `[samples, 2]`.
-      bpm: as requested.
-      clock: whether the model knows where bar 1 is; without, the grid's best phase counts.
+    """A piece whose bar 1 was to begin at time 0 at `bpm`; without a `clock` the grid's best phase counts.
 
     Returns:
       `figures.grid_row` with `requested`, and `best_phase_precision` of the grid's best phase.

@@ -13,11 +13,13 @@ import pytest
 import soundfile
 import tiny
 
+from musika_tf import lock
 from musika_tf.collection import scan
 from musika_tf.collection.table import IGNORED, LEFT_OUT, USED, Row
 from musika_tf.conditioning import madmom_package, note_density, signals, tempo
-from musika_tf.encode import collection
-from musika_tf.encode.encoding import FileEncoder, Job, Outcome
+from musika_tf.encode import folder
+from musika_tf.encode.encoder import FileEncoder
+from musika_tf.encode.plan import Job, Outcome
 from musika_tf.errors import UserError
 from musika_tf.gan.latents import read_latents
 from musika_tf.model.codec import StreamEncoder
@@ -51,7 +53,7 @@ def table_of(audio, tmp_path, stream):
         model_id="abc", names="", encode=stream, source="auto", audio=audio, out_dir=tmp_path / "latents", report=len
     ):
         encode_all = functools.partial(map, FileEncoder(encode, model_id, signals.parse(names), source))
-        return collection.encode_collection(audio, out_dir, encode_all, model_id, tiny.AUTOENCODER, report)[0]
+        return folder.encode_folder(audio, out_dir, encode_all, model_id, tiny.AUTOENCODER, report)[0]
 
     return table_of
 
@@ -80,7 +82,8 @@ def test_what_a_file_holds(audio, tmp_path, run, stream):
     for number, (name, n_samples) in enumerate(LENGTHS.items()):
         held = read_latents(tmp_path / "latents" / f"{name}.npz")
         assert set(held) == {
-            "latents", "n_samples", "sample_rate", "source", "model_id", "flags", "conditioning_tempo",
+            "latents", "n_samples", "sample_rate", "source", "audio", "audio_bytes", "audio_modified", "model_id",
+            "flags", "conditioning_tempo",
             "conditioning_beat", "extractor_tempo", "extractor_beat", "confidence_tempo", "confidence_beat",
         }  # fmt: skip
         assert (held["extractor_tempo"], held["confidence_tempo"]) == ("grid", 1)
@@ -89,6 +92,9 @@ def test_what_a_file_holds(audio, tmp_path, run, stream):
         np.testing.assert_array_equal(held["latents"], stream([waveform])[0])
         assert (held["n_samples"], held["sample_rate"]) == (n_samples, 44_100)
         assert (str(held["source"]), held["model_id"]) == (name, "abc")
+        stat = (audio / name).stat()
+        assert (held["audio_bytes"], held["audio_modified"]) == (stat.st_size, stat.st_mtime_ns)
+        assert str(held["audio"]) == str(audio / name)
         n_latents = -(-n_samples // PER_LATENT)
         np.testing.assert_array_equal(held["conditioning_tempo"], np.full([n_latents, 1], 120 + number))
         seconds = (np.arange(n_latents) + 0.5) * PER_LATENT / 44_100  # at the latents' centres
@@ -243,19 +249,48 @@ def test_piece_that_has_no_such_signal_is_named(audio, detectors, run):
     assert len(failures) == 3 and "b.wav: left out: tempo: no beats to be heard" in failures[0]
 
 
-def test_audio_that_has_changed_is_named(audio, run):
-    run()
-    soundfile.write(audio / "b.wav", 0.1 * tiny.normal(50, 2), 44_100)
-    failures, _ = run(names="tempo")
-    assert len(failures) == 1 and "b.wav: left out: has changed since it was encoded; remove its .npz" in failures[0]
+def replaced(path, change):
+    """Replaces audio under its name: by longer audio, by other audio of the same size, or by nothing but a new time."""
+    before = path.stat()
+    if change != "time":
+        n_samples = 5 * PER_LATENT if change == "size" else 3 * PER_LATENT
+        soundfile.write(path, 0.1 * tiny.normal(n_samples, 2, seed=9), 44_100)
+    os.utime(path, ns=(0, before.st_mtime_ns + 1_000_000))
 
 
-def test_latents_of_the_first_version_count_as_read_off_the_grid(tmp_path, run):
+@pytest.mark.parametrize(("change", "n_latents"), [("size", 5), ("content", 3), ("time", 3)])
+def test_audio_that_was_replaced_is_encoded_again(audio, tmp_path, run, stream, change, n_latents):
     run(names="tempo")
-    path = tmp_path / "latents" / "b.wav.npz"
-    held = read_latents(path)
-    np.savez(path, **{name: array for name, array in held.items() if not name.startswith(("extractor", "confid"))})
-    assert run(names="tempo", encode=refuse)[1][0] == "b.wav: done before"
+    replaced(audio / "b.wav", change)
+    failures, lines = run(names="tempo,position")
+    assert not failures
+    assert lines[:2] == [
+        f"b.wav: its audio has changed: encoded again, {n_latents} latents",
+        "sub/a.flac: added position",
+    ]
+    held = read_latents(tmp_path / "latents" / "b.wav.npz")
+    waveform, _ = soundfile.read(audio / "b.wav", dtype="float32")
+    np.testing.assert_array_equal(held["latents"], stream([waveform])[0])
+    assert len(held["conditioning_tempo"]) == len(held["conditioning_position"]) == n_latents
+    assert run(names="tempo,position", encode=refuse)[1][0] == "b.wav: done before"
+
+
+def test_latents_whose_audio_is_gone_are_named(audio, tmp_path, run):
+    run()
+    (audio / "b.wav").unlink()
+    lines = run(encode=refuse)[1]
+    assert lines[-1] == (
+        f"{tmp_path}/latents: latents of audio that isn't there any more, b.wav.npz; train_gan.py learns from them, "
+        "too: remove them where that isn't wanted"
+    )
+
+
+def test_a_folder_that_another_program_writes_to_is_refused(tmp_path, run):
+    with lock.held(tmp_path / "latents" / ".lock", "x"), pytest.raises(UserError) as error:
+        run(encode=refuse)
+    assert str(error.value).startswith(f"--out_dir={tmp_path}/latents: in use by process {os.getpid()} on ")
+    assert run()[0] == []
+    assert ".lock" not in files(tmp_path / "latents")
 
 
 @pytest.mark.parametrize("content", ["{", "\xff"])
@@ -327,7 +362,7 @@ def test_interrupted_encoding_leaves_nothing_half_written(tmp_path, run, stream)
 
 def test_out_dir_that_cannot_be_written_is_named(tmp_path, run):
     (tmp_path / "latents").write_text("a file where the folder should be")
-    with pytest.raises(UserError, match="latents.*--out_dir"):
+    with pytest.raises(UserError, match="--out_dir=.*latents: can't be written"):
         run()
 
 
@@ -378,16 +413,16 @@ def named(name):
 def test_outcomes_are_told_in_order_and_as_soon_as_can_be():
     jobs, told = [Job(named(name), name) for name in "abcd"], []
     arriving = (told.append(name) or Outcome(named(name)) for name in "badc")
-    seen = [(outcome.source, "".join(told)) for outcome in collection.in_order(jobs, arriving)]
+    seen = [(outcome.source, "".join(told)) for outcome in folder.in_order(jobs, arriving)]
     assert seen == [("a", "ba"), ("b", "ba"), ("c", "badc"), ("d", "badc")]
 
 
 def test_throughput_is_hours_of_audio_in_an_hour(audio, tmp_path, stream):
-    assert collection.throughput(5400.0, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
-    assert collection.throughput(0.0, 60) == ""
+    assert folder.throughput(5400.0, 60) == "encoded 1h30m of audio in 1m: 90.0 hours of audio per hour"
+    assert folder.throughput(0.0, 60) == ""
     encode_all = functools.partial(map, FileEncoder(stream, "abc"))
     for expected in (sum(LENGTHS.values()) / 44_100, 0.0):  # what was done before does not count
-        encoded = collection.encode_collection(audio, tmp_path / "out", encode_all, "abc", tiny.AUTOENCODER, len)[1]
+        encoded = folder.encode_folder(audio, tmp_path / "out", encode_all, "abc", tiny.AUTOENCODER, len)[1]
         assert encoded == pytest.approx(expected)
 
 
