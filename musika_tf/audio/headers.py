@@ -3,12 +3,12 @@
 import functools
 import mmap
 
-from musika_tf.audio import flac, mp3, ogg, riff, tags
+from musika_tf.audio import containers, flac, mp3, ogg, tags
 from musika_tf.audio.source import Source, Splice
 
-_FORMATS = {b"fLaC": flac.find, b"OggS": ogg.find, b"RIFF": riff.find}
+_FORMATS = {b"fLaC": flac.find, b"OggS": ogg.find} | dict.fromkeys(containers.MAGICS, containers.find)
 # What soundfile or ffmpeg knows by its first bytes, so that no frames of MP3 are looked for.
-_OTHERS = (b"RF64", b"RIFX", b"FORM", b".snd", b"dns.", b"riff", b"caff", b"NIST", b"Crea", b"wvpk", b"MAC ", b"DSD ")
+_OTHERS = (b"wvpk", b"MAC ", b"DSD ")
 _MP3_NAMES = (".mp3", ".mp2", ".mp1", ".mpga", ".mpa")
 # What only ffmpeg reads: where the bytes are, what they are, and the format's name.
 _SIGNATURES = (
