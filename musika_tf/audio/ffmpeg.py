@@ -28,6 +28,11 @@ _MOST_BYTES = 16 << 30  # of decoded copies; never more than half of the free di
 _SKIPPED = 1 << 20  # samples read at a time where they are only counted
 _TIMED = ("mov", "matroska", "asf")  # containers that state how long they are
 _ENOUGH_SECONDS, _ENOUGH_SHARE = 0.5, 0.99  # of what is stated, to count as whole
+# Layouts that the number of channels doesn't tell, in ffmpeg's words and in the letters of `channels`.
+_LAYOUTS = {
+    "2.1": "LRF", "3.0(back)": "LRb", "4.0": "LRCb", "3.1": "LRCF", "4.1": "LRCFb", "5.0(side)": "LRClr",
+    "6.0": "LRCblr", "hexagonal": "LRClrb", "6.1(back)": "LRCFlrb",
+}  # fmt: skip
 _FROM_FILES_ALONE = ("-protocol_whitelist", "file")  # a playlist must not open connections
 
 
@@ -42,6 +47,7 @@ class Description:
 
     Attributes:
       sample_rate: Hz; n_channels; encoding: container and codec.
+      layout: of the channels, as of `channels.to_stereo`.
       seconds: as the container states, None where it does not.
       n_streams: of audio.
       has_pictures: whether it is a film.
@@ -50,6 +56,7 @@ class Description:
     sample_rate: int
     n_channels: int
     encoding: str
+    layout: str
     seconds: float | None
     n_streams: int
     has_pictures: bool
@@ -79,15 +86,15 @@ def _describe(path, size, modified):
     del size, modified  # only for the cache: a file that changed is another
     command = ["ffprobe", "-v", "error", *_FROM_FILES_ALONE, "-of", "json", "-show_entries"]
     command += [
-        "stream=codec_type,codec_name,sample_rate,channels:stream_disposition=attached_pic:format=format_name,duration"
+        "stream=codec_type,codec_name,sample_rate,channels,channel_layout:stream_disposition=attached_pic:format=format_name,duration"
     ]
     done = subprocess.run([*command, _url(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     try:
         found = json.loads(done.stdout or b"{}")
-    except ValueError as error:  # ffprobe was ended while it wrote
-        raise _failure(path, _first_line(done.stderr) or "ffprobe fails") from error
-    streams = found.get("streams", [])
-    audio = [stream for stream in streams if stream["codec_type"] == "audio" and int(stream.get("sample_rate", 0))]
+    except ValueError as error:  # it died while it wrote
+        raise _failure(path, _first_line(done.stderr) or f"ffprobe ended with {done.returncode}") from error
+    streams = [stream for stream in found.get("streams", []) if "codec_type" in stream]
+    audio = [s for s in streams if s["codec_type"] == "audio" and int(s.get("sample_rate", 0)) and s.get("channels")]
     if not audio:
         raise _failure(path, _first_line(done.stderr) or "no audio stream")
     first, container = audio[0], found["format"]["format_name"].split(",")[0]
@@ -95,7 +102,8 @@ def _describe(path, size, modified):
     seconds = float(found["format"].get("duration", 0)) if container in _TIMED else 0
     encoding = f"{container} {first.get('codec_name', 'unknown')}".upper()
     rate, channels = int(first["sample_rate"]), int(first["channels"])
-    return Description(rate, channels, encoding, seconds or None, len(audio), bool(pictures))
+    layout = _LAYOUTS.get(first.get("channel_layout"), "")
+    return Description(rate, channels, encoding, layout, seconds or None, len(audio), bool(pictures))
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -122,7 +130,7 @@ class _Pcm:
     def __init__(self, path, file):
         described = describe(path)
         self.path, self.samplerate, self.channels = path, described.sample_rate, described.n_channels
-        self.format, self.comment = described.encoding, ""
+        self.format, self.layout, self.comment = described.encoding, described.layout, ""
         self._file = file
 
     def seekable(self):
@@ -222,8 +230,11 @@ def _url(path):
 
 
 def _first_line(text):
-    line = text.decode(errors="replace").strip().partition("\n")[0]
-    return line.split("] ", 1)[-1].rstrip(".")  # without the address of the decoder
+    """ffmpeg's first complaint, "" where it has none."""
+    for line in text.decode(errors="replace").splitlines():
+        if line.strip() and "to muxer" not in line:  # whose clock jumps where streams are joined; no sample is lost
+            return line.strip().split("] ", 1)[-1].rstrip(".")  # without the address of the decoder
+    return ""
 
 
 def _failure(path, reason):

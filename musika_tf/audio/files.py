@@ -250,25 +250,36 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
     total = n_samples_at(info, sample_rate)
     start = min(start, total)
     stop = total if n_samples is None else min(start + n_samples, total)
-    with opened(path, random_access=start > 0) as file:
-        if info.sample_rate == sample_rate:
-            return _read_span(file, info, start, stop)[:, sides]
-        first, last = input_span(info.sample_rate, sample_rate, start, stop)
-        first, last = max(first, 0), min(last, info.n_samples)
-        known = _read_span(file, info, first, max(first, last))[:, sides]
-        return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
+    if info.sample_rate == sample_rate:
+        return _read_span(info, start, stop)[:, sides]
+    first, last = input_span(info.sample_rate, sample_rate, start, stop)
+    first, last = max(first, 0), min(last, info.n_samples)
+    known = _read_span(info, first, max(first, last))[:, sides]
+    return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
 
 
-def _read_span(file, info, start, stop):
-    """float32 `[stop - start, 2]` of a freshly opened file, at its own rate."""
+def _read_span(info, start, stop):
+    """float32 `[stop - start, 2]` of a file at its own rate."""
+    with opened(info.path, random_access=start > 0) as file:
+        if (lead := _sought(file, info, start)) is not None:
+            return read_on(file, info, start - lead, stop - start + lead)[lead:]
+    with opened(info.path) as file:
+        _skip(file, start)
+        return read_on(file, info, start, stop - start)
+
+
+def _sought(file, info, start):
+    """Seeks to a sample, in Vorbis to one before it; returns how many before, None where the file has to be read on."""
+    if file.subtype.startswith(IN_ORDER) or not file.seekable():
+        return None
     lead = 0
     if file.subtype == "VORBIS" and start > info.n_samples - _VORBIS_PAGE_SAMPLES:
         lead = start - max(info.n_samples - _VORBIS_PAGE_SAMPLES, 0)
-    if file.subtype.startswith(IN_ORDER) or not file.seekable():
-        _skip(file, start)
-    else:
+    try:
         file.seek(start - lead)
-    return read_on(file, info, start - lead, stop - start + lead)[lead:]
+    except soundfile.LibsndfileError:  # one false number in the header of a FLAC file suffices; all of it decodes
+        return None
+    return lead
 
 
 def _skip(file, n_samples):
@@ -309,7 +320,7 @@ def read_on(file, info, position, n_samples, watch=None):
         watch(waveform, _FULL_SCALES.get(file.subtype, 1.0))
     if file.subtype in ("VORBIS", "OPUS"):
         waveform = channels.from_vorbis(waveform)
-    return channels.to_stereo(waveform)
+    return channels.to_stereo(waveform, getattr(file, "layout", ""))
 
 
 def _stored(file, info, position, n_samples):
