@@ -70,7 +70,7 @@ def find(data, start):
     # libsndfile refuses what follows here, or takes it for samples.
     is_in_the_way = magic in (b"riff", b"caff") or data[behind : behind + 4] in _FILES
     splice = Splice(b"", start, len(data) - rest if is_in_the_way else None)
-    if rest <= _STRAY_BYTES or tags.only_tags(data, behind):
+    if rest <= _STRAY_BYTES or tags.length_at(data, behind) and tags.only_tags(data, behind):
         return Source(splice)
     note = f"{rest} bytes behind its samples, of which its header says nothing, not used"
     return Source(splice, notes=(("partly", note),))

@@ -25,7 +25,8 @@ from musika_tf.audio.errors import AudioFileError
 HOW_TO_INSTALL = "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg)"
 
 _MOST_BYTES = 16 << 30  # of decoded copies; never more than half of the free disk
-_SKIPPED = 1 << 20  # samples read at a time where they are only counted
+_SKIPPED = 1 << 16  # samples read at a time where they are only counted
+_MOST_CHANNELS = 255  # a damaged header may say anything
 _TIMED = ("mov", "matroska", "asf")  # containers that state how long they are
 _ENOUGH_SECONDS, _ENOUGH_SHARE = 0.5, 0.99  # of what is stated, to count as whole
 # Layouts that the number of channels doesn't tell, in ffmpeg's words and in the letters of `channels`.
@@ -102,6 +103,8 @@ def _describe(path, size, modified):
     seconds = float(found["format"].get("duration", 0)) if container in _TIMED else 0
     encoding = f"{container} {first.get('codec_name', 'unknown')}".upper()
     rate, channels = int(first["sample_rate"]), int(first["channels"])
+    if channels > _MOST_CHANNELS:
+        raise _failure(path, f"{channels} channels")
     layout = _LAYOUTS.get(first.get("channel_layout"), "")
     return Description(rate, channels, encoding, layout, seconds or None, len(audio), bool(pictures))
 

@@ -229,7 +229,7 @@ def n_samples_at(info, sample_rate=SAMPLE_RATE):
     return resampled_length(info.n_samples, info.sample_rate, sample_rate)
 
 
-def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
+def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
     """Reads a part of an audio file, or all of it, as stereo at one rate.
 
     Args:
@@ -237,24 +237,22 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
       start: first sample to return, counted at `sample_rate`, not negative.
       n_samples: how many, counted at `sample_rate`; None: all that follow.
       sample_rate: of the result, Hz.
-      side: 0 or 1 for the left or the right one alone, which takes less time where it is resampled; None for both.
 
     Returns:
-      float32 `[samples, 2]`, or `[samples, 1]` of a side; like a slice, shorter than `n_samples` where the file ends.
+      float32 `[samples, 2]`; like a slice, shorter than `n_samples` where the file ends.
 
     Raises:
       AudioFileError: the file can't be read, ends before the length in its header, or has samples that are not finite.
     """
     info = probe(path)
-    sides = slice(None) if side is None else slice(side, side + 1)
     total = n_samples_at(info, sample_rate)
     start = min(start, total)
     stop = total if n_samples is None else min(start + n_samples, total)
     if info.sample_rate == sample_rate:
-        return _read_span(info, start, stop)[:, sides]
+        return _read_span(info, start, stop)
     first, last = input_span(info.sample_rate, sample_rate, start, stop)
     first, last = max(first, 0), min(last, info.n_samples)
-    known = _read_span(info, first, max(first, last))[:, sides]
+    known = _read_span(info, first, max(first, last))
     return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
 
 

@@ -148,3 +148,12 @@ def test_tags_are_measured():
     data = b"audio" + ape() + ID3_FOOTER + b"TAG" + bytes(125)
     assert tags.back(data, 0) == 5 and tags.only_tags(data, 5) and not tags.only_tags(data, 0)
     assert tags.front(b"audio") == 0 and tags.back(b"audio", 0) == 5
+
+
+def test_a_frame_that_reaches_into_the_tags_ends_the_search(good):
+    """It begins no row of frames; the search once stood still there."""
+    data = good.read_bytes()
+    frame = data[first_frames(data) : first_frames(data, 2)]
+    other = derived(good, data + b"?" * 2000 + frame[:-128] + b"TAG" + bytes(125))
+    assert [flag for flag, _ in files.probe(other).notes] == ["damaged"]
+    assert len(sound(other)) >= len(sound(good))
