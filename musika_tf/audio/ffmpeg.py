@@ -159,7 +159,7 @@ class Decoder(_Pcm):
     def __enter__(self):
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            command(self.path, self.samplerate, self.channels, "-"), stdin=subprocess.DEVNULL,
+            command(self.path, self.samplerate, "-"), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         self._file, self._position = self._process.stdout, 0
@@ -209,23 +209,14 @@ def random_access(path):
     return Copy(path, file) if file else Decoder(path)
 
 
-def command(path, sample_rate, n_channels, out):
-    """The command that decodes a file's first audio stream to raw float32, without pictures or questions."""
-    what = ["-map", "0:a:0", "-f", "f32le", "-c:a", "pcm_f32le", "-ar", str(sample_rate), "-ac", str(n_channels)]
-    return [
-        "ffmpeg",
-        "-nostdin",
-        "-v",
-        "error",
-        "-threads",
-        "1",
-        *_FROM_FILES_ALONE,
-        "-i",
-        _url(path),
-        *what,
-        "-y",
-        out,
-    ]
+def command(path, sample_rate, out):
+    """The command that decodes a file's first audio stream to raw float32, without pictures or questions.
+
+    The number of channels isn't given: ffmpeg would mix a layout other than the usual one of so many.
+    """
+    quietly = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", *_FROM_FILES_ALONE]
+    what = ["-map", "0:a:0", "-f", "f32le", "-c:a", "pcm_f32le", "-ar", str(sample_rate)]
+    return [*quietly, "-i", _url(path), *what, "-y", out]
 
 
 def _url(path):
@@ -272,7 +263,7 @@ class _Copies:
         n_bytes = count(path)[0] * described.n_channels * 4
         if not self._has_room(n_bytes):
             return False
-        ask = command(path, described.sample_rate, described.n_channels, str(copy))
+        ask = command(path, described.sample_rate, str(copy))
         subprocess.run(ask, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         if not copy.is_file() or copy.stat().st_size != n_bytes:
             copy.unlink(missing_ok=True)
