@@ -29,7 +29,10 @@ _COUNTED = 1 << 16  # samples decoded at a time to count them
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
-IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX", "MPEG_LAYER_II", "MPEG_LAYER_I")  # no exact seek
+_MP3_PERIOD = 4608  # samples, after which mpg123's filter bank stands, and so rounds, as at the beginning
+# Codecs without an exact seek.
+_IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX")  # and what follows
+_IN_ORDER_LAYERS = ("MPEG_LAYER_I", "MPEG_LAYER_II")  # not III
 _ESTIMATED = ("MPEG_LAYER",)  # of which containers other than MP3 state no length
 
 _FULL_SCALES = {"ALAW": 32256 / 2**15, "ULAW": 32124 / 2**15, "PCM_U8": 1 - 2**-7, "PCM_S8": 1 - 2**-7}
@@ -267,10 +270,10 @@ def _read_span(info, start, stop):
 
 
 def _sought(file, info, start):
-    """Seeks to a sample, in Vorbis to one before it; returns how many before, None where the file has to be read on."""
-    if file.subtype.startswith(IN_ORDER) or not file.seekable():
+    """Seeks to a sample or one before it; returns how many before, None where the file has to be read on."""
+    if not can_seek(file):
         return None
-    lead = 0
+    lead = start % _MP3_PERIOD if file.subtype == "MPEG_LAYER_III" else 0
     if file.subtype == "VORBIS" and start > info.n_samples - _VORBIS_PAGE_SAMPLES:
         lead = start - max(info.n_samples - _VORBIS_PAGE_SAMPLES, 0)
     try:
@@ -278,6 +281,11 @@ def _sought(file, info, start):
     except soundfile.LibsndfileError:  # one false number in the header of a FLAC file suffices; all of it decodes
         return None
     return lead
+
+
+def can_seek(file):
+    """Whether an open file can be entered anywhere, exactly."""
+    return file.seekable() and not file.subtype.startswith(_IN_ORDER) and file.subtype not in _IN_ORDER_LAYERS
 
 
 def _skip(file, n_samples):
