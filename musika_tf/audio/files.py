@@ -30,6 +30,7 @@ _COUNTED = 1 << 16  # samples decoded at a time to count them
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
 _MP3_PERIOD = 4608  # samples, after which mpg123's filter bank stands, and so rounds, as at the beginning
+_MP3_RESERVOIR = 2 * _MP3_PERIOD  # a frame's bits may lie in up to ten frames before it; mpg123 goes back by four
 # Codecs without an exact seek.
 _IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX")  # and what follows
 _IN_ORDER_LAYERS = ("MPEG_LAYER_I", "MPEG_LAYER_II")  # not III
@@ -273,7 +274,7 @@ def _sought(file, info, start):
     """Seeks to a sample or one before it; returns how many before, None where the file has to be read on."""
     if not can_seek(file):
         return None
-    lead = start % _MP3_PERIOD if file.subtype == "MPEG_LAYER_III" else 0
+    lead = min(start % _MP3_PERIOD + _MP3_RESERVOIR, start) if file.subtype == "MPEG_LAYER_III" else 0
     if file.subtype == "VORBIS" and start > info.n_samples - _VORBIS_PAGE_SAMPLES:
         lead = start - max(info.n_samples - _VORBIS_PAGE_SAMPLES, 0)
     try:
