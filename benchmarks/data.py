@@ -67,7 +67,7 @@ def _phase(name, values, phase, folder):
     from musika_tf.autoencoder.critic import SpectrogramCritic
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
-    from musika_tf.collection import cache, dataset, scan
+    from musika_tf.collection import augmentation, cache, dataset, scan
 
     autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
     training = settings.config(AutoencoderTraining, values)
@@ -81,7 +81,7 @@ def _phase(name, values, phase, folder):
     for form, paths in collections.items():
         if form.endswith("-cached"):
             paths = cache.cached(paths, folder / "cache")
-        batches = dataset.crops(paths, trainer.crop_samples, training.batch_size, seed=1)
+        batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, training.batch_size, seed=1))
         label = {"preset": f"{name}: phase {phase}, batch {training.batch_size}", "data": form}
         rows.append(label | measured(trainer.step, batches))
     return rows

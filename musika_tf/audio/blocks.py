@@ -36,7 +36,7 @@ def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
 def _stored(file, info, watch):
     """Blocks of an open file at its own rate."""
     size = BLOCK_SECONDS * info.sample_rate
-    if file.seekable() and not file.subtype.startswith(files.IN_ORDER):
+    if files.can_seek(file):
         file.seek(0)  # as `files.read` does: mpg123 rounds otherwise after it
     files.in_order(file)
     for position in range(0, info.n_samples, size):

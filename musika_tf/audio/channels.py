@@ -14,7 +14,7 @@ _VORBIS_ORDER = {3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 5, 3, 4], 7: [0,
                  8: [0, 2, 1, 7, 5, 6, 3, 4]}  # fmt: skip
 
 
-def to_stereo(waveform):
+def to_stereo(waveform, layout=""):
     """Left and right of a waveform with any number of channels.
 
     One channel is copied to both sides; two stay as they are. Three to eight channels, in the order of
@@ -24,6 +24,7 @@ def to_stereo(waveform):
 
     Args:
       waveform: `[samples, channels]`.
+      layout: the place of each channel in the letters of `_LAYOUTS`, where it is known; "": the usual one.
 
     Returns:
       float32 `[samples, 2]`.
@@ -39,7 +40,7 @@ def to_stereo(waveform):
         return np.repeat(waveform, 2, axis=1)
     if n_channels == 2:
         return waveform
-    layout = _LAYOUTS.get(n_channels) or ("LR" * n_channels)[:n_channels]
+    layout = layout or _LAYOUTS.get(n_channels) or ("LR" * n_channels)[:n_channels]
     # Summed channel by channel and not as a matrix product, whose rounding depends on the number of rows.
     return np.stack([_mix(waveform, layout, gains) for gains in (_LEFT_GAINS, _RIGHT_GAINS)], axis=1)
 

@@ -25,9 +25,15 @@ from musika_tf.audio.errors import AudioFileError
 HOW_TO_INSTALL = "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg)"
 
 _MOST_BYTES = 16 << 30  # of decoded copies; never more than half of the free disk
-_SKIPPED = 1 << 20  # samples read at a time where they are only counted
+_SKIPPED = 1 << 16  # samples read at a time where they are only counted
+_MOST_CHANNELS = 255  # a damaged header may say anything
 _TIMED = ("mov", "matroska", "asf")  # containers that state how long they are
 _ENOUGH_SECONDS, _ENOUGH_SHARE = 0.5, 0.99  # of what is stated, to count as whole
+# Layouts that the number of channels doesn't tell, in ffmpeg's words and in the letters of `channels`.
+_LAYOUTS = {
+    "2.1": "LRF", "3.0(back)": "LRb", "4.0": "LRCb", "3.1": "LRCF", "4.1": "LRCFb", "5.0(side)": "LRClr",
+    "6.0": "LRCblr", "hexagonal": "LRClrb", "6.1(back)": "LRCFlrb",
+}  # fmt: skip
 _FROM_FILES_ALONE = ("-protocol_whitelist", "file")  # a playlist must not open connections
 
 
@@ -42,6 +48,7 @@ class Description:
 
     Attributes:
       sample_rate: Hz; n_channels; encoding: container and codec.
+      layout: of the channels, as of `channels.to_stereo`.
       seconds: as the container states, None where it does not.
       n_streams: of audio.
       has_pictures: whether it is a film.
@@ -50,6 +57,7 @@ class Description:
     sample_rate: int
     n_channels: int
     encoding: str
+    layout: str
     seconds: float | None
     n_streams: int
     has_pictures: bool
@@ -79,15 +87,15 @@ def _describe(path, size, modified):
     del size, modified  # only for the cache: a file that changed is another
     command = ["ffprobe", "-v", "error", *_FROM_FILES_ALONE, "-of", "json", "-show_entries"]
     command += [
-        "stream=codec_type,codec_name,sample_rate,channels:stream_disposition=attached_pic:format=format_name,duration"
+        "stream=codec_type,codec_name,sample_rate,channels,channel_layout:stream_disposition=attached_pic:format=format_name,duration"
     ]
     done = subprocess.run([*command, _url(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     try:
         found = json.loads(done.stdout or b"{}")
-    except ValueError as error:  # ffprobe was ended while it wrote
-        raise _failure(path, _first_line(done.stderr) or "ffprobe fails") from error
-    streams = found.get("streams", [])
-    audio = [stream for stream in streams if stream["codec_type"] == "audio" and int(stream.get("sample_rate", 0))]
+    except ValueError as error:  # it died while it wrote
+        raise _failure(path, _first_line(done.stderr) or f"ffprobe ended with {done.returncode}") from error
+    streams = [stream for stream in found.get("streams", []) if "codec_type" in stream]
+    audio = [s for s in streams if s["codec_type"] == "audio" and int(s.get("sample_rate", 0)) and s.get("channels")]
     if not audio:
         raise _failure(path, _first_line(done.stderr) or "no audio stream")
     first, container = audio[0], found["format"]["format_name"].split(",")[0]
@@ -95,7 +103,10 @@ def _describe(path, size, modified):
     seconds = float(found["format"].get("duration", 0)) if container in _TIMED else 0
     encoding = f"{container} {first.get('codec_name', 'unknown')}".upper()
     rate, channels = int(first["sample_rate"]), int(first["channels"])
-    return Description(rate, channels, encoding, seconds or None, len(audio), bool(pictures))
+    if channels > _MOST_CHANNELS:
+        raise _failure(path, f"{channels} channels")
+    layout = _LAYOUTS.get(first.get("channel_layout"), "")
+    return Description(rate, channels, encoding, layout, seconds or None, len(audio), bool(pictures))
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -122,7 +133,7 @@ class _Pcm:
     def __init__(self, path, file):
         described = describe(path)
         self.path, self.samplerate, self.channels = path, described.sample_rate, described.n_channels
-        self.format, self.comment = described.encoding, ""
+        self.format, self.layout, self.comment = described.encoding, described.layout, ""
         self._file = file
 
     def seekable(self):
@@ -148,7 +159,7 @@ class Decoder(_Pcm):
     def __enter__(self):
         self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            command(self.path, self.samplerate, self.channels, "-"), stdin=subprocess.DEVNULL,
+            command(self.path, self.samplerate, "-"), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=self._errors,
         )  # fmt: skip
         self._file, self._position = self._process.stdout, 0
@@ -198,23 +209,14 @@ def random_access(path):
     return Copy(path, file) if file else Decoder(path)
 
 
-def command(path, sample_rate, n_channels, out):
-    """The command that decodes a file's first audio stream to raw float32, without pictures or questions."""
-    what = ["-map", "0:a:0", "-f", "f32le", "-c:a", "pcm_f32le", "-ar", str(sample_rate), "-ac", str(n_channels)]
-    return [
-        "ffmpeg",
-        "-nostdin",
-        "-v",
-        "error",
-        "-threads",
-        "1",
-        *_FROM_FILES_ALONE,
-        "-i",
-        _url(path),
-        *what,
-        "-y",
-        out,
-    ]
+def command(path, sample_rate, out):
+    """The command that decodes a file's first audio stream to raw float32, without pictures or questions.
+
+    The number of channels isn't given: ffmpeg would mix a layout other than the usual one of so many.
+    """
+    quietly = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", *_FROM_FILES_ALONE]
+    what = ["-map", "0:a:0", "-f", "f32le", "-c:a", "pcm_f32le", "-ar", str(sample_rate)]
+    return [*quietly, "-i", _url(path), *what, "-y", out]
 
 
 def _url(path):
@@ -222,8 +224,11 @@ def _url(path):
 
 
 def _first_line(text):
-    line = text.decode(errors="replace").strip().partition("\n")[0]
-    return line.split("] ", 1)[-1].rstrip(".")  # without the address of the decoder
+    """ffmpeg's first complaint, "" where it has none."""
+    for line in text.decode(errors="replace").splitlines():
+        if line.strip() and "to muxer" not in line:  # whose clock jumps where streams are joined; no sample is lost
+            return line.strip().split("] ", 1)[-1].rstrip(".")  # without the address of the decoder
+    return ""
 
 
 def _failure(path, reason):
@@ -258,7 +263,7 @@ class _Copies:
         n_bytes = count(path)[0] * described.n_channels * 4
         if not self._has_room(n_bytes):
             return False
-        ask = command(path, described.sample_rate, described.n_channels, str(copy))
+        ask = command(path, described.sample_rate, str(copy))
         subprocess.run(ask, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         if not copy.is_file() or copy.stat().st_size != n_bytes:
             copy.unlink(missing_ok=True)

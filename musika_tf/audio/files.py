@@ -29,7 +29,11 @@ _COUNTED = 1 << 16  # samples decoded at a time to count them
 # A seek into the last page of an OGG Vorbis file lands beside the target (libsndfile issue 885): seek before it and
 # read on. A page has at most 255 packets of at most 1,024 samples.
 _VORBIS_PAGE_SAMPLES = 255 * 1024
-IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX", "MPEG_LAYER_II", "MPEG_LAYER_I")  # no exact seek
+_MP3_PERIOD = 4608  # samples, after which mpg123's filter bank stands, and so rounds, as at the beginning
+_MP3_RESERVOIR = 2 * _MP3_PERIOD  # a frame's bits may lie in up to ten frames before it; mpg123 goes back by four
+# Codecs without an exact seek.
+_IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX")  # and what follows
+_IN_ORDER_LAYERS = ("MPEG_LAYER_I", "MPEG_LAYER_II")  # not III
 _ESTIMATED = ("MPEG_LAYER",)  # of which containers other than MP3 state no length
 
 _FULL_SCALES = {"ALAW": 32256 / 2**15, "ULAW": 32124 / 2**15, "PCM_U8": 1 - 2**-7, "PCM_S8": 1 - 2**-7}
@@ -229,7 +233,7 @@ def n_samples_at(info, sample_rate=SAMPLE_RATE):
     return resampled_length(info.n_samples, info.sample_rate, sample_rate)
 
 
-def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
+def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
     """Reads a part of an audio file, or all of it, as stereo at one rate.
 
     Args:
@@ -237,38 +241,52 @@ def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE, side=None):
       start: first sample to return, counted at `sample_rate`, not negative.
       n_samples: how many, counted at `sample_rate`; None: all that follow.
       sample_rate: of the result, Hz.
-      side: 0 or 1 for the left or the right one alone, which takes less time where it is resampled; None for both.
 
     Returns:
-      float32 `[samples, 2]`, or `[samples, 1]` of a side; like a slice, shorter than `n_samples` where the file ends.
+      float32 `[samples, 2]`; like a slice, shorter than `n_samples` where the file ends.
 
     Raises:
       AudioFileError: the file can't be read, ends before the length in its header, or has samples that are not finite.
     """
     info = probe(path)
-    sides = slice(None) if side is None else slice(side, side + 1)
     total = n_samples_at(info, sample_rate)
     start = min(start, total)
     stop = total if n_samples is None else min(start + n_samples, total)
-    with opened(path, random_access=start > 0) as file:
-        if info.sample_rate == sample_rate:
-            return _read_span(file, info, start, stop)[:, sides]
-        first, last = input_span(info.sample_rate, sample_rate, start, stop)
-        first, last = max(first, 0), min(last, info.n_samples)
-        known = _read_span(file, info, first, max(first, last))[:, sides]
-        return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
+    if info.sample_rate == sample_rate:
+        return _read_span(info, start, stop)
+    first, last = input_span(info.sample_rate, sample_rate, start, stop)
+    first, last = max(first, 0), min(last, info.n_samples)
+    known = _read_span(info, first, max(first, last))
+    return resample_part(known, first, info.sample_rate, sample_rate, start, stop)
 
 
-def _read_span(file, info, start, stop):
-    """float32 `[stop - start, 2]` of a freshly opened file, at its own rate."""
-    lead = 0
+def _read_span(info, start, stop):
+    """float32 `[stop - start, 2]` of a file at its own rate."""
+    with opened(info.path, random_access=start > 0) as file:
+        if (lead := _sought(file, info, start)) is not None:
+            return read_on(file, info, start - lead, stop - start + lead)[lead:]
+    with opened(info.path) as file:
+        _skip(file, start)
+        return read_on(file, info, start, stop - start)
+
+
+def _sought(file, info, start):
+    """Seeks to a sample or one before it; returns how many before, None where the file has to be read on."""
+    if not can_seek(file):
+        return None
+    lead = min(start % _MP3_PERIOD + _MP3_RESERVOIR, start) if file.subtype == "MPEG_LAYER_III" else 0
     if file.subtype == "VORBIS" and start > info.n_samples - _VORBIS_PAGE_SAMPLES:
         lead = start - max(info.n_samples - _VORBIS_PAGE_SAMPLES, 0)
-    if file.subtype.startswith(IN_ORDER) or not file.seekable():
-        _skip(file, start)
-    else:
+    try:
         file.seek(start - lead)
-    return read_on(file, info, start - lead, stop - start + lead)[lead:]
+    except soundfile.LibsndfileError:  # one false number in the header of a FLAC file suffices; all of it decodes
+        return None
+    return lead
+
+
+def can_seek(file):
+    """Whether an open file can be entered anywhere, exactly."""
+    return file.seekable() and not file.subtype.startswith(_IN_ORDER) and file.subtype not in _IN_ORDER_LAYERS
 
 
 def _skip(file, n_samples):
@@ -309,7 +327,7 @@ def read_on(file, info, position, n_samples, watch=None):
         watch(waveform, _FULL_SCALES.get(file.subtype, 1.0))
     if file.subtype in ("VORBIS", "OPUS"):
         waveform = channels.from_vorbis(waveform)
-    return channels.to_stereo(waveform)
+    return channels.to_stereo(waveform, getattr(file, "layout", ""))
 
 
 def _stored(file, info, position, n_samples):

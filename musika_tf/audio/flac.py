@@ -4,8 +4,10 @@
                                                                                        `- sync, number, checksum
 
 The last frame bears its number, from which the length follows; where that is more than the header says, the samples
-are counted by decoding.
+are counted by decoding. Files that were joined number their frames from 0 again: libsndfile reads the first alone.
 """
+
+import itertools
 
 from musika_tf.audio import tags
 from musika_tf.audio.source import Source, Splice
@@ -13,6 +15,8 @@ from musika_tf.audio.source import Source, Splice
 _UNKNOWN_TOTAL = 2**36 - 1
 _HEAD_BYTES = 26  # up to the number of samples
 _TAIL_BYTES = 1 << 18  # longer than any frame of music, and tags
+_PROBES, _PROBE_BYTES = 8, 1 << 15  # places at which frames have to be numbered in order, and what is read at each
+_BEGINNING = b"fLaC\0\0\0\x22"
 _BLOCK_SIZES = {1: 192, **{i: 576 << i - 2 for i in range(2, 6)}, **{i: 256 << i - 8 for i in range(8, 16)}}
 
 
@@ -31,7 +35,10 @@ def find(data, start):
     stated = int.from_bytes(head[21:26], "big") & _UNKNOWN_TOTAL
     stop = tags.back(data, start)
     ending = _last_sample(data[max(start + _HEAD_BYTES, stop - _TAIL_BYTES) : stop], int.from_bytes(head[10:12], "big"))
-    if stated and (ending is None or ending <= stated):
+    is_true = stated and (ending is None or ending <= stated)
+    if _is_joined(data, start, stop, int.from_bytes(head[10:12], "big"), ending if is_true else None):
+        return Source(Splice(b"", start), more="what is joined to its end")
+    if is_true:
         return Source(Splice(b"", start))
 
     def splice(n_samples):
@@ -39,6 +46,21 @@ def find(data, start):
         return Splice(head[:21] + low.to_bytes(5, "big"), start + _HEAD_BYTES, stop)
 
     return Source(splice(_UNKNOWN_TOTAL), recount=splice)
+
+
+def _is_joined(data, start, stop, block_size, ending):
+    """Whether another FLAC file begins in this one; looks at a few places alone, unless in doubt.
+
+    Args:
+      ending: samples by the last frame, None to be in doubt.
+    """
+    step = (stop - start) // _PROBES
+    if ending is not None and step > _PROBE_BYTES:
+        probes = (data[place : place + _PROBE_BYTES] for place in range(start + _HEAD_BYTES, stop - step, step))
+        endings = [*filter(None, (_last_sample(probe, block_size) for probe in probes)), ending]
+        if all(before <= after for before, after in itertools.pairwise(endings)):
+            return False
+    return data.find(_BEGINNING, start + 1, stop) >= 0
 
 
 def _last_sample(tail, block_size):

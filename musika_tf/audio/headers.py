@@ -3,12 +3,12 @@
 import functools
 import mmap
 
-from musika_tf.audio import flac, mp3, ogg, riff, tags
+from musika_tf.audio import containers, flac, mp3, ogg, tags
 from musika_tf.audio.source import Source, Splice
 
-_FORMATS = {b"fLaC": flac.find, b"OggS": ogg.find, b"RIFF": riff.find}
+_FORMATS = {b"fLaC": flac.find, b"OggS": ogg.find} | dict.fromkeys(containers.MAGICS, containers.find)
 # What soundfile or ffmpeg knows by its first bytes, so that no frames of MP3 are looked for.
-_OTHERS = (b"RF64", b"RIFX", b"FORM", b".snd", b"dns.", b"riff", b"caff", b"NIST", b"Crea", b"wvpk", b"MAC ", b"DSD ")
+_OTHERS = (b"wvpk", b"MAC ", b"DSD ")
 _MP3_NAMES = (".mp3", ".mp2", ".mp1", ".mpga", ".mpa")
 # What only ffmpeg reads: where the bytes are, what they are, and the format's name.
 _SIGNATURES = (
@@ -28,8 +28,20 @@ _SIGNATURES = (
     (0, b".RMF", "RealAudio"),
     (0, b"#!AMR", "AMR"),
     (0, b"\x7f\xfe\x80\x01", "DTS"),
+    (4, b"\xf8\x72\x6f\xba", "TrueHD"),
+    (4, b"moov", "QuickTime"),
+    (4, b"mdat", "QuickTime"),
+    (4, b"wide", "QuickTime"),
+    (0, b".SoX", "SoX"),
+    (0, b"XoS.", "SoX"),
+    (8, b"AVI ", "AVI"),
+    (0, b"FLV\x01", "Flash video"),
     (0, b"OggS", "Ogg with a codec that soundfile does not read"),
+    (0, b"caff", "CAF with a codec that soundfile does not read"),
 )
+_TS_SYNC = b"\x47"  # begins every 188 bytes
+# Numbers of the codecs that soundfile reads in WAV: with these a file that it refuses is damaged.
+_WAV_CODECS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31, 0x55, 0xFFFE)
 
 
 def find(path):
@@ -69,5 +81,9 @@ def signature(path):
             return ""
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             start = tags.front(data)
-            head = data[start : start + 16]
+            head = data[start : start + 32]
+            if head[:1] == _TS_SYNC and all(data[i : i + 1] == _TS_SYNC for i in range(start, len(data), 188)[:8]):
+                return "MPEG transport stream"
+    if head[:4] == b"RIFF" and head[8:16] == b"WAVEfmt " and int.from_bytes(head[20:22], "little") not in _WAV_CODECS:
+        return "WAV with a codec that soundfile does not read"
     return next((name for place, sign, name in _SIGNATURES if head[place:].startswith(sign)), "")

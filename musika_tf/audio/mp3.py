@@ -225,9 +225,11 @@ def _rows(data, position, stop):
                 break
             position += n_bytes
             count += 1
-        rows.append((begin, position))
-        position += tags.length_at(data, position)
-        position = _first_frame(data, position, stop, kind)
+        if position > begin or not rows:
+            rows.append((begin, position))
+        tag = tags.length_at(data, position)
+        # A frame that reaches into the tags behind the last one begins no row: search on behind its first byte.
+        position = _first_frame(data, position + (tag or position == begin), stop, kind)
     return rows, count
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
-from musika_tf.collection import dataset
+from musika_tf.collection import augmentation, dataset
 from musika_tf.frechet import frechet_distance
 
 _CROPS = 32
@@ -27,7 +27,7 @@ def assessor(trainer, paths):
     """
     autoencoder, config = trainer.autoencoder, trainer.autoencoder.config
     batch_size = min(_CROPS, trainer.training.batch_size)
-    batches = dataset.crops(paths, trainer.crop_samples, batch_size, seed=0)
+    batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, batch_size, seed=0))
     crops = list(itertools.islice(batches, -(-_CROPS // batch_size)))
 
     @tf.function(autograph=False)

@@ -24,7 +24,7 @@ from musika_tf.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1  # of what the samples are: another decoder or resampler is another cache
+_VERSION = 2  # of what the samples are: another decoder or resampler is another cache
 _HEADER_BYTES = 4096  # more than any
 _MOST_WAV_BYTES = 2**32 - 2**16
 _BYTES_PER_SAMPLE = {"PCM_16": 2 * 2, "FLOAT": 2 * 4}

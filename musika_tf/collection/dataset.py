@@ -1,17 +1,10 @@
 """Random crops of a collection, as a tf.data.Dataset that can be entered at any batch.
 
-Two readers give the same samples, bit for bit. soundfile (`files.read`) reads everything. tensorflow-io, where it is
-installed, needs no Python, which the training step also waits for. READERS says which file goes to which:
-
-    reader           reads with tensorflow-io                              and with soundfile
-    auto             16-bit, 24-bit and float WAV at 44.1 kHz              the rest
-    tensorflow-io    the same and 16- and 24-bit FLAC at 44.1 kHz          the rest
-    soundfile        -                                                     all
-
-What is left to soundfile: FLAC in auto, because tensorflow-io takes ten times as long for a crop of it; MP3 and OGG,
-because its decoders round differently (by up to 2e-6) and it keeps 529 samples of decoder delay at the start of an
-MP3 without length tag; 32-bit integer WAV, which it returns as NaN; 64-bit float and Opus, which it doesn't read; other
-rates, because only soxr resamples as `files.read` does.
+soundfile (`files.read`) reads every file. tensorflow-io, where it is installed, needs no Python, for which the training
+step waits, too: it reads 16-bit, 24-bit and float WAV at 44.1 kHz, and gives the same samples, bit for bit. The rest is
+left to soundfile: of FLAC tensorflow-io takes ten times as long for a crop; its MP3 and OGG decoders round differently
+(by up to 2e-6), and it keeps 529 samples of decoder delay at the start of an MP3 without length tag; 32-bit integer WAV
+it returns as NaN; 64-bit float and Opus it doesn't read; and only soxr resamples as `files.read` does.
 """
 
 import atexit
@@ -27,11 +20,7 @@ import tensorflow as tf
 
 from musika_tf.audio import files
 
-READERS = ("auto", "tensorflow-io", "soundfile")
-
 _SAMPLE_TYPES = {"PCM_16": tf.int16, "PCM_24": tf.int32, "FLOAT": tf.float32}
-_CONTAINERS = {"auto": ("WAV", "WAVEX"), "tensorflow-io": ("WAV", "WAVEX", "FLAC"), "soundfile": ()}
-_BOTH = -1  # in place of a side
 _FULL_SCALE = {tf.int16: 2.0**15, tf.int32: 2.0**31, tf.float32: 1.0}
 
 
@@ -51,12 +40,12 @@ def tensorflow_io_available():
     return True
 
 
-def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", stereo=False, part=(0, 1)):
-    """Endless batches of random crops at 44.1 kHz.
+def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
+    """Endless batches of random crops at 44.1 kHz, in stereo.
 
-    The i-th crop is a pure function of (paths, seed, i): a file drawn in proportion to its length, a uniform offset,
-    the left or the right side. A training that has seen k batches goes on with `first_batch=k`. Files shorter than
-    a crop are padded with zeros at the end; empty files are never drawn.
+    The i-th crop is a pure function of (paths, seed, i): a file drawn in proportion to its length, a uniform offset. A
+    training that has seen k batches goes on with `first_batch=k`. Files shorter than a crop are padded with zeros at
+    the end; empty files are never drawn.
 
     Args:
       paths: audio files, in an order that stays the same from run to run.
@@ -64,70 +53,54 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, reader="auto", s
       batch_size: crops per batch.
       seed: integer.
       first_batch: number of batches to leave out; costs nothing.
-      reader: one of READERS; the samples don't depend on it.
-      stereo: whether to keep both sides instead of drawing one.
       part: (i, n): the i-th of n equal parts of each batch only, for one of n workers; no other crop is read.
 
     Returns:
-      tf.data.Dataset of float32 `[batch / n, crop_samples]`, or `[batch / n, crop_samples, 2]` with stereo.
+      tf.data.Dataset of float32 `[batch / n, crop_samples, 2]`.
 
     Raises:
       files.AudioFileError: a file can't be read, or none has a sample.
-      ValueError: an unknown reader, or one that isn't installed.
     """
+    infos, lengths = _probed(paths)
+    names = tf.constant([os.fsencode(path) for path in paths])
+    sample_types = [_sample_type(info) for info in infos]
+    share = batch_size // part[1]
+
+    def choose(i):
+        return *_choose(lengths, crop_samples, seed, i // share * batch_size + part[0] * share + i % share), tf.zeros(
+            [0, 2]
+        )
+
+    dataset = tf.data.Dataset.range(first_batch * share, np.iinfo(np.int64).max).map(choose)
+    if any(sample_types):
+        dataset = _map_one_by_one(dataset, functools.partial(_by_tensorflow_io, names, sample_types, crop_samples))
+    by_soundfile = functools.partial(_by_soundfile, names, crop_samples)
+    dataset = dataset.map(by_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _probed(paths):
+    """files.AudioInfo of each file, and their lengths in samples at 44.1 kHz, int64 `[n]`."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         infos = list(pool.map(files.probe, paths))
     lengths = np.array([files.n_samples_at(info) for info in infos], np.int64)
     if not lengths.sum():
         named = ", ".join(str(path) for path in paths[:3]) or "no files"
         raise files.AudioFileError(f"{named}: not one sample of audio; give files that have some")
-    names = tf.constant([os.fsencode(path) for path in paths])
-    sample_types = [_sample_type(info, reader) for info in infos]
-
-    def choose(index):
-        file, start, side = _choose(lengths, crop_samples, seed, index)
-        return file, start, side, tf.zeros([0, 2])
-
-    def read_with_tensorflow_io(file, start, side, waveform):
-        known = sorted(set(sample_types) - {None}, key=lambda dtype: dtype.name)
-        branch = tf.constant([known.index(dtype) if dtype else len(known) for dtype in sample_types])[file]
-        read = functools.partial(_read_with_tensorflow_io, names[file], start, crop_samples)
-        branches = [functools.partial(read, dtype) for dtype in known] + [lambda: waveform]
-        return file, start, side, tf.switch_case(branch, branches)
-
-    def read_with_soundfile(file, start, side, waveform):
-        def pick():
-            return waveform if stereo else tf.gather(waveform, [side], axis=1)
-
-        wanted = tf.constant(_BOTH, tf.int64) if stereo else side
-        read = functools.partial(_read_with_soundfile, names[file], start, crop_samples, wanted)
-        waveform = tf.ensure_shape(tf.cond(tf.size(waveform) > 0, pick, read), [crop_samples, 2 if stereo else 1])
-        return waveform if stereo else waveform[:, 0]
-
-    share = batch_size // part[1]
-    dataset = tf.data.Dataset.range(first_batch * share, np.iinfo(np.int64).max)
-    dataset = dataset.map(lambda i: choose(i // share * batch_size + part[0] * share + i % share))
-    if any(sample_types):
-        dataset = _map_one_by_one(dataset, read_with_tensorflow_io)
-    dataset = dataset.map(read_with_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return infos, lengths
 
 
-def _sample_type(info, reader):
+def _sample_type(info):
     """The dtype in which tensorflow-io hands out the samples of a file, or None where soundfile is to read it."""
-    if reader not in READERS:
-        raise ValueError(f"reader {reader!r}: must be one of {', '.join(READERS)}")
-    if reader == "soundfile" or not tensorflow_io_available():
-        if reader == "tensorflow-io":
-            raise ValueError("reader 'tensorflow-io': it isn't installed, or not for this TensorFlow; use 'auto'")
-        return None
     container, encoding = info.encoding.split(" ", 1)
     is_plain = info.as_stored and info.sample_rate == files.SAMPLE_RATE and info.n_channels in (1, 2)
-    return _SAMPLE_TYPES.get(encoding) if is_plain and container in _CONTAINERS[reader] else None
+    if is_plain and container in ("WAV", "WAVEX") and tensorflow_io_available():
+        return _SAMPLE_TYPES.get(encoding)
+    return None
 
 
 def _choose(lengths, crop_samples, seed, index):
-    """The index-th draw: file, first sample and side, int64 scalars."""
+    """The index-th draw: file and first sample, int64 scalars."""
     ends = np.cumsum(lengths)
     last_starts = np.maximum(lengths - crop_samples, 0)
 
@@ -137,8 +110,7 @@ def _choose(lengths, crop_samples, seed, index):
         return tf.random.stateless_uniform([], key, 0, n, tf.int64, alg="philox")
 
     file = tf.searchsorted(ends, draw(0, ends[-1])[None], side="right", out_type=tf.int64)[0]
-    start = draw(1, tf.constant(last_starts)[file] + 1)
-    return file, start, draw(2, tf.constant(2, tf.int64))
+    return file, draw(1, tf.constant(last_starts)[file] + 1)
 
 
 def _map_one_by_one(dataset, function):
@@ -147,6 +119,21 @@ def _map_one_by_one(dataset, function):
     options = tf.data.Options()
     options.experimental_optimization.map_parallelization = False
     return dataset.map(function, num_parallel_calls=None).with_options(options)
+
+
+def _by_tensorflow_io(names, sample_types, crop_samples, file, start, waveform):
+    """A draw with its crop `[crop_samples, 2]`, where tensorflow-io reads the file; else as it was, `[0, 2]`."""
+    known = sorted(set(sample_types) - {None}, key=lambda dtype: dtype.name)
+    branch = tf.constant([known.index(dtype) if dtype else len(known) for dtype in sample_types])[file]
+    read = functools.partial(_read_with_tensorflow_io, names[file], start, crop_samples)
+    branches = [functools.partial(read, dtype) for dtype in known] + [lambda: waveform]
+    return file, start, tf.switch_case(branch, branches)
+
+
+def _by_soundfile(names, crop_samples, file, start, waveform):
+    """The crop `[crop_samples, 2]` of a draw, unless tensorflow-io has read it."""
+    read = functools.partial(_read_with_soundfile, names[file], start, crop_samples)
+    return tf.ensure_shape(tf.cond(tf.size(waveform) > 0, lambda: waveform, read), [crop_samples, 2])
 
 
 def _read_with_tensorflow_io(path, start, n_samples, dtype):
@@ -166,18 +153,17 @@ def _read_with_tensorflow_io(path, start, n_samples, dtype):
     return tf.cond(is_finite, lambda: waveform, lambda: tf.zeros([0, 2]))  # soundfile's turn, which says what is wrong
 
 
-def _read_with_soundfile(path, start, n_samples, side):
-    """float32 `[n_samples, 2]` of any file, or `[n_samples, 1]` of one side."""
+def _read_with_soundfile(path, start, n_samples):
+    """float32 `[n_samples, 2]` of any file."""
 
-    def read(path, start, side):
-        side = None if side == _BOTH else int(side)
+    def read(path, start):
         with _python_calls:
             if _python_calls.are_over:
-                return np.zeros([n_samples, 2 if side is None else 1], np.float32)
-            waveform = files.read(os.fsdecode(path), int(start), n_samples, files.SAMPLE_RATE, side)
+                return np.zeros([n_samples, 2], np.float32)
+            waveform = files.read(os.fsdecode(path), int(start), n_samples)
         return np.pad(waveform, [(0, n_samples - len(waveform)), (0, 0)])
 
-    return tf.numpy_function(read, [path, start, side], tf.float32, stateful=False)
+    return tf.numpy_function(read, [path, start], tf.float32, stateful=False)
 
 
 class _PythonCalls:

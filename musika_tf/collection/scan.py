@@ -136,7 +136,7 @@ def _judged(row, known, for_training):
     """A row of `headers` after all samples were read."""
     if row.status != USED:
         return row
-    levels = known.get((row.file, row.n_bytes, row.modified))
+    levels = known.get((row.file, row.n_bytes, row.modified, f"{row.seconds:.3f}"))
     if levels is None:
         levels = Levels()
         try:

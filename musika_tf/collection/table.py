@@ -200,13 +200,14 @@ def known_levels(path):
       path: of the file; one that is missing or damaged knows nothing.
 
     Returns:
-      dict of (file, n_bytes, modified) -> KnownLevels.
+      dict of (file, n_bytes, modified, seconds as text) -> KnownLevels. The seconds: what is read of an unchanged file
+      is another, for instance, when ffmpeg has been installed.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return {
-            (row["file"], int(row["bytes"]), int(row["modified"])): KnownLevels(
+            (row["file"], int(row["bytes"]), int(row["modified"]), row["seconds"]): KnownLevels(
                 float(row["peak"]), float(row["clipped"])
             )
             for row in rows

@@ -5,7 +5,7 @@ from musika_tf.audio import files
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import AutoencoderTrainer
-from musika_tf.collection import dataset
+from musika_tf.collection import augmentation, dataset
 from musika_tf.timing import median_seconds
 
 
@@ -25,7 +25,7 @@ def training(job, phases, table):
     crops = f"{batch_size} crops of {crop_samples / files.SAMPLE_RATE:.2f} s"
     lines = [f"{_batches(samples, batch_size * crop_samples)} batches of {crops} are as much audio as there is"]
     autoencoder, whole = Autoencoder.create(job.config), 0.0
-    batches = iter(dataset.crops(table.paths, crop_samples, batch_size, seed=0))
+    batches = iter(augmentation.mixed_down(dataset.crops(table.paths, crop_samples, batch_size, seed=0)))
     for phase in phases:
         critic = SpectrogramCritic(job.training.critic_width)
         trainer = AutoencoderTrainer(autoencoder, job.training, phase, critic)

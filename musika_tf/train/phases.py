@@ -105,9 +105,9 @@ def _batches(job, paths, crop_samples, seed, first):
     """Endless batches of mono crops, augmented where the job says so."""
     size, part = job.training.batch_size, job.devices.part
     if not job.training.augment:
-        return augmentation.mixed_down(dataset.crops(paths, crop_samples, size, seed, first, stereo=True, part=part))
+        return augmentation.mixed_down(dataset.crops(paths, crop_samples, size, seed, first, part))
     length = augmentation.source_samples(crop_samples)
-    stereo = dataset.crops(paths, length, size, seed, first, stereo=True, part=part)
+    stereo = dataset.crops(paths, length, size, seed, first, part)
     return augmentation.augmented(stereo, crop_samples, seed, first, part)
 
 
@@ -152,7 +152,7 @@ def _previewer(autoencoder, phase, paths):
     """A function (directory, step) that writes the same few excerpts, reconstructed as far as `phase` can."""
     config = autoencoder.config
     samples = config.crop_samples(_PREVIEW_SECONDS * config.sample_rate // config.hop_length // 64 * 64)
-    crops = next(iter(dataset.crops(paths, samples, _PREVIEWS, seed=0)))
+    crops = next(iter(augmentation.mixed_down(dataset.crops(paths, samples, _PREVIEWS, seed=0))))
 
     @tf.function(autograph=False)
     def reconstruct(waveform):

@@ -33,7 +33,21 @@ OURS = {"id3v2_at_the_end.mp3": 24_192, "vorbis_behind_id3.ogg": 22_050, "gsm.ai
 
 def decoded(path, n_channels):
     """float32 `[samples, channels]`, by ffmpeg."""
-    command = ["ffmpeg", "-nostdin", "-v", "quiet", "-i", path, "-f", "f32le", "-c:a", "pcm_f32le", "-"]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "quiet",
+        "-threads",
+        "1",
+        "-i",
+        path,
+        "-f",
+        "f32le",
+        "-c:a",
+        "pcm_f32le",
+        "-",
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return np.frombuffer(done.stdout, "<f4").reshape(-1, n_channels)
 
@@ -265,3 +279,67 @@ def test_chained_ogg(tmp_path, serials):
     part = files.read(chained, info.n_samples - 5 * RATE, RATE)
     alone = files.read(paths[1], 15 * RATE, RATE)
     np.testing.assert_allclose(part, alone, atol=1e-5)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("first", "second"), [(1.0, 1.0), (1.0, 0.2), (0.2, 1.0), (9.0, 9.0), (9.0, 3.0), (3.0, 9.0)])
+def test_joined_flac(tmp_path, monkeypatch, first, second):
+    paths = [tmp_path / "a.flac", tmp_path / "b.flac"]
+    for path, seconds in zip(paths, (first, second), strict=True):
+        soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, [round(seconds * RATE), 2]), RATE, "PCM_16")
+    joined = tmp_path / "joined.flac"
+    joined.write_bytes(paths[0].read_bytes() + paths[1].read_bytes())
+    wholes = [files.read(path) for path in paths]
+    np.testing.assert_array_equal(files.read(joined), np.concatenate(wholes))
+    assert files.probe(paths[0]).as_stored and files.probe(paths[1]).as_stored
+    monkeypatch.setattr(ffmpeg, "is_installed", lambda: False)
+    alone = joined.rename(tmp_path / "alone.flac")  # of another name, because what was found is remembered
+    assert files.probe(alone).n_samples == len(wholes[0])
+    assert files.probe(alone).notes[0][1].startswith("what is joined to its end not used; to use them, install ffmpeg")
+
+
+def test_flac_that_decodes_and_does_not_seek(tmp_path):
+    path, sound = tmp_path / "x.flac", np.random.default_rng(0).uniform(-0.5, 0.5, [RATE, 2])
+    soundfile.write(path, sound, RATE, "PCM_16")
+    data = bytearray(path.read_bytes())
+    data[8:12] = b"\x22\x12\x61\x12"  # smallest and largest block
+    path.write_bytes(data)
+    whole = files.read(path)
+    np.testing.assert_allclose(whole, sound, atol=2**-15)
+    np.testing.assert_array_equal(files.read(path, 20_000, 3000), whole[20_000:23_000])
+
+
+FFMPEG_CODECS = {
+    "ac3.wav": ("-c:a", "ac3"), "mp2.wav": ("-c:a", "mp2"), "alac.caf": ("-c:a", "alac"), "x.avi": ("-c:a", "mp3"),
+    "x.ts": ("-c:a", "aac"), "x.mov": ("-c:a", "aac"), "x.flv": ("-c:a", "mp3"),
+}  # fmt: skip
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", FFMPEG_CODECS)
+def test_codecs_that_soundfile_refuses(source, tmp_path, monkeypatch, name):
+    path = convert(source, tmp_path / name, *FFMPEG_CODECS[name])
+    np.testing.assert_array_equal(files.read(path), decoded(path, 2))
+    monkeypatch.setattr(ffmpeg, "is_installed", lambda: False)
+    with pytest.raises(files.AudioFileError, match="read where ffmpeg is installed; install ffmpeg"):
+        files.probe(path.rename(tmp_path / f"other {name}"))
+
+
+LAYOUTS = {"2.1": "LRF", "4.0": "LRCb", "quad": "LRlr", "5.0": "LRClr", "4.1": "LRCFb", "6.0": "LRCblr"}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_channels_of_ffmpeg_are_where_their_layout_says(tmp_path, layout):
+    n_channels, sound = len(LAYOUTS[layout]), tmp_path / "x.wav"
+    soundfile.write(
+        sound, np.random.default_rng(0).uniform(-0.5, 0.5, [4410, n_channels]), RATE, "PCM_16", format="WAV"
+    )
+    path = tmp_path / "x.wv"
+    places = "|".join(map(str, range(n_channels)))
+    convert(sound, path, "-af", f"channelmap={places}:{layout}", "-c:a", "wavpack", "-sample_fmt", "s16p")
+    stored = soundfile.read(sound, dtype="float32")[0]
+    gains = {"L": (1, 0), "R": (0, 1), "C": (0.5**0.5,) * 2, "F": (0, 0), "l": (0.5**0.5, 0), "r": (0, 0.5**0.5),
+             "b": (0.5, 0.5)}  # fmt: skip
+    matrix = np.array([gains[place] for place in LAYOUTS[layout]])
+    np.testing.assert_allclose(files.read(path), stored @ (matrix / matrix.sum(axis=0)), atol=1e-6)

@@ -1,6 +1,7 @@
 """MP3 files whose length libsndfile gets wrong: all their frames, and nothing else, are heard."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import soundfile
 
 from musika_tf.audio import files, mp3, tags
 
+CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 RATE = files.SAMPLE_RATE
 DELAY = 576 + 529  # of the encoder, as its tag says, and of the decoder
 
@@ -148,3 +150,19 @@ def test_tags_are_measured():
     data = b"audio" + ape() + ID3_FOOTER + b"TAG" + bytes(125)
     assert tags.back(data, 0) == 5 and tags.only_tags(data, 5) and not tags.only_tags(data, 0)
     assert tags.front(b"audio") == 0 and tags.back(b"audio", 0) == 5
+
+
+def test_a_frame_that_reaches_into_the_tags_ends_the_search(good):
+    """It begins no row of frames; the search once stood still there."""
+    data = good.read_bytes()
+    frame = data[first_frames(data) : first_frames(data, 2)]
+    other = derived(good, data + b"?" * 2000 + frame[:-128] + b"TAG" + bytes(125))
+    assert [flag for flag, _ in files.probe(other).notes] == ["damaged"]
+    assert len(sound(other)) >= len(sound(good))
+
+
+def test_parts_are_sought_where_that_is_exact(good):
+    """Or a crop of a long file takes as long as all that lies before it."""
+    for path, is_sought in ((good, True), (CASES / "estimated_lengths" / "layer_2.mp2", False)):
+        with files.opened(path) as file:
+            assert files.can_seek(file) == is_sought

@@ -34,21 +34,20 @@ def rulers(tmp_path_factory):
 
 
 def places(crops):
-    """File number, first sample and side of crops of rulers, each [n]; checks that they are crops."""
-    sides = (crops[:, 0] < 0).astype(int)
-    rulers = np.abs(crops)
+    """File number and first sample of crops of rulers, each [n]; checks that they are crops of both sides."""
+    rulers = crops[..., 0]
+    np.testing.assert_array_equal(rulers, -crops[..., 1])
     np.testing.assert_array_equal(np.diff(rulers, axis=1), 2.0**-18)
-    return np.floor(rulers[:, 0]).astype(int), np.round(rulers[:, 0] % 1 * 2**18).astype(int), sides
+    return np.floor(rulers[:, 0]).astype(int), np.round(rulers[:, 0] % 1 * 2**18).astype(int)
 
 
 def test_draws(rulers):
     crops = np.concatenate(take(40, rulers, CROP, 50, seed=3))
-    assert crops.shape == (2000, CROP)
+    assert crops.shape == (2000, CROP, 2)
     assert crops.dtype == np.float32
-    numbers, starts, sides = places(crops)
+    numbers, starts = places(crops)
     # Five standard deviations of a share p of 2,000 draws are at most 0.056.
     np.testing.assert_allclose(np.bincount(numbers, minlength=4)[1:] / 2000, [0.1, 0.3, 0.6], atol=0.056)
-    np.testing.assert_allclose(sides.mean(), 0.5, atol=0.056)
     for number, n_samples in [(1, 20_000), (2, 60_000), (3, 120_000)]:
         relative = np.sort(starts[numbers == number]) / (n_samples - CROP)
         assert 0 <= relative[0] <= relative[-1] <= 1
@@ -57,8 +56,7 @@ def test_draws(rulers):
         assert distance < 2.9 / np.sqrt(len(relative))
     # The draws don't depend on each other.
     third = numbers == 3
-    assert abs(np.corrcoef(starts[third], sides[third])[0, 1]) < 0.15
-    for draws in (numbers, starts[third], sides):
+    for draws in (numbers, starts[third]):
         assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 0.15
 
 
@@ -66,15 +64,14 @@ def test_repeatable_and_seeded(rulers):
     first = take(3, rulers, CROP, 8, seed=1)
     np.testing.assert_array_equal(first, take(3, rulers, CROP, 8, seed=1))
     assert not np.array_equal(first, take(3, rulers, CROP, 8, seed=2))
-    assert len(np.unique(np.concatenate(first)[:, 0])) == 24
+    assert len(np.unique(np.concatenate(first)[:, 0, 0])) == 24
 
 
 def test_these_very_crops(rulers):
     # Numbers seen once: another TensorFlow or another device must not train on other crops.
-    numbers, starts, sides = places(take(1, rulers, CROP, 4, seed=1)[0])
+    numbers, starts = places(take(1, rulers, CROP, 4, seed=1)[0])
     assert numbers.tolist() == [2, 3, 2, 3]
     assert starts.tolist() == [21916, 86289, 32232, 27131]
-    assert sides.tolist() == [0, 1, 0, 1]
 
 
 def test_resumes_anywhere(rulers):
@@ -96,21 +93,22 @@ def test_parts_of_a_batch_make_the_batch(rulers):
         np.testing.assert_array_equal(np.concatenate([part[n] for part in parts]), expected)
 
 
-def test_stereo_keeps_both_sides(rulers):
-    stereo, mono = take(1, rulers, CROP, 16, seed=5, stereo=True)[0], take(1, rulers, CROP, 16, seed=5)[0]
-    assert stereo.shape == (16, CROP, 2)
-    np.testing.assert_array_equal(stereo[..., 0], -stereo[..., 1])
-    np.testing.assert_array_equal(np.abs(mono), stereo[..., 0])
+@pytest.fixture(params=["tensorflow-io", "soundfile"])
+def reader(request, monkeypatch):
+    if request.param == "soundfile":
+        monkeypatch.setattr(dataset, "tensorflow_io_available", lambda: False)
+    elif not dataset.tensorflow_io_available():
+        pytest.skip("needs tensorflow-io")
+    return request.param
 
 
-@pytest.mark.parametrize("reader", ["auto", "soundfile"])
 def test_short_files_are_padded_and_empty_ones_not_drawn(tmp_path, reader):
     short = write_ruler(tmp_path / "short.wav", 1, 700)
     empty = write_ruler(tmp_path / "empty.wav", 2, 0)
-    crops = take(4, [empty, short, empty], CROP, 8, seed=1, reader=reader)
+    crops = np.stack(take(4, [empty, short, empty], CROP, 8, seed=1))
     expected = np.zeros(CROP)
     expected[:700] = 1 + np.arange(700) / 2**18
-    np.testing.assert_array_equal(np.abs(crops), np.broadcast_to(expected, [4, 8, CROP]))
+    np.testing.assert_array_equal(crops, np.broadcast_to(np.stack([expected, -expected], axis=1), [4, 8, CROP, 2]))
 
 
 @pytest.fixture(scope="module")
@@ -133,35 +131,29 @@ def collection(tmp_path_factory):
 
 
 @with_tensorflow_io
-def test_readers_give_equal_samples(collection):
-    types = {dataset._sample_type(files.probe(path), "tensorflow-io") for path in collection}
+def test_readers_give_equal_samples(collection, monkeypatch):
+    types = {dataset._sample_type(files.probe(path)) for path in collection}
     assert types == {tf.int16, tf.int32, tf.float32, None}
-    by_reader = {
-        reader: take(4, collection, CROP, 100, seed=1, stereo=True, reader=reader) for reader in dataset.READERS
-    }
-    np.testing.assert_array_equal(by_reader["auto"], by_reader["soundfile"])
-    np.testing.assert_array_equal(by_reader["tensorflow-io"], by_reader["soundfile"])
+    by_both = take(4, collection, CROP, 100, seed=1)
+    monkeypatch.setattr(dataset, "tensorflow_io_available", lambda: False)
+    np.testing.assert_array_equal(by_both, take(4, collection, CROP, 100, seed=1))
 
 
 @with_tensorflow_io
-def test_auto_uses_tensorflow_io_for_wav_alone(collection):
+def test_tensorflow_io_reads_wav_alone(collection):
     readers = {}
     for path in collection:
         info = files.probe(path)
-        readers.setdefault(info.encoding.split()[0], set()).add(dataset._sample_type(info, "auto") is not None)
+        readers.setdefault(info.encoding.split()[0], set()).add(dataset._sample_type(info) is not None)
     assert readers == {"WAV": {True, False}, "WAVEX": {True}, "FLAC": {False}, "OGG": {False}, "MP3": {False}}
 
 
 def test_works_without_tensorflow_io(collection, monkeypatch):
     monkeypatch.setattr(dataset, "tensorflow_io_available", lambda: False)
-    assert take(1, collection, CROP, 8, seed=1)[0].shape == (8, CROP)
-    with pytest.raises(ValueError, match="isn't installed.*auto"):
-        dataset.crops(collection, CROP, 8, seed=1, reader="tensorflow-io")
+    assert take(1, collection, CROP, 8, seed=1)[0].shape == (8, CROP, 2)
 
 
 def test_bad_input(rulers, tmp_path):
-    with pytest.raises(ValueError, match="'sox': must be one of auto, tensorflow-io, soundfile"):
-        dataset.crops(rulers, CROP, 8, seed=1, reader="sox")
     (tmp_path / "page.mp3").write_text("<html>")
     with pytest.raises(files.AudioFileError, match="page.mp3: can't be read"):
         dataset.crops([*rulers, tmp_path / "page.mp3"], CROP, 8, seed=1)
@@ -171,13 +163,12 @@ def test_bad_input(rulers, tmp_path):
         dataset.crops([], CROP, 8, seed=1)
 
 
-@pytest.mark.parametrize("reader", ["auto", "soundfile"])
 def test_samples_that_are_no_numbers_are_named(tmp_path, reader):
     waveform = np.zeros([CROP, 2], np.float32)
     waveform[100, 0] = np.nan
     soundfile.write(tmp_path / "nan.wav", waveform, RATE, subtype="FLOAT")
     with pytest.raises(tf.errors.OpError, match="AudioFileError: .*nan.wav: NaN or infinity at"):
-        take(1, [tmp_path / "nan.wav"], CROP, 2, seed=1, reader=reader)
+        take(1, [tmp_path / "nan.wav"], CROP, 2, seed=1)
 
 
 @pytest.mark.slow
@@ -186,7 +177,8 @@ def test_a_program_that_reads_ahead_can_end(tmp_path):
     soundfile.write(path, np.zeros([480_000, 2]), 48_000)
     program = (
         "from musika_tf.collection import dataset\n"
-        f"batches = iter(dataset.crops([{str(path)!r}], 33536, 8, seed=1, reader='soundfile'))\n"
+        "dataset.tensorflow_io_available = lambda: False\n"
+        f"batches = iter(dataset.crops([{str(path)!r}], 33536, 8, seed=1))\n"
         "next(batches)\n"
         "raise SystemExit(3)"
     )

@@ -77,8 +77,8 @@ def test_csv_has_all_rows_and_all_columns(tmp_path):
     }  # fmt: skip
     assert [row["status"] for row in rows] == ["used", "used", "left out", "ignored"]
     assert table.known_levels(tmp_path / "t.csv") == {
-        ("a.wav", 5, 7): KnownLevels(0.123456789, 0.0),
-        ("東京.wav", 5, 7): KnownLevels(1.0, 0.5),
+        ("a.wav", 5, 7, rows[0]["seconds"]): KnownLevels(0.123456789, 0.0),
+        ("東京.wav", 5, 7, "3600.000"): KnownLevels(1.0, 0.5),
     }
 
 
