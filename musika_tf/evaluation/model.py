@@ -18,7 +18,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
     Args:
       networks: (Autoencoder, Gan, Conditioner), as `bundle.load_networks` gives them.
       seeds: one piece each.
-      seconds: length of a piece, rounded up to whole windows.
+      seconds: of a piece, rounded up to whole windows.
       reference: paths of real audio for the Frechet distance; may be empty.
       embed: `musicnn.MusiCNN`.
       report_line: called with a line per piece.

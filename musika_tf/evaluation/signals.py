@@ -67,9 +67,9 @@ def beat_figures(beats, places, grid):
       grid: dict with `bpm`, `first_beat_seconds`, `n_bars`, `beats_per_bar`.
 
     Returns:
-      Dict of `precision` (share of detected beats within 35 ms of a beat of the grid), `recall` (share of the grid's
-      beats that have a detected one within 35 ms), `deviation` (median of the absolute distances, seconds) and
-      `downbeats` (share of the beats within 35 ms whose place in the bar is right).
+      Dict of `precision` and `recall` (shares of the detected and of the grid's beats with one of the others within
+      35 ms), `deviation` (median absolute distance, seconds) and `downbeats` (share of the detected beats within
+      35 ms whose place in the bar is right).
     """
     period = 60.0 / grid["bpm"]
     numbers = (beats - grid["first_beat_seconds"]) / period

@@ -1,7 +1,6 @@
-"""Latents of a collection as training batches, out of memory or out of one file that is memory-mapped.
+"""Latents of a collection as training batches, out of memory or out of one memory-mapped file.
 
-A folder in the cache holds them, named by what they were made from: the paths, sizes and times of modification of the
-`.npz` files, and what was asked of them.
+That is in a folder named by the paths, sizes and times of the `.npz` files, and by what was asked of them.
 
     latents-<digest>/latents.f32         float32 [n, latent_size], piece after piece
                      conditioning.f32    float32 [n, n_conditioning], in step
@@ -39,8 +38,7 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
 
     Raises:
       OSError: the folder can't be read.
-      UserError: no usable file, a missing signal, several extractors of one, or latents of several models; names
-        the file.
+      UserError: no usable file, a missing signal, several extractors of one, or latents of several models.
     """
     if os.path.isdir(latents_dir):
         os.listdir(latents_dir)  # an error where it can't be read, in which rglob would find nothing
@@ -137,8 +135,7 @@ def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
       pieces: LatentPieces with their mirror.
       length: latents of a span.
       batch_size: spans per batch.
-      seed: integer.
-      first_batch: number of batches to leave out.
+      first_batch: batches to leave out.
       part: (i, n): the i-th of n equal parts of each batch only, for one of n workers.
 
     Returns:

@@ -26,8 +26,8 @@ class Stage(keras.layers.Layer):
 class Generator(keras.Model):
     """A convolutional generator whose every level is modulated by the coordinates at its own resolution.
 
-    Average-pooled by 2 again and again they make a pyramid: its top (2 steps) is the stem's input, the rest scales the
-    features level by level (spatial AdaIN).
+    Coordinates average-pooled by 2 again and again make a pyramid: its top (2 steps) is the stem's input, the rest
+    scales the features level by level (spatial AdaIN).
 
     Args:
       config: GanConfig; window 64 is the published small variant, whose first block does not upsample.

@@ -16,9 +16,11 @@ logger = logging.getLogger(__name__)
 class LatentPieces:
     """The encoded pieces that are long enough, in memory (about 20 MB an hour) or memory-mapped.
 
-    latents: list of float32 `[n, latent_size]`; conditioning: list of float32 `[n, n_conditioning]`, as stored;
-    extractors: what read each signal off the pieces, by its name; mirror: stereo.layouts.Mirror of the latents, known
-    when their autoencoder is.
+    Attributes:
+      latents: list of float32 `[n, latent_size]`.
+      conditioning: list of float32 `[n, n_conditioning]`, as stored.
+      extractors: what read each signal off the pieces, by its name.
+      mirror: stereo.layouts.Mirror of the latents; None until their autoencoder is known.
     """
 
     latents: list

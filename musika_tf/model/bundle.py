@@ -59,13 +59,9 @@ _ARGUMENTS = {
 
 
 class Bundle(tf.Module):
-    """The bundle's functions over an autoencoder and a GAN.
+    """The bundle's functions over an Autoencoder, a Gan and a Conditioner.
 
-    Args:
-      autoencoder: Autoencoder.
-      gan: Gan.
-      conditioner: Conditioner.
-      keep_critic: store the critic too; no function uses it, but fine-tuning goes on with it.
+    `keep_critic` stores the critic too; no function uses it, but fine-tuning goes on with it.
     """
 
     def __init__(self, autoencoder, gan, conditioner, keep_critic=True):
@@ -172,10 +168,8 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
 
     Args:
       bundle_dir: where to.
-      autoencoder: Autoencoder.
-      gan: Gan.
-      conditioner: Conditioner.
-      keep_critic: False leaves the critic out, which makes the bundle smaller and fine-tuning begin with a new one.
+      autoencoder, gan, conditioner: what it is made of.
+      keep_critic: False leaves the critic out: the bundle is smaller, and fine-tuning begins with a new one.
       **about: name, licence, trained_on, steps, flags for the metadata.
 
     Raises:

@@ -208,13 +208,11 @@ def parity(autoencoder, gan, expected):
     """Compares every stage with what the published code computes, noise off.
 
     Args:
-      autoencoder: Autoencoder.
-      gan: Gan.
+      autoencoder, gan: the networks that were read.
       expected: mapping with the arrays of expected.npz; any of its results may be cut short along any axis.
 
     Returns:
-      The largest absolute difference by stage, in the order of the signal's way. Stages feed one another, so a
-      later difference contains the earlier ones.
+      The largest absolute difference by stage, in the signal's order; a later one contains those before it.
 
     Raises:
       UserError: an array is missing or of another shape or kind; begins with its name.
