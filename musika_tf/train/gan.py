@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,11 @@ class Job:
     def target(self):
         return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
 
+    @property
+    def name(self):
+        """The model's name where `about` has none: that of the folder that the user named."""
+        return os.path.basename(os.path.abspath(self.bundle_dir or self.checkpoint_dir))
+
 
 def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     """Trains the GAN, resuming where it was, and writes the bundle.
@@ -115,7 +121,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)))
     if job.export == "best":
         checkpoints.restore_best(trainer, job.directory)
-    about = {"name": job.target.name, **job.about, "steps": int(trainer.step_count.numpy())}
+    about = {"name": job.name, **job.about, "steps": int(trainer.step_count.numpy())}
     devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
     return complete
 

@@ -160,7 +160,7 @@ def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
 
     done = run("generate.py", "--length=2s", "--seed=3")
     assert done.stdout.splitlines()[0] == "defaults: --bundle_dir=checkpoints/musika/bundle"
-    assert soundfile.info(empty_folder / "bundle-3.wav").frames == 2 * 44_100
+    assert soundfile.info(empty_folder / "musika-3.wav").frames == 2 * 44_100
 
     made, given = read_metadata("checkpoints/musika/bundle"), read_metadata(shipped.default_model())
     assert made["steps"] == 4 and made["gan_config"]["width"] == 8

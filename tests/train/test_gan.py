@@ -198,7 +198,17 @@ def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
     assert latents.shape == (32, tiny.GAN.critic_window, 12)
     scaled = (120 - tiny.conditioner().mean[0]) / tiny.conditioner().deviation[0]
     np.testing.assert_allclose(conditioning[..., 0], np.full(conditioning.shape[:2], scaled), rtol=1e-5)
-    assert about == {"name": "bundle", "steps": 0}
+    assert about == {"name": "checkpoints", "steps": 0}
+
+
+def test_a_model_is_named_after_the_folder_that_the_user_named(job, monkeypatch):
+    names = []
+    monkeypatch.setattr(loop, "train", lambda *args: True)
+    monkeypatch.setattr(bundle, "save", lambda *args, **about: names.append(about["name"]))
+    folder = job.checkpoint_dir
+    for given in ({"checkpoint_dir": f"{folder}/"}, {"bundle_dir": f"{folder}/mine"}, {"about": {"name": "asked for"}}):
+        gan.train(dataclasses.replace(job, **given))
+    assert names == ["checkpoints", "mine", "asked for"]
 
 
 def test_generated_latents_are_assessed_and_an_alarm_is_raised(job, monkeypatch, caplog):
