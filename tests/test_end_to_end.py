@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from comments import read_piece
 
 from musika_tf.audio.writer import read_comment
 from musika_tf.generate import piece
@@ -119,7 +120,7 @@ def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
     waveform, rate = soundfile.read(song)
     assert waveform.shape == (23 * RATE, 2) and rate == RATE
     assert 0 < np.abs(waveform).max() < 1
-    assert piece.read_comment(read_comment(song)) == piece.Piece(7, StylePlan.constant(7), 0, 23 * RATE)
+    assert read_piece(read_comment(song)) == piece.Piece(7, StylePlan.constant(7), 0, 23 * RATE)
 
     tuned = tmp_path / "tuned"
     run(*train[:2], f"--checkpoint_dir={tuned}", train[3], f"--init_from={checkpoints / 'bundle'}", "--gan_steps=2")

@@ -27,8 +27,7 @@ from musika_tf import atomic, lock
 from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import rendering
-from musika_tf.generate.piece import read_comment
-from musika_tf.workers import Died
+from musika_tf.generate.piece import Piece
 
 logger = logging.getLogger(__name__)
 
@@ -38,37 +37,64 @@ MANIFEST = "manifest.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class PartFolder:
-    """The parts of one file.
+class PartedFile:
+    """An audio file that is made by parts.
 
     Attributes:
-      path: the hidden folder.
-      metadata: the bundle's.
-      piece: Piece with an end.
-      dtype: "int16" or "float32".
+      out: .wav, .flac or .ogg.
+      bundle_dir, metadata: the bundle.
+      piece: one with an end.
     """
 
-    path: Path
+    out: Path
+    bundle_dir: Path
     metadata: dict
-    piece: object
-    dtype: str
+    piece: Piece
 
-    @classmethod
-    def beside(cls, out, bundle_dir, metadata, piece):
-        """The folder for the file `out`, without parts of anything else; UserError where it can't be made."""
-        out = Path(out)
-        dtype = "float32" if out.suffix.lower() == ".ogg" else "int16"  # Vorbis is fed more than 16 bits
-        folder = cls(out.with_name(f".{out.name}.parts"), metadata, piece, dtype)
-        manifest = {"piece": piece.comment(metadata), "bundle": _identity(bundle_dir), "dtype": dtype}
-        text = json.dumps(manifest | {"part_windows": _PART_WINDOWS}, indent=1) + "\n"
-        with folder.failures_named():
-            if not (folder.path / MANIFEST).is_file() or (folder.path / MANIFEST).read_text() != text:
-                if folder.path.exists():
-                    logger.info("%s: parts of another piece or model, removed", folder.path)
-                    shutil.rmtree(folder.path)
-                folder.path.mkdir()
-                atomic.write_text(folder.path / MANIFEST, text)
-        return folder
+    @property
+    def folder(self):
+        return self.out.with_name(f".{self.out.name}.parts")
+
+    @property
+    def dtype(self):
+        return "float32" if self.out.suffix.lower() == ".ogg" else "int16"  # Vorbis is fed more than 16 bits
+
+    def write(self, loaded, pool=None, progress=lambda before: lambda done: None):
+        """Writes the file, and keeps the parts that an earlier run left.
+
+        Args:
+          loaded: the loaded bundle, for rendering in this process.
+          pool: workers.Pool that renders instead.
+          progress: function (samples there before) -> function (samples done so far), which is called as they are.
+
+        Raises:
+          UserError: another program renders the file, the disk is full, or a worker died; parts that are done are kept.
+        """
+        with lock.held(self.out.with_name(f".{self.out.name}.lock"), f"--out={self.out}"):
+            self.make_folder()
+            try:
+                self._render_missing(loaded, pool, progress)
+            except (KeyboardInterrupt, SystemExit):
+                logger.warning("%s", self._kept())
+                raise
+            try:
+                self._join()
+            except UserError as error:
+                raise UserError(f"{error}: {self._kept()}") from error
+
+    def make_folder(self):
+        """Makes the hidden folder, without parts of anything else; UserError where it can't be made."""
+        folder, manifest = self.folder, self.folder / MANIFEST
+        facts = {"piece": self.piece.comment(self.metadata), "bundle": _identity(self.bundle_dir), "dtype": self.dtype}
+        text = json.dumps(facts | {"part_windows": _PART_WINDOWS}, indent=1) + "\n"
+        with self._failures_named():
+            if manifest.is_file() and manifest.read_text() == text:
+                return
+            if folder.exists():
+                logger.info("%s: parts of another piece or model, removed", folder)
+                shutil.rmtree(folder)
+            folder.mkdir()
+            atomic.write_text(manifest, text)
 
     def ranges(self):
         """(first sample, one beyond the last) of each part."""
@@ -79,60 +105,74 @@ class PartFolder:
         ends = [*itertools.takewhile(lambda cut: cut < piece.end_sample, inner), piece.end_sample]
         return list(itertools.pairwise([piece.start_sample, *ends]))
 
-    def file(self, index):
+    def part(self, index):
         """Path of a part."""
-        return self.path / f"{index:05d}.{self.dtype}"
+        return self.folder / f"{index:05d}.{self.dtype}"
 
-    def missing(self):
-        """Numbers of the parts that are still to be made."""
-        sizes = ((end - start) * 2 * np.dtype(self.dtype).itemsize for start, end in self.ranges())
-        return [i for i, size in enumerate(sizes) if not _has_size(self.file(i), size)]
-
-    def render(self, loaded, index, progress=lambda n: None):
-        """Renders part number `index`; its file appears when it is complete.
-
-        Args:
-          loaded: a loaded bundle.
-          index: of the part.
-          progress: called with the number of samples that were added.
+    def render(self, loaded, index, add=lambda n_samples: None):
+        """Renders part number `index`, which appears when it is complete; `add` is told of each block's samples.
 
         Raises:
           UserError: the disk is full.
         """
         with (
-            self.failures_named(),
-            atomic.replacing(self.file(index)) as hidden_path,
+            self._failures_named(),
+            atomic.replacing(self.part(index)) as hidden_path,
             open(hidden_path, "wb") as file,
         ):
             for waveform in rendering.waveforms(loaded, self.metadata, self.piece, *self.ranges()[index]):
                 file.write((to_int16(waveform) if self.dtype == "int16" else waveform).tobytes())
-                progress(len(waveform))
+                add(len(waveform))
 
-    def join(self, out):
+    def _missing(self):
+        """Numbers of the parts that are still to be made."""
+        sizes = ((end - start) * 2 * np.dtype(self.dtype).itemsize for start, end in self.ranges())
+        return [i for i, size in enumerate(sizes) if not _has_size(self.part(i), size)]
+
+    def _render_missing(self, loaded, pool, progress):
+        missing, ranges = self._missing(), self.ranges()
+        done = self.piece.n_samples - sum(ranges[i][1] - ranges[i][0] for i in missing)
+        report = progress(done)
+
+        def add(n_samples):
+            nonlocal done
+            done += n_samples
+            report(done)
+
+        if not pool:
+            for index in missing:
+                self.render(loaded, index, add)
+            return
+        for index, died in pool.run(functools.partial(_renderer, self), missing):
+            if died:
+                raise UserError(f"a worker {died.cause}; {self._kept()}")
+            add(ranges[index][1] - ranges[index][0])
+
+    def _join(self):
         """Writes the file from its parts, and removes them."""
         comment = self.piece.comment(self.metadata)
-        with AudioWriter(out, self.metadata["sample_rate"], comment, self.piece.n_samples) as writer:
+        with AudioWriter(self.out, self.metadata["sample_rate"], comment, self.piece.n_samples) as writer:
             for index in range(len(self.ranges())):
-                with open(self.file(index), "rb") as file:
+                with open(self.part(index), "rb") as file:
                     while data := file.read(_JOIN_SAMPLES * 2 * np.dtype(self.dtype).itemsize):
                         samples = np.frombuffer(data, self.dtype).reshape(-1, 2)
                         writer.write(samples / np.float32(32768) if self.dtype == "int16" else samples)
-        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def kept(self):
+    def _kept(self):
         """How much is done and kept, for the end of an error's line."""
         n_parts = len(self.ranges())
-        done = n_parts - len(self.missing())
-        return f"{done} of {n_parts} parts are done and kept in {self.path}, where the same command continues"
+        done = n_parts - len(self._missing())
+        return f"{done} of {n_parts} parts are done and kept in {self.folder}, where the same command continues"
 
     @contextlib.contextmanager
-    def failures_named(self):
+    def _failures_named(self):
         """Turns what the disk refuses into a UserError."""
         try:
             yield
         except OSError as error:
-            reason = f"{self.path}: can't be written ({error.strerror})"
-            raise UserError(f"{reason}; make room or write elsewhere: {self.kept()}") from error
+            reason = f"{self.folder}: can't be written ({error.strerror})"
+            raise UserError(f"{reason}; make room or write elsewhere: {self._kept()}") from error
 
 
 def _has_size(path, n_bytes):
@@ -147,72 +187,8 @@ def _identity(bundle_dir):
     return digest.hexdigest()[:12]
 
 
-def write(out, bundle_dir, metadata, piece, loaded=None, pool=None, progress=None):
-    """Renders a piece into an audio file by parts, and keeps those that an earlier run left.
-
-    Args:
-      out: .wav, .flac or .ogg.
-      bundle_dir: the bundle.
-      metadata: its metadata.
-      piece: Piece with an end.
-      loaded: the loaded bundle, for rendering in this process.
-      pool: workers.Pool that renders instead.
-      progress: function (samples there before) -> function (samples done so far), which is called as they are.
-
-    Raises:
-      UserError: another program renders the file, the disk is full, or a worker died; parts that are done are kept.
-    """
-    with lock.held(Path(out).with_name(f".{Path(out).name}.lock"), f"--out={out}"):
-        folder = PartFolder.beside(out, bundle_dir, metadata, piece)
-        try:
-            _render_missing(folder, bundle_dir, loaded, pool, progress)
-        except (KeyboardInterrupt, SystemExit):
-            logger.warning("%s", folder.kept())
-            raise
-        try:
-            folder.join(out)
-        except UserError as error:
-            raise UserError(f"{error}: {folder.kept()}") from error
-
-
-def _render_missing(folder, bundle_dir, loaded, pool, progress):
-    """Renders the parts that are not there yet; arguments as `write`."""
-    missing, ranges = folder.missing(), folder.ranges()
-    done = folder.piece.n_samples - sum(ranges[i][1] - ranges[i][0] for i in missing)
-    report = progress(done) if progress else lambda total: None
-
-    def add(n_samples):
-        nonlocal done
-        done += n_samples
-        report(done)
-
-    if pool and missing:
-        _render_by(pool, bundle_dir, folder, missing, add)
-    else:
-        for index in missing:
-            folder.render(loaded, index, add)
-
-
-def _render_by(pool, bundle_dir, folder, missing, add):
-    """Has parts rendered by workers; `add` is called with the number of samples that were added."""
-    comment = folder.piece.comment(folder.metadata)
-    start = functools.partial(_renderer, str(bundle_dir), str(folder.path), folder.dtype, comment)
-    for _, n_samples in pool.run(start, missing):
-        if isinstance(n_samples, Died):
-            raise UserError(f"a worker {n_samples.cause}; {folder.kept()}")
-        add(n_samples)
-
-
-def _renderer(bundle_dir, path, dtype, comment):
-    """The function by which a worker renders parts of the piece with this comment tag."""
+def _renderer(file):
+    """The function by which a worker renders the parts of a PartedFile."""
     from musika_tf.model import bundle
 
-    loaded, metadata = bundle.load(bundle_dir)
-    folder = PartFolder(Path(path), metadata, read_comment(comment), dtype)
-
-    def render(index):
-        folder.render(loaded, index)
-        start, end = folder.ranges()[index]
-        return end - start
-
-    return render
+    return functools.partial(file.render, bundle.load(file.bundle_dir)[0])

@@ -1,8 +1,6 @@
 """Which part of which piece: with the model, all that its samples depend on; as an object and as a comment tag."""
 
 import dataclasses
-import math
-import re
 import urllib.parse
 
 from musika_tf.conditioning import steering
@@ -82,34 +80,3 @@ class Piece:
 def _escaped(text):
     """Any text as one word of a comment tag."""
     return urllib.parse.quote(text, safe=_READABLE, errors="surrogateescape")
-
-
-def _unescaped(word):
-    return urllib.parse.unquote(word, errors="surrogateescape")
-
-
-def read_comment(comment):
-    """The Piece of a comment tag; UserError if generate.py did not write it."""
-    values = dict(re.findall(r"\b(\w+)=(\S+)", comment or ""))
-    try:
-        piece = Piece(
-            seed=int(values["seed"]),
-            style=StylePlan.from_text(values["style"]),
-            start_sample=int(values["start_sample"]),
-            n_samples=None if values["n_samples"] == "inf" else int(values["n_samples"]),
-            truncation=float(values["truncation"]),
-            loop_samples=int(values.get("loop_samples", 0)),
-            settings={s: _unescaped(values[flag]) for s, flag in steering.SETTINGS.items() if flag in values},
-            click=values.get("click") == "1",
-        )
-        possible = (
-            -(2**63) <= piece.seed < 2**63
-            and 0 < piece.truncation < math.inf
-            and piece.loop_samples >= 0
-            and (piece.n_samples is None or piece.n_samples > 0)
-        )
-        if not possible:
-            raise ValueError("a seed, a range or a truncation that no piece has")
-        return piece
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"comment {comment!r}: not of a file that generate.py wrote") from error

@@ -110,7 +110,7 @@ def _write(out, bundle_dir, loaded, metadata, piece, pool):
             return line.enter_context(contextlib.closing(Progress(rate, piece.n_samples, done)))
 
         if pool or piece.n_samples > _LONG_SECONDS * rate:
-            parts.write(out, bundle_dir, metadata, piece, loaded, pool, progress)
+            parts.PartedFile(Path(out), bundle_dir, metadata, piece).write(loaded, pool, progress)
         else:
             rendering.write(out, loaded, metadata, piece, progress())
     taken = time.monotonic() - begin

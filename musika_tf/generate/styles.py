@@ -74,14 +74,6 @@ class StylePlan:
         rows = [[seconds, {str(seed): weight for seed, weight in blend}] for seconds, blend in self.keyframes]
         return json.dumps(rows, separators=(",", ":"))
 
-    @classmethod
-    def from_text(cls, text):
-        """The plan of `text()`; ValueError, TypeError, KeyError or UserError where it is none."""
-        value = json_file.parse(text)
-        if isinstance(value, int):
-            return cls.constant(_seed(value, "style"))
-        return _plan([{"time": seconds, "style": style} for seconds, style in value], "style")
-
 
 def read(path):
     """The StylePlan of a JSON file; UserError names what is wrong with it.

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import tiny
+from comments import read_style
 from fuzz.law import result_or_line
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,8 +17,6 @@ from musika_tf.conditioning import curves, signals, steering, tags
 from musika_tf.conditioning.position import Position
 from musika_tf.errors import UserError
 from musika_tf.generate import styles
-from musika_tf.generate.piece import Piece, read_comment
-from musika_tf.generate.styles import StylePlan
 
 # Anything at all, and what looks nearly right.
 ODD = st.text(max_size=30)
@@ -137,7 +136,7 @@ def check_plan(plan):
     weights = plan.weights(SECONDS)
     assert np.isfinite(weights).all()
     np.testing.assert_allclose(plan.weights([plan.keyframes[0][0]]).max(), 1.0, atol=0.5)  # one of unit norm
-    np.testing.assert_array_equal(StylePlan.from_text(plan.text()).weights(SECONDS)[0], weights[0])
+    np.testing.assert_array_equal(read_style(plan.text()).weights(SECONDS)[0], weights[0])
 
 
 @given(st.one_of(PLANS, ODD))
@@ -159,32 +158,6 @@ def test_keyframes_of_any_bytes(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "bytes.json"
     path.write_bytes(content)
     result_or_line(f"--style_file={path}", styles.read, path)
-
-
-PARTS = st.sampled_from(
-    ["seed", "style", "style_seed", "truncation", "start_sample", "n_samples", "loop_samples", "bpm", "click"]
-)
-WHOLE = Piece(7, StylePlan.morph(2, 3, 0.5), 5, 6, 3.9, 44_100, {"tempo": "120"})
-WORDS = st.one_of(NUMBERS, PLANS, ODD)
-CHANGES = st.lists(st.tuples(PARTS, WORDS).map("=".join), min_size=1, max_size=3).map(" ".join)
-
-
-@given(
-    st.one_of(
-        TEXTS, CHANGES, CHANGES.map(lambda changed: f"{WHOLE.comment(METADATA | {'autoencoder_id': 'x'})} {changed}")
-    )
-)
-@example("seed=1 style=true truncation=2.0 start_sample=0 n_samples=9")
-@example("seed=1 style=" + "[" * 100_000 + " truncation=2.0 start_sample=0 n_samples=9")
-@example(f"seed={2**63} style=1 truncation=2.0 start_sample=0 n_samples=9")
-@example("seed=1 style=1 truncation=nan start_sample=0 n_samples=9")
-@example("seed=1 style=1 truncation=2.0 start_sample=0 n_samples=-9")
-def test_comments(comment):
-    piece = result_or_line("comment", read_comment, comment)
-    if piece is not None:
-        assert -(2**63) <= piece.seed < 2**63 and 0 < piece.truncation < math.inf
-        assert piece.n_samples is None or piece.n_samples > 0
-        assert all(-(2**63) < seed < 2**63 for seed in piece.style.seeds)
 
 
 @given(st.text(string.printable + "\0\x1b\u2028\ud800é★", max_size=40))

@@ -38,7 +38,7 @@ def direct(loaded, tmp_path_factory):
 
 
 def write(out, folder, loaded, song=SONG, **options):
-    parts.write(out, folder, loaded[1], song, loaded[0], **options)
+    parts.PartedFile(out, folder, loaded[1], song).write(loaded[0], **options)
 
 
 class Stopping:
@@ -58,7 +58,7 @@ class Stopping:
 def test_ranges_cover_the_piece_on_the_grid(folder, loaded, tmp_path):
     for start, n in [(0, 1), (1000, 3 * PART), (-5, PART), (PART - 1, 2), (7 * PART, 5 * PART), (12, 2 * PART)]:
         song = Piece(1, StylePlan.constant(1), start, n)
-        ranges = parts.PartFolder(tmp_path, loaded[1], song, "int16").ranges()
+        ranges = parts.PartedFile(tmp_path / "a.wav", folder, loaded[1], song).ranges()
         assert ranges[0][0] == start and ranges[-1][1] == start + n
         assert all(a[1] == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
         assert all(end % PART == 0 and PART <= end - begin <= 2 * PART for begin, end in ranges[:-1])
@@ -149,7 +149,7 @@ def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, di
 def test_workers_make_the_same_bytes(folder, loaded, direct, tmp_path):
     out, done = tmp_path / "a.wav", []
     pool = Pool(2, cli.start_tensorflow)
-    parts.write(out, folder, loaded[1], SONG, pool=pool, progress=lambda before: done.append)
+    write(out, folder, loaded, pool=pool, progress=lambda before: done.append)
     assert out.read_bytes() == direct["wav"]
     assert done[-1] == SONG.n_samples
     assert os.listdir(tmp_path) == ["a.wav"]
@@ -170,7 +170,7 @@ def test_a_worker_that_dies_is_named_and_its_parts_are_kept(folder, loaded, dire
     thread.start()
     song = Piece(5, SONG.style, 1000, 40 * PART)
     with pytest.raises(UserError, match=r"a worker died \(signal 9, .*\d+ of 40 parts are done and kept in .*parts"):
-        parts.write(out, folder, loaded[1], song, pool=Pool(2, cli.start_tensorflow))
+        write(out, folder, loaded, song, pool=Pool(2, cli.start_tensorflow))
     thread.join()
     assert not out.exists()
     assert list((tmp_path / ".a.wav.parts").glob("0*.int16"))
@@ -201,13 +201,14 @@ def test_a_worker_tells_what_is_wrong(folder, loaded, tmp_path):
     (broken / "variables").mkdir()
     (broken / "variables" / "variables.index").write_bytes(b"nothing")
     with pytest.raises(UserError, match="--bundle_dir=.*broken: damaged"):
-        parts.write(tmp_path / "a.wav", broken, loaded[1], SONG, pool=Pool(2, cli.start_tensorflow))
+        write(tmp_path / "a.wav", broken, loaded, pool=Pool(2, cli.start_tensorflow))
 
 
 def test_samples_of_a_part_are_those_of_the_range(folder, loaded, tmp_path):
-    holder = parts.PartFolder.beside(tmp_path / "a.ogg", folder, loaded[1], SONG)
+    holder = parts.PartedFile(tmp_path / "a.ogg", folder, loaded[1], SONG)
+    holder.make_folder()
     holder.render(loaded[0], 1)
     start, end = holder.ranges()[1]
-    samples = np.fromfile(holder.file(1), np.float32).reshape(-1, 2)
+    samples = np.fromfile(holder.part(1), np.float32).reshape(-1, 2)
     whole = np.concatenate(list(rendering.waveforms(*loaded, SONG)))
     np.testing.assert_allclose(samples, whole[start - 1000 : end - 1000], atol=1e-5)

@@ -13,12 +13,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
+from comments import read_piece
 
 from musika_tf.audio.writer import read_comment
 from musika_tf.errors import UserError
 from musika_tf.generate import preview_page, production, rendering
 from musika_tf.generate.piece import Piece
-from musika_tf.generate.piece import read_comment as read_piece
 from musika_tf.generate.request import Request, piece_of, random_seed
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
@@ -128,7 +128,7 @@ def test_a_plan_that_wav_cannot_hold_is_refused_before_rendering(folder, tmp_pat
     plan = [{"time": i / 10, "style": i} for i in range(200)]
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     options = {"style_file": str(tmp_path / "plan.json"), "n_workers": 2}
-    monkeypatch.setattr("musika_tf.generate.parts.write", None)
+    monkeypatch.setattr("musika_tf.generate.parts.PartedFile.write", None)
     monkeypatch.setattr("musika_tf.audio.writer._MAX_WAV_COMMENT", 2000)
     with pytest.raises(UserError, match="a.wav: a comment of .* bytes, as a long curve or plan of styles makes it"):
         run(folder, out=str(tmp_path / "a.wav"), **options)
@@ -140,10 +140,10 @@ def test_long_pieces_and_workers_go_by_parts(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(production, "_LONG_SECONDS", 2)
     made = []
 
-    def write(out, bundle_dir, metadata, piece, loaded, pool, progress):
-        made.append((piece.n_samples, pool and (pool.n_workers, pool.threads)))
+    def write(file, loaded, pool, progress):
+        made.append((file.piece.n_samples, pool and (pool.n_workers, pool.threads)))
 
-    monkeypatch.setattr("musika_tf.generate.parts.write", write)
+    monkeypatch.setattr("musika_tf.generate.parts.PartedFile.write", write)
     out = str(tmp_path / "a.wav")
     run(folder, seconds=Fraction(2), out=out)
     assert not made

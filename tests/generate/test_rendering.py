@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+from comments import read_piece
 
 from musika_tf.audio.writer import read_comment
-from musika_tf.generate import loops, piece, rendering
+from musika_tf.generate import loops, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan
 
@@ -241,7 +242,7 @@ def test_file_is_made_again_from_its_comment(model, tmp_path, extension, song):
     rendering.write(one, model, METADATA, song)
     comment = read_comment(one)
     assert comment.startswith("musika_tf model=tiny id=0123456789ab steps=12 seed=")
-    again = piece.read_comment(comment)
+    again = read_piece(comment)
     assert again == song
     rendering.write(other, model, METADATA, again)
     assert one.read_bytes() == other.read_bytes()
