@@ -37,12 +37,11 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
         seed = tf.constant(seed, tf.int64)
         waveform, piece = (array.numpy() for array in render(seed))
         bpm = float(conditioner.draw_bpm(seed)) if has_tempo else None
-        embedding = embed(waveform)
-        tag = embed.tags[int(embedding.tags.mean(axis=0).argmax())]
-        figures.append(report.measure(f"seed {int(seed)}", waveform, tag, bpm))
-        features.append(embedding.features)
+        track, heard = report.measure(f"seed {int(seed)}", waveform, embed, bpm)
+        figures.append(track)
+        features.append(heard)
         latents.append(piece)
-        report_line(report.table([dataclasses.asdict(figures[-1])]).splitlines()[-1])
+        report_line(report.table([dataclasses.asdict(track)]).splitlines()[-1])
     reference_figures, reference_features = report.measure_tracks(reference, embed)
     distance = frechet_distance(np.concatenate(features), reference_features) if reference else None
     return {

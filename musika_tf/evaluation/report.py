@@ -74,26 +74,26 @@ def measure_tracks(paths, network):
     """List of `TrackFigures` and all features `[patches, 200]`."""
     figures, features = [], []
     for path in paths:
-        waveform = _read(path)
-        embedding = network(waveform)
-        tag = network.tags[int(embedding.tags.mean(axis=0).argmax())]
-        figures.append(measure(Path(path).name, waveform, tag, true_bpm(path)))
-        features.append(embedding.features)
+        track, heard = measure(Path(path).name, _read(path), network, true_bpm(path))
+        figures.append(track)
+        features.append(heard)
     return figures, np.concatenate(features) if features else None
 
 
-def measure(name, waveform, first_tag, bpm):
-    """`TrackFigures` of one waveform float32 `[samples, 2]`, whose tempo may be known."""
-    return TrackFigures(
+def measure(name, waveform, network, bpm):
+    """`TrackFigures` and features of one waveform float32 `[samples, 2]`, whose tempo may be known."""
+    embedding = network(waveform)
+    figures = TrackFigures(
         name=name,
         seconds=len(waveform) / files.SAMPLE_RATE,
-        first_tag=first_tag,
+        first_tag=network.tags[int(embedding.tags.mean(axis=0).argmax())],
         pulse=structure.pulse_strength(waveform, bpm),
         stereo=stereo.correlation(waveform),
         loudness=structure.loudness(waveform),
         silence=structure.longest_silence_seconds(waveform),
         peak=structure.peak(waveform),
     )
+    return figures, embedding.features
 
 
 def true_bpm(path):
@@ -195,17 +195,16 @@ def baseline_systems():
     }
 
 
-def autoencoder_systems(autoencoder, seed=0, noise=1.0):
-    """An autoencoder's, as `reconstruct` of `evaluate_autoencoder`; `seed` and scale of the decoders' noise."""
+def autoencoder_systems(autoencoder, seed=0):
+    """An autoencoder's, as `reconstruct` of `evaluate_autoencoder`; `seed` of the decoders' noise."""
     import tensorflow as tf
 
     from musika_tf.model.codec import Codec
 
     path = Codec(autoencoder)
-    seed, noise = tf.constant(seed, tf.int64), tf.constant(noise, tf.float32)
-    signature = [tf.TensorSpec([None, 2], tf.float32)]
-    level1 = tf.function(lambda w: path.through_level1(w, seed, noise), signature, autograph=False)
-    whole = tf.function(lambda w: path.decode(path.encode(w), seed, noise), signature, autograph=False)
+    seed, signature = tf.constant(seed, tf.int64), [tf.TensorSpec([None, 2], tf.float32)]
+    level1 = tf.function(lambda w: path.through_level1(w, seed, 1.0), signature, autograph=False)
+    whole = tf.function(lambda w: path.decode(path.encode(w), seed, 1.0), signature, autograph=False)
     return {
         "Griffin-Lim, level 1": lambda w: baselines.griffin_lim(level1(w)[1].numpy(), len(w)),
         "random phase, level 1": lambda w: baselines.random_phase(level1(w)[1].numpy(), len(w)),
@@ -222,11 +221,7 @@ def folders_text(result):
     lines = [
         table(result["generated"]),
         table(summary),
-        *(
-            f"MusiCNN's first tag, {kind}: {_counts(result[kind])}"
-            for kind in ("generated", "reference")
-            if result[kind]
-        ),
+        *(f"MusiCNN's first tag, {kind}: {_counts(result[kind])}" for kind in kinds),
         f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
     ]
     if "position_share" in result:
@@ -248,14 +243,9 @@ def _folder_summary(kind, tracks):
 def table(rows):
     """Dicts with equal keys as text in columns, numbers with up to four digits."""
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(_line(line, widths) for line in cells)
-
-
-def _line(cells, widths):
-    """The first cell to the left, the others to the right."""
-    padded = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-    return "  ".join([cells[0].ljust(widths[0]), *padded])
+    first, *others = (max(map(len, column)) for column in zip(*cells, strict=True))
+    form = "  ".join([f"{{:<{first}}}", *(f"{{:>{width}}}" for width in others)])
+    return "\n".join(form.format(*line) for line in cells)
 
 
 def _cell(value):

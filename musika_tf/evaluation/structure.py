@@ -7,6 +7,7 @@ import numpy as np
 
 from musika_tf.evaluation.baselines import log_magnitude
 
+_SAMPLE_RATE = 44_100
 _ENVELOPE_HOP = 256
 _SMOOTHING_FRAMES = 5  # 29 ms: a beat is rarely a whole number of frames
 _BEAT_TOLERANCE = 1  # frames on each side of the beat's lag
@@ -28,13 +29,13 @@ def position_share(latents, window=128, per_piece=False):
     The subtracted term is what independent windows leave by chance: without it white noise has a share of 1/R.
 
     Args:
-      latents: list of `[n, channels]` of any lengths, or `[pieces, n, channels]`; each starts on the generator's grid.
-      window: latents per window.
+      latents: list of `[n, channels]` of any lengths; each starts on the generator's grid.
+      window: latents.
       per_piece: True lets each piece have a template of its own (R is its number of windows, both sums run over pieces
         too), and counts a musical loop of exactly one window as well.
 
     Returns:
-      Float, 0 on average for noise, 1 for a template repeated exactly. Can be slightly negative.
+      0 on average for noise, 1 for a template repeated exactly. Can be slightly negative.
 
     Raises:
       ValueError: too few windows, values that are not finite, or latents that do not vary.
@@ -43,7 +44,7 @@ def position_share(latents, window=128, per_piece=False):
     groups = pieces if per_piece else [np.concatenate(pieces)] if pieces else []
     if min(map(len, groups), default=0) < 2:
         raise ValueError(f"position_share needs two windows of {window} latents{' in each piece' * per_piece}")
-    total = sum(len(piece) * _variance_over_time(piece) for piece in pieces)
+    total = sum(len(piece) * piece.var(axis=(0, 1)).sum() for piece in pieces if len(piece))
     if total == 0:
         raise ValueError("the latents do not vary over time")
     explained = sum(len(group) * _variance_by_position(group) for group in groups)
@@ -59,10 +60,6 @@ def _whole_windows(piece, window):
     return piece[: n_windows * window].reshape(n_windows, window, piece.shape[-1])
 
 
-def _variance_over_time(windows):
-    return windows.var(axis=(0, 1)).sum() if len(windows) else 0.0
-
-
 def _variance_by_position(windows):
     """Bias-corrected variance that the position explains, summed over channels."""
     windows = windows - windows.mean(axis=1, keepdims=True)
@@ -71,29 +68,25 @@ def _variance_by_position(windows):
     return np.sum(np.mean(template**2, axis=0) - chance)
 
 
-def pulse_strength(waveform, bpm=None, sample_rate=44_100):
+def pulse_strength(waveform, bpm=None):
     """Autocorrelation of the onset envelope at the beat; rendered techno has 0.77 to 0.92.
 
     The envelope is librosa's onset strength of the mono mix, 172 frames/s, smoothed by a Hann window of 5 frames
     (29 ms), less its mean. Its autocorrelation (means of products, relative to lag 0) is read at the highest value
     within a frame (6 ms) of the beat's lag, or, without a tempo, from 200 down to 60 BPM.
 
-    Args:
-      waveform: float32 `[samples, 2]` or `[samples]`.
-      bpm: beats per minute where known.
-      sample_rate: samples per second.
-
     Returns:
-      Float: above 0.95 for a click train, about 0 for white noise (0.05 in a minute without a tempo), 0 for silence.
+      Above 0.95 for a click train, about 0 for white noise (0.05 in a minute without a tempo), 0 for silence.
 
     Raises:
       ValueError: less than four beats (four seconds, without a tempo).
     """
-    envelope = _onset_envelope(waveform, sample_rate)
-    frames_per_minute = 60 * sample_rate / _ENVELOPE_HOP
+    envelope = _onset_envelope(waveform)
+    frames_per_minute = 60 * _SAMPLE_RATE / _ENVELOPE_HOP
     slowest, fastest = (bpm, bpm) if bpm else _TEMPO_RANGE
-    low = int(np.floor(frames_per_minute / fastest)) - (_BEAT_TOLERANCE if bpm else 0)
-    high = int(np.ceil(frames_per_minute / slowest)) + (_BEAT_TOLERANCE if bpm else 0)
+    tolerance = _BEAT_TOLERANCE if bpm else 0
+    low = int(np.floor(frames_per_minute / fastest)) - tolerance
+    high = int(np.ceil(frames_per_minute / slowest)) + tolerance
     if len(envelope) < 4 * frames_per_minute / slowest:
         raise ValueError(f"pulse_strength needs four beats at {slowest:g} BPM")
     power = np.mean(envelope**2)
@@ -102,13 +95,13 @@ def pulse_strength(waveform, bpm=None, sample_rate=44_100):
     return float(max(np.mean(envelope[lag:] * envelope[:-lag]) for lag in range(low, high + 1)) / power)
 
 
-def _onset_envelope(waveform, sample_rate):
+def _onset_envelope(waveform):
     """Smoothed onset strength of mean 0, `[frames]`."""
     import librosa
 
     mono = np.asarray(waveform, np.float32)
     mono = mono.mean(axis=1) if mono.ndim == 2 else mono
-    strength = librosa.onset.onset_strength(y=mono, sr=sample_rate, hop_length=_ENVELOPE_HOP)
+    strength = librosa.onset.onset_strength(y=mono, sr=_SAMPLE_RATE, hop_length=_ENVELOPE_HOP)
     kernel = np.hanning(_SMOOTHING_FRAMES + 2)[1:-1]
     smooth = np.convolve(strength, kernel / kernel.sum(), mode="valid")
     return smooth - smooth.mean()
@@ -122,7 +115,7 @@ def seam_ratio(audio, every=64):
     (161.5 BPM) looks like one, so compare with the track before decoding.
 
     Args:
-      audio: waveform `[samples, 2]` at 44.1 kHz or log magnitude `[channels, frames, bins]`.
+      audio: waveform, or log magnitude `[channels, frames, bins]`.
       every: frames from one seam to the next.
 
     Raises:
@@ -137,11 +130,11 @@ def seam_ratio(audio, every=64):
     return float(flux[is_seam].mean() / elsewhere)
 
 
-def longest_silence_seconds(waveform, threshold_db=-60.0, sample_rate=44_100):
+def longest_silence_seconds(waveform, threshold_db=-60.0):
     """Length of the longest run of samples in which every channel stays below `threshold_db` of full scale."""
     loud = np.abs(waveform).reshape(len(waveform), -1).max(axis=1) >= 10 ** (threshold_db / 20)
     edges = np.concatenate([[-1], np.flatnonzero(loud), [len(loud)]])
-    return float((np.diff(edges).max() - 1) / sample_rate)
+    return float((np.diff(edges).max() - 1) / _SAMPLE_RATE)
 
 
 def peak(waveform):

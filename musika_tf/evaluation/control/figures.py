@@ -63,14 +63,14 @@ def grid_row(beats, places, bpm, seconds, phase=0.0):
     return {**row, **beat_figures(beats, np.asarray(places), grid)}
 
 
-def best_phase(beats, period, tolerance=BEAT_TOLERANCE_SECONDS):
-    """The phase, 0 .. `period` seconds, of the even grid that has the most beats within `tolerance`; 0 of none."""
+def best_phase(beats, period):
+    """The phase, 0 .. `period` seconds, of the even grid that has the most beats within 35 ms; 0 of none."""
     if not len(beats):
         return 0.0
     phases = np.sort(np.mod(beats, period))
     around = np.concatenate([phases, phases + period])  # the phase is a circle
     slack = 1e-9  # beats at the very ends of the tolerance count, as they do for the grid
-    ends = np.searchsorted(around, phases + 2 * tolerance + slack, side="right")
+    ends = np.searchsorted(around, phases + 2 * BEAT_TOLERANCE_SECONDS + slack, side="right")
     counts = np.minimum(ends - np.arange(len(phases)), len(phases))
     first = int(np.argmax(counts))
     return float(np.mod((around[first] + around[first + counts[first] - 1]) / 2.0, period))
