@@ -14,11 +14,11 @@ class Mortal:
 
     def encoder(self):
         def encode(job):
-            if job.source in self.deadly:
+            if job.row.file in self.deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if job.source == "full":
+            if job.row.file == "full":
                 raise UserError("out: can't be written (No space left on device)")
-            return job.source
+            return job.row.file
 
         return encode
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from musika_tf.collection import scan
 from musika_tf.collection.table import Row
-from musika_tf.encode.plan import Job, Outcome
+from musika_tf.encode.job import Job, Outcome
 from musika_tf.errors import UserError
 
 try:

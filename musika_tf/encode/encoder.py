@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from musika_tf.conditioning import extraction, signals
 from musika_tf.conditioning.recording import Recording
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.encode import latents_file
-from musika_tf.encode.plan import Outcome, plan
+from musika_tf.encode.job import Outcome
 from musika_tf.errors import UserError
 from musika_tf.model.codec import StreamEncoder
 from musika_tf.model.loading import load_autoencoder
@@ -63,20 +64,26 @@ class FileEncoder:
           UserError: what concerns not this file alone: the disk is full, or can't be written.
         """
         try:
-            todo = plan(job, self.model_id, self.signals, self.signal_source)
-            if todo.is_done:
-                return Outcome(todo.row, notes=("done before",))
-            row, arrays = self._arrays(todo)
+            latents_file.check_name(job.target)
+            choices = extraction.choose(self.signals, job.row.path, self.signal_source)
+            found = latents_file.read(job.target, self.model_id) if Path(job.target).exists() else {}
+            stored = found if found and latents_file.is_of(found, job.row) else {}
+            missing = [choice for choice in choices if not choice.is_in(stored)]
+            if stored:
+                row, arrays = job.row.remembered(stored["flags"]), stored
+            else:
+                row, arrays = self._encoded(job.row)
+            if stored and not missing:
+                return Outcome(row, notes=("done before",))
+            arrays = arrays | _read_signals(row.path, arrays, missing, self.encode.config)
         except UserError as error:
             return Outcome(scan.refused(job.row, error))
-        latents_file.save(job.target, arrays)
-        return Outcome(row, 0.0 if todo.stored else row.seconds, tuple(_notes(todo, arrays)))
-
-    def _arrays(self, todo):
-        """The file's row, and all arrays of its `.npz`: stored, encoded, read off the audio."""
-        row, arrays = (todo.row, todo.stored) if todo.stored else self._encoded(todo.row)
-        read = _read_signals(row.path, arrays, todo.missing, self.encode.config)
-        return row, {**arrays, **read, **latents_file.audio_of(row), "model_id": self.model_id}
+        latents_file.save(job.target, {**arrays, **latents_file.audio_of(row), "model_id": self.model_id})
+        doubts = [doubt for choice in missing if (doubt := extraction.doubt(choice, arrays))]
+        if stored:
+            return Outcome(row, 0.0, (f"added {', '.join(choice.name for choice in missing)}", *doubts))
+        changed = "its audio has changed: encoded again, " if found else ""
+        return Outcome(row, row.seconds, (f"{changed}{len(arrays['latents'])} latents", *doubts))
 
     def _encoded(self, row):
         """The row with what its samples said; and the file's latents, its length and its flags."""
@@ -103,15 +110,3 @@ def _read_signals(path, arrays, choices, config):
         raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-
-
-def _notes(todo, arrays):
-    """What was done for a file, and which of its signals are in doubt."""
-    n_latents = f"{len(arrays['latents'])} latents"
-    if todo.stored:
-        yield f"added {', '.join(choice.name for choice in todo.missing)}"
-    else:
-        yield f"its audio has changed: encoded again, {n_latents}" if todo.has_changed else n_latents
-    for choice in todo.missing:
-        if doubt := extraction.doubt(choice, arrays):
-            yield doubt

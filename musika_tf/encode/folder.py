@@ -10,9 +10,8 @@ from musika_tf import durations, lock
 from musika_tf.collection import scan
 from musika_tf.collection.table import USED, Table
 from musika_tf.encode import latents_file
-from musika_tf.encode.latents_file import target_of
-from musika_tf.encode.plan import Job, Outcome
-from musika_tf.errors import UserError
+from musika_tf.encode.job import Job, Outcome
+from musika_tf.errors import writing
 from musika_tf.gan.latents import read_latents
 
 _TEMPORARY = re.compile(r"\..+\.npz\.(?:(?P<host>.+)-)?(?P<process>\d+)")
@@ -41,7 +40,7 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
       UserError: no audio there; `out_dir` can't be written, is in use, or holds latents of another model.
     """
     rows = scan.headers(audio_dir, config.sample_rate, config.window_samples)
-    jobs = [Job(row, str(target_of(row, out_dir))) for row in rows if row.status == USED]
+    jobs = [Job(row, str(latents_file.target_of(row, out_dir))) for row in rows if row.status == USED]
     table, seconds = Table(), 0.0
     with lock.held(Path(out_dir) / ".lock", f"--out_dir={out_dir}"):
         found = prepare_folder(out_dir, model_id)
@@ -57,22 +56,14 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
     return table, seconds
 
 
-def scan_folder(audio_dir, config, show_progress=False):
-    """The table.Table of a collection as it will be encoded, without encoding it."""
-    return scan.scan(audio_dir, config.sample_rate, config.window_samples, show_progress=show_progress)
-
-
 def prepare_folder(out_dir, model_id):
-    """Makes sure, before any work, that a folder takes the latents of a model; removes half-written files of dead runs.
-
-    Returns:
-      The paths of the latents that are there.
+    """The paths of the latents in a folder, which is made where missing; half-written files of dead runs are removed.
 
     Raises:
       UserError: the folder can't be made, or holds latents of another model, or a damaged file.
     """
     out_dir, found = Path(out_dir), []
-    try:
+    with writing(out_dir, "give another --out_dir"):
         out_dir.mkdir(parents=True, exist_ok=True)
         for path in sorted(out_dir.rglob("*")):
             if _is_stale(path):
@@ -80,13 +71,11 @@ def prepare_folder(out_dir, model_id):
             elif path.suffix == ".npz" and path.is_file():
                 latents_file.check_model(path, read_latents(path, ["model_id"])["model_id"], model_id)
                 found.append(path)
-    except OSError as error:
-        raise UserError(f"{out_dir}: can't be written ({error.strerror}); give another --out_dir") from error
     return found
 
 
 def _without_audio(found, jobs, out_dir):
-    """A line on latents among those that were `found` whose audio isn't there any more, or ""."""
+    """A line on the `found` latents whose audio isn't there any more, or ""."""
     targets = {Path(job.target) for job in jobs}
     lost = [str(path.relative_to(out_dir)) for path in found if path not in targets]
     if not lost:
@@ -123,9 +112,9 @@ def in_order(jobs, outcomes):
     """Outcomes in the order of their jobs, each as soon as those before it are there."""
     waiting, position = {}, 0
     for outcome in outcomes:
-        waiting[outcome.source] = outcome
-        while position < len(jobs) and jobs[position].source in waiting:
-            yield waiting.pop(jobs[position].source)
+        waiting[outcome.row.file] = outcome
+        while position < len(jobs) and jobs[position].row.file in waiting:
+            yield waiting.pop(jobs[position].row.file)
             position += 1
 
 

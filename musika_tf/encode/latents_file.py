@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf import atomic
-from musika_tf.errors import UserError
+from musika_tf.errors import UserError, writing
 from musika_tf.gan.latents import read_latents
 
 
@@ -69,12 +69,7 @@ def audio_of(row):
 
 def save(target, arrays):
     """Writes an `.npz` under its name only when it is complete, and on the disk; UserError where it can't."""
-    target = Path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with writing(target, "free space or give another --out_dir"):
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(target, to_disk=True) as hidden_path, open(hidden_path, "wb") as file:
             np.savez(file, **arrays)
-    except OSError as error:
-        raise UserError(
-            f"{target}: can't be written ({error.strerror}); free space or give another --out_dir"
-        ) from error

@@ -1,6 +1,6 @@
 """Files encoded by several processes of this machine."""
 
-from musika_tf.encode.plan import Outcome
+from musika_tf.encode.job import Outcome
 from musika_tf.errors import UserError
 from musika_tf.workers import Died
 

@@ -70,6 +70,7 @@ def main(_):
     cli.check_folders("table")
     _take_defaults()
     cli.start_tensorflow()
+    from musika_tf.collection import scan
     from musika_tf.encode import dry_run, folder
     from musika_tf.encode.encoder import Recipe
 
@@ -78,7 +79,7 @@ def main(_):
     encoder, begin = recipe.encoder(), time.monotonic()
     encode, config = encoder.encode, encoder.encode.config
     if FLAGS.dry_run:
-        table = folder.scan_folder(audio_dir, config, show_progress=sys.stderr.isatty())
+        table = scan.scan(audio_dir, config.sample_rate, config.window_samples, show_progress=sys.stderr.isatty())
         return cli.report_collection(table, forecast=lambda: dry_run.encoding(table, out_dir, encode, config))
     everybody = encode_all(recipe, encoder)
     table, seconds = folder.encode_folder(audio_dir, out_dir, everybody, encoder.model_id, config)

@@ -6,8 +6,8 @@ import soundfile
 import tiny
 
 from musika_tf import timing
+from musika_tf.collection import scan
 from musika_tf.encode import dry_run, latents_file
-from musika_tf.encode import folder as folders
 from musika_tf.model.codec import CHUNK_LATENTS
 
 CONFIG = tiny.AUTOENCODER
@@ -29,6 +29,10 @@ def clock(monkeypatch):
     return now
 
 
+def collection(folder):
+    return scan.scan(folder / "audio", CONFIG.sample_rate, CONFIG.window_samples)
+
+
 def test_encoding_counts_what_is_still_to_be_encoded(folder, clock):
     seconds = 2 * CHUNK_LATENTS / CONFIG.latents_per_second
     lengths = []
@@ -38,7 +42,7 @@ def test_encoding_counts_what_is_still_to_be_encoded(folder, clock):
         clock[0] += seconds / 10
         return np.zeros([1, 12]), lengths[-1]
 
-    table = folders.scan_folder(folder / "audio", CONFIG)
+    table = collection(folder)
     assert dry_run.encoding(table, None, encode, CONFIG) == [
         "0 files are encoded already, 2 are to come, 10s",
         "encoding runs at 10.0 times real time on this machine: about 1s",
@@ -50,4 +54,4 @@ def test_encoding_counts_what_is_still_to_be_encoded(folder, clock):
     told = lambda table: dry_run.encoding(table, folder / "latents", encode, CONFIG)[0]  # noqa: E731
     assert told(table) == "1 files are encoded already, 1 are to come, 5s"
     soundfile.write(folder / "audio" / "a.wav", 0.1 * tiny.normal(44_100, 2), 44_100)  # replaced
-    assert told(folders.scan_folder(folder / "audio", CONFIG)) == "0 files are encoded already, 2 are to come, 6s"
+    assert told(collection(folder)) == "0 files are encoded already, 2 are to come, 6s"

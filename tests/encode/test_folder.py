@@ -19,7 +19,7 @@ from musika_tf.collection.table import IGNORED, LEFT_OUT, USED, Row
 from musika_tf.conditioning import madmom_package, note_density, signals, tempo
 from musika_tf.encode import folder
 from musika_tf.encode.encoder import FileEncoder
-from musika_tf.encode.plan import Job, Outcome
+from musika_tf.encode.job import Job, Outcome
 from musika_tf.errors import UserError
 from musika_tf.gan.latents import read_latents
 from musika_tf.model.codec import StreamEncoder
@@ -413,7 +413,7 @@ def named(name):
 def test_outcomes_are_told_in_order_and_as_soon_as_can_be():
     jobs, told = [Job(named(name), name) for name in "abcd"], []
     arriving = (told.append(name) or Outcome(named(name)) for name in "badc")
-    seen = [(outcome.source, "".join(told)) for outcome in folder.in_order(jobs, arriving)]
+    seen = [(outcome.row.file, "".join(told)) for outcome in folder.in_order(jobs, arriving)]
     assert seen == [("a", "ba"), ("b", "ba"), ("c", "badc"), ("d", "badc")]
 
 

@@ -18,7 +18,7 @@ from musika_tf.collection.table import LEFT_OUT, Row
 from musika_tf.encode import folder as folders
 from musika_tf.encode import parallel
 from musika_tf.encode.encoder import Recipe
-from musika_tf.encode.plan import Job
+from musika_tf.encode.job import Job
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 from musika_tf.workers import Pool
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_costs_its_file_alone():
     outcomes = shared(mortal.Mortal("b"), "abcdef")
     [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]
     assert len(outcomes) == 6
-    assert lost.source == "b" and lost.row.status == LEFT_OUT
+    assert lost.row.file == "b" and lost.row.status == LEFT_OUT
     assert lost.row.what.startswith("its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
 
 
