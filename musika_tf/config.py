@@ -42,7 +42,7 @@ class _Checked:
             wanted = _complaint(value, f)
             if wanted:
                 shown = ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value
-                raise UserError(f"{f.name}={shown}: {wanted}, please")
+                raise UserError(f"{f.name}={shown}: give {wanted}")
 
 
 def _complaint(value, f):
@@ -59,8 +59,6 @@ def _complaint(value, f):
 
 
 def _number_complaint(value, like, metadata):
-    if not isinstance(like, (int, float)):
-        return None
     whole = isinstance(like, int)
     low, high = metadata["allowed"] or (_SIZES if whole else (-_LARGE, _LARGE))
     is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
@@ -249,13 +247,8 @@ class GanTraining(_Checked):
     seed: int = field(0, "seed of crops, coordinates and initial weights", _SEEDS)
 
 
-def to_dict(config):
-    """A config as plain values for JSON."""
-    return dataclasses.asdict(config)
-
-
 def from_dict(config_class, values):
-    """The config of `to_dict`; lists become tuples. What it does not say is as it was before there was a choice.
+    """The config of these `dataclasses.asdict`. What they do not say is as it was before there was a choice.
 
     Raises:
       TypeError: not a dict, or one with unknown keys.

@@ -5,6 +5,7 @@ are those of `Bundle._make_functions`, and their arguments are named there. `ren
 field, and the range; `generate` is a call of it.
 """
 
+import dataclasses
 import functools
 import inspect
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from musika_tf.conditioning.conditioner import Conditioner
-from musika_tf.config import AutoencoderConfig, GanConfig, from_dict, to_dict
+from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.gan import coordinates
 from musika_tf.model.codec import Codec
@@ -214,8 +215,8 @@ def _described(autoencoder, gan, conditioner):
         "coordinate_size": gan.config.coordinate_size,
         "conditioning": conditioner.metadata(),
         "autoencoder_id": autoencoder.identity(),
-        "autoencoder_config": to_dict(config),
-        "gan_config": to_dict(gan.config),
+        "autoencoder_config": dataclasses.asdict(config),
+        "gan_config": dataclasses.asdict(gan.config),
     }
 
 

@@ -44,7 +44,7 @@ def _check_flags():
     if bool(FLAGS.model) == bool(FLAGS.results):
         raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
     if FLAGS.picture and Path(FLAGS.picture).suffix != ".png":
-        raise UserError(f"--picture={FLAGS.picture}: a name that ends in .png, please")
+        raise UserError(f"--picture={FLAGS.picture}: give a name that ends in .png")
     if FLAGS.results and FLAGS.json:
         raise UserError("--json: nothing new is measured with --results; leave one of them out")
     if FLAGS.model and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
@@ -122,7 +122,7 @@ def _numbers():
     except ValueError:
         values = []
     if not values or not all(map(math.isfinite, values)):
-        raise UserError(f"--settings={','.join(FLAGS.settings)}: numbers between commas, please")
+        raise UserError(f"--settings={','.join(FLAGS.settings)}: give numbers between commas")
     return values
 
 

@@ -14,7 +14,7 @@ from absl import flags
 from musika_tf import atomic
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
-from musika_tf.errors import UserError
+from musika_tf.errors import UserError, writing
 from musika_tf.programs import flagfiles
 
 FLAGS = flags.FLAGS
@@ -108,9 +108,7 @@ def config(config_class, flag_values=FLAGS):
     prefix, values = PREFIXES[config_class], {}
     for f in dataclasses.fields(config_class):
         value = flag_values[f"{prefix}_{f.name}"].value
-        if isinstance(f.default, tuple):
-            value = _numbers(f"{prefix}_{f.name}", value, f.default)
-        values[f.name] = value
+        values[f.name] = _numbers(f"{prefix}_{f.name}", value, f.default) if isinstance(f.default, tuple) else value
     try:
         return config_class(**values)
     except UserError as error:  # begins with the field's name
@@ -119,12 +117,9 @@ def config(config_class, flag_values=FLAGS):
 
 def _numbers(name, texts, like):
     try:
-        numbers = tuple(type(like[0])(text) for text in texts)
+        return tuple(type(like[0])(text) for text in texts)
     except ValueError:
         raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas") from None
-    if len(numbers) != len(like):
-        raise UserError(f"--{name}={','.join(texts)}: give {len(like)} numbers between commas")
-    return numbers
 
 
 def with_flagfile(path):
@@ -143,13 +138,10 @@ def effective_flags(with_paths=True):
     """
     by_module = FLAGS.flags_by_module_dict()
     ours = {f.name for module in by_module if module.startswith("musika_tf") for f in by_module[module]}
-    set_flags = sorted(name for name in ours if FLAGS[name].value not in (None, ""))
-    if not with_paths:
-        return sorted(FLAGS[name].serialize() for name in set_flags if not is_path(name))
-    return sorted(
-        f"--{name}={os.path.abspath(FLAGS[name].value)}" if is_path(name) else FLAGS[name].serialize()
-        for name in set_flags
-    )
+    set_flags = [name for name in ours if FLAGS[name].value not in (None, "")]
+    lines = [FLAGS[name].serialize() for name in set_flags if not is_path(name)]
+    paths = [f"--{name}={os.path.abspath(FLAGS[name].value)}" for name in set_flags if is_path(name)]
+    return sorted(lines + paths if with_paths else lines)
 
 
 def is_path(name):
@@ -160,12 +152,10 @@ def is_path(name):
 def save_flags(directory):
     """Writes the effective flags beside a checkpoint, but for values with a line break in them."""
     lines = [line for line in effective_flags() if "\n" not in line]
-    try:
+    with writing(directory, "name another folder"):
         Path(directory).mkdir(parents=True, exist_ok=True)
         with atomic.replacing(Path(directory) / EFFECTIVE) as hidden_path:
             hidden_path.write_bytes(os.fsencode("\n".join(lines) + "\n"))
-    except OSError as error:
-        raise UserError(f"{directory}: can't be written ({error.strerror}); name another folder") from error
 
 
 def read_back(directories):

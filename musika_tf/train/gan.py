@@ -13,7 +13,7 @@ import tensorflow as tf
 from musika_tf import atomic, json_file, shipped
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
-from musika_tf.config import GanConfig, GanTraining, to_dict
+from musika_tf.config import GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.frechet import frechet_distance
 from musika_tf.gan import data
@@ -174,7 +174,7 @@ def _bundle_in(folder):
 
 
 def _described(job):
-    return {**to_dict(job.config), "signals": list(job.signals)}
+    return {**dataclasses.asdict(job.config), "signals": list(job.signals)}
 
 
 def _check_config(job):

@@ -16,7 +16,7 @@ from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import AutoencoderTrainer
 from musika_tf.collection import augmentation, cache, dataset, scan
-from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, to_dict
+from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining
 from musika_tf.errors import UserError
 from musika_tf.training import checkpoints, loop, precision, preview
 from musika_tf.training.devices import ONE, Devices
@@ -133,7 +133,7 @@ def _keep_config(job):
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json.dumps(to_dict(job.config), indent=1))
+    atomic.write_text(path, json.dumps(dataclasses.asdict(job.config), indent=1))
 
 
 def _keep_initial(job):

@@ -112,11 +112,11 @@ def model(tmp_path_factory):
         (["--results=no/such.json"], "--results=no/such.json: not a file that --json of this program wrote"),
         (["--model=tests"], "--model=tests: no bundle"),
         (["--model=tests", "--json=no/such/file"], "--json=no/such/file: no such folder"),
-        (["--model=tests", "--picture=a.jpg"], "--picture=a.jpg: a name that ends in .png"),
+        (["--model=tests", "--picture=a.jpg"], "--picture=a.jpg: give a name that ends in .png"),
         (["--model={}", "--signal=note_density"], "--signal=note_density: the model tiny follows tempo"),
         (["--model={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
         (["--model={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
-        (["--model=tests", "--settings=fast"], "--settings=fast: numbers between commas"),
+        (["--model=tests", "--settings=fast"], "--settings=fast: give numbers between commas"),
         (["--model=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
     ],
 )

@@ -1,5 +1,6 @@
 """Files that programs of ours wrote and something damaged: used as they are, or named in one line."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from musika_tf.autoencoder import checkpoints
 from musika_tf.conditioning import extraction, signals, steering
-from musika_tf.config import AutoencoderConfig, GanConfig, to_dict
+from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.evaluation.report import true_bpm
 from musika_tf.gan import data, latents
 from musika_tf.model import bundle, metadata
@@ -155,8 +156,8 @@ METADATA = {
     "conditioning": tiny.steerable().metadata(),
     "has_critic": True,
     "autoencoder_id": "abc",
-    "autoencoder_config": to_dict(tiny.AUTOENCODER),
-    "gan_config": to_dict(tiny.GAN),
+    "autoencoder_config": dataclasses.asdict(tiny.AUTOENCODER),
+    "gan_config": dataclasses.asdict(tiny.GAN),
 }
 
 

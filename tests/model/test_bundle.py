@@ -261,7 +261,7 @@ def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
         (["sample_rate"], 48_000, "sample_rate is 48000, but its networks' is 44100"),
         (["has_critic"], 1, "has_critic is no bool"),
         (["gan_config", "depth"], 3, "depth"),
-        (["gan_config", "window"], 96, "window=96: a multiple of 64"),
+        (["gan_config", "window"], 96, "window=96: give a multiple of 64"),
         (["autoencoder_config", "width"], 10**400, "width=10*: "),
         (["conditioning", 0], None, "conditioning without a name"),
         (["conditioning", 0, "name"], "mood", "no signal 'mood'"),

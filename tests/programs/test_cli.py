@@ -1,5 +1,6 @@
 """The programs from outside: bad input is one line that names it, and nothing is left half-written."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import tiny
 from absl import flags
 from absl.testing import flagsaver
 
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, to_dict
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
@@ -68,7 +69,7 @@ CASES = {
         ["train_ae.py", "--flagfile=models/techno-mini.png"],
         ["--flagfile=models/techno-mini.png: no such preset", "flags/mini.flags"],
     ),
-    "sizes": (["train_ae.py", SMOKE, "--audio_dir=x", "--ae_width=98"], ["--ae_width=98: a multiple of 4"]),
+    "sizes": (["train_ae.py", SMOKE, "--audio_dir=x", "--ae_width=98"], ["--ae_width=98: give a multiple of 4"]),
     "line's end": (["generate.py", "--length=1\n2\x1b[2J"], ["--length=1\\n2\\x1b[2J:"]),
     "endless seconds": (["generate.py", f"--length={'9' * 400}"], ["--length: longer than 10^15 seconds"]),
     "length 0": (["generate.py", "--length=0"], ["--length=0", "3m57s"]),
@@ -113,7 +114,8 @@ def test_bad_input_is_named_in_one_line(case, place):
 
 def test_a_missing_phase_is_named(audio, tmp_path):
     config = tiny.preset("flags/smoke.flags", AutoencoderConfig)
-    (tmp_path / "autoencoder.json").write_text(json.dumps(to_dict(config)))  # in a new folder phase 2 fine-tunes
+    # In a new folder phase 2 fine-tunes.
+    (tmp_path / "autoencoder.json").write_text(json.dumps(dataclasses.asdict(config)))
     done = run("train_ae.py", SMOKE, "--phase=2", f"--audio_dir={audio}", f"--checkpoint_dir={tmp_path}")
     assert done.returncode != 0
     assert "phase 2 starts from phase 1" in done.stderr.strip().splitlines()[-1]
