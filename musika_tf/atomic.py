@@ -27,11 +27,12 @@ def replacing(path, to_disk=False):
         with atomic.replacing("table.csv") as hidden_path:
             hidden_path.write_text(...)
 
+    On a clean exit the hidden file takes the name, and replaces a file that has it; after an error it is removed. A
+    device, a pipe or a link, such as /dev/stdout, is written to itself.
+
     Args:
-      path: name that the hidden file takes on a clean exit; a file of that name is replaced. After an error the hidden
-        file is removed, and what had the name keeps it. A device, a pipe or a link, such as /dev/stdout, is written to
-        itself.
-      to_disk: waits until the content is on the disk, or a power cut could leave a file of the right length without it.
+      path: of the file.
+      to_disk: waits for the disk, or a power cut could leave a file of the right length without content.
 
     Raises:
       OSError: it can't take the name.

@@ -24,10 +24,10 @@ def field(default, help_text, allowed=None, multiple_of=1):
 
     Args:
       default: also says the type.
-      help_text: for `--help`.
+      help_text: the sentence.
       allowed: (lowest, highest) value, of each number in a tuple; default: whole numbers from 1 on, any others. Of a
         text: all that it may be.
-      multiple_of: what a whole number has to be a multiple of.
+      multiple_of: of whole numbers.
     """
     metadata = {"help": help_text, "allowed": allowed, "multiple_of": multiple_of}
     return dataclasses.field(default=default, metadata=metadata)
@@ -73,8 +73,8 @@ def _number_complaint(value, like, metadata):
 class AutoencoderConfig(_Checked):
     """Sizes of the signal path and of both autoencoders.
 
-    A level-1 latent is one vector of `level1_size` per frame and channel, a level-2 latent one of
-    `latent_size` per `frames_per_latent` frames and channel.
+    A level-1 latent is a vector of `level1_size` per frame and channel, a level-2 latent one of `latent_size` per
+    `frames_per_latent` frames and channel.
     """
 
     sample_rate: int = field(44_100, "samples per second of the waveform")
@@ -192,11 +192,8 @@ class AutoencoderTraining(_Checked):
 
 @dataclass(frozen=True)
 class GanConfig(_Checked):
-    """Sizes of the latent GAN.
-
-    `small` is the published 64-latent variant; the coordinates have `anchor_size` channels interpolated
-    from anchors, as many of style, and whatever conditioning adds.
-    """
+    """Sizes of the latent GAN. Its coordinates have `anchor_size` channels interpolated from anchors, as many of style,
+    and whatever conditioning adds."""
 
     width: int = field(128, "base width c of the generator")
     critic_width: int = field(128, "base width c of the critic")

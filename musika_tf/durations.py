@@ -16,7 +16,7 @@ def parse(text, flag="length"):
     """Seconds of a duration such as "3m57s", "1h2m3.5s" or "90": an exact Fraction above 0.
 
     Raises:
-      UserError: it is no duration, 0, or beyond 10^15 seconds; names `flag`.
+      UserError: no duration, 0, or beyond 10^15 seconds; names `flag`.
     """
     seconds = _seconds(text, _PATTERN)
     if not seconds:
@@ -25,10 +25,10 @@ def parse(text, flag="length"):
 
 
 def parse_time(text, where):
-    """Seconds of a point in time, as `parse` or by the clock such as "1:02:03.5": an exact Fraction from 0 on.
+    """Seconds of a time, as `parse` or by the clock such as "1:02:03.5": an exact Fraction from 0 on.
 
     Raises:
-      UserError: it is no time, or beyond 10^15 seconds; names `where`, a flag or file.
+      UserError: no time, or beyond 10^15 seconds; names `where`, a flag or file.
     """
     seconds = _seconds(text, _CLOCK, _PATTERN)
     if seconds is None:

@@ -39,10 +39,7 @@ def _short(value):
 
 
 def load(path=None):
-    """The Model of a bundle.
-
-    Args:
-      path: folder that train_gan.py, import_original.py or `Model.save` wrote; None for the model that ships.
+    """The Model of a bundle; of the one that ships where `path` is None.
 
     Raises:
       UserError: there is no bundle, or it is damaged.
@@ -98,12 +95,12 @@ class Model:
           seconds: how long, a number or text such as "3m57s"; default: a minute.
           bars: how long, in bars of four beats, in place of `seconds`; for models with a beat.
           start: where in the piece to begin, in seconds or as text such as "1h2m3s".
-          loop: whether the end is to go on into the beginning.
+          loop: whether the end goes on into the beginning.
           style_seed: its style; default: the seed.
           truncation: how far from the ordinary, 0.1 to 3.9; lower is safer.
-          **steering: `bpm`, `note_density`, `position`, `tags`, of which `signals` has those that the model follows.
-            A value is a number, a list of (time, value) points, or text as the flags of generate.py take it; that of
-            `tags` is a dict of such values by word, or text. What nobody asks for is drawn by the style.
+          **steering: `bpm`, `note_density`, `position`, `tags`; `signals` has those that the model follows. A value is
+            a number, a list of (time, value) points, or text as the flags of generate.py take it; that of `tags` a dict
+            of such values by word, or text. What nobody asks for is drawn by the style.
 
         Returns:
           float32 `[samples, 2]` at `sample_rate`, within -1..1; a pure function of the model and the arguments.
@@ -125,11 +122,6 @@ class Model:
     def stream(self, seed=0, seconds=None, **options):
         """The same in consecutive blocks, in constant memory; without `seconds` and `bars` a piece without end.
 
-        Args:
-          seed: which piece.
-          seconds: how long; default: without end.
-          **options: as `generate`.
-
         Returns:
           Iterator of float32 `[samples, 2]`: 1.5 s to begin with, up to a minute and a half later on.
 
@@ -143,7 +135,7 @@ class Model:
 
         Args:
           waveform: floats `[samples, channels]` or `[samples]`, within -1..1; more than two channels are mixed down.
-          sample_rate: of the waveform, Hz.
+          sample_rate: Hz.
 
         Returns:
           Latents, float32 `[ceil(samples / samples_per_latent), latent_size]`, as the metadata has these sizes.
@@ -164,8 +156,7 @@ class Model:
 
         Args:
           latents: float `[n, latent_size]`.
-          seed: of the decoders' noise.
-          noise: its level: 1 as trained, 0 for none.
+          seed, noise: of the decoders' noise; 1 as trained, 0 for none.
 
         Returns:
           float32 `[n * samples_per_latent, 2]` at `sample_rate`.

@@ -4,17 +4,11 @@ import numpy as np
 
 
 def frechet_distance(features_a, features_b):
-    """||mean_a - mean_b||^2 + tr(S_a + S_b - 2 sqrt(S_a S_b)).
+    """||mean_a - mean_b||^2 + tr(S_a + S_b - 2 sqrt(S_a S_b)), of float `[rows, features]`; covariances over rows - 1.
 
     With S = R^T R (R from the QR factorisation of the centred rows) the eigenvalues of S_a S_b are the squared singular
     values of R_a R_b^T: the trace of the root is their sum, exact where rows are few and a matrix root turns complex.
     Few rows bias it upwards: compare only sets of similar size.
-
-    Args:
-      features_a, features_b: float `[rows, features]`; covariances are over rows - 1.
-
-    Returns:
-      Float >= 0 in squared units of the features.
 
     Raises:
       ValueError: fewer than two rows, different numbers of features or values that are not finite.

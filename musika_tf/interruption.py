@@ -20,8 +20,7 @@ def in_order():
     its number.
 
     SIGINT raises KeyboardInterrupt, the others Terminated. Native code may turn these into any exception: once a signal
-    has arrived, whatever comes out is taken for it. A signal that was ignored before, as by nohup and by a shell's
-    background jobs, stays ignored.
+    has arrived, whatever comes out is taken for it. A signal that was ignored before, as by nohup, stays ignored.
     """
     received = []
 
@@ -50,11 +49,8 @@ def noticed():
 
 @contextlib.contextmanager
 def held():
-    """Puts signals off to its end; around, or as decorator of, what calls TensorFlow.
-
-    Its C++ calls Python in places that expect no exception: what a signal raises there is lost, or comes out as another
-    exception.
-    """
+    """Puts signals off to its end; around, or as decorator of, what calls TensorFlow, whose C++ calls Python in places
+    where an exception is lost, or comes out as another one."""
     if threading.current_thread() is not threading.main_thread():  # which alone gets signals
         yield
         return

@@ -8,11 +8,7 @@ from keras import ops
 
 
 class Noise(keras.layers.Layer):
-    """Adds one value per time step, shared by all channels, times one learned scalar.
-
-    Args:
-      initial_scale: value that the scalar starts at; 0 in the published networks.
-    """
+    """Adds one value per time step, shared by all channels, times one learned scalar (0 at the start, as published)."""
 
     def __init__(self, initial_scale=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -29,11 +25,8 @@ class Noise(keras.layers.Layer):
 
 
 def split_noise(noise, steps):
-    """Shares out a network's noise `[batch, sum(steps)]` to its layers, in the order of their construction.
-
-    Returns:
-      An iterator over one `[batch, steps[i]]` for each layer; endless None where the noise is None.
-    """
+    """Shares out a network's noise `[batch, sum(steps)]`: an iterator over one `[batch, steps[i]]` for each layer in
+    the order of their construction; endless None where the noise is None."""
     if noise is None:
         return itertools.repeat(None)
     return iter(ops.split(noise, list(itertools.accumulate(steps))[:-1], axis=1))
@@ -114,7 +107,7 @@ def unfold(x, batch):
 def clip_straight_through(x):
     """Clips to +-1; the gradient passes as if it had not, unless it would lead further out.
 
-    A hard clip would stop learning outside, and a plain straight-through one would let values run away.
+    A hard clip would stop learning outside, a plain straight-through one would let values run away.
     """
 
     def gradient(upstream):
@@ -128,8 +121,8 @@ def clip_straight_through(x):
 def leaky_relu(x):
     """Leaky ReLU, slope 0.2, whose second derivative is known to be 0.
 
-    R1 differentiates the critic twice. Through the stock operation it would send zeros back through every layer, an
-    eighth of a step's arithmetic.
+    R1 differentiates the critic twice; the stock operation would send zeros back through every layer, an eighth of a
+    step's arithmetic.
     """
 
     def gradient(upstream):

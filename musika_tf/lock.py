@@ -1,7 +1,7 @@
 """One program at a time: a lock on a folder or a file that ends with its process, however that ends.
 
-The lock is the system's (flock), so that a killed program leaves at worst a small file that nobody holds. The file says
-who holds it. `filelock` empties that file before it knows whether it gets the lock, so it could not say who has it.
+The lock is the system's (flock): a killed program leaves at worst a small file that nobody holds. The file says who
+holds it; `filelock` empties that file before it knows whether it gets the lock, so it could not.
 """
 
 import contextlib
@@ -22,8 +22,7 @@ def held(path, what):
     """While entered, no other program that asks for this lock gets it.
 
     Args:
-      path: of the lock file, such as `folder / ".lock"`. Its folder is made where missing; the file is removed at the
-        end.
+      path: of the lock file. Its folder is made where missing; the file is removed at the end.
       what: the flag or file that the lock protects, for the error.
 
     Raises:

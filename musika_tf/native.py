@@ -26,7 +26,7 @@ def silent_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow without its start-up notices, where nothing has imported it before, and has Keras run on it.
+    """Imports TensorFlow without its start-up notices, and has Keras run on it.
 
     Raises:
       UserError: Keras was imported before, on another backend.
@@ -43,10 +43,7 @@ def plain_folder(folder):
     """A name of a folder that TensorFlow takes as it is, text.
 
     TensorFlow reads `*`, `?`, brackets and backslashes in a path as a pattern, and knows no names that aren't UTF-8. A
-    folder with such a name gets a link in a temporary folder, which lasts until the program ends.
-
-    Args:
-      folder: of checkpoints, summaries or a SavedModel; it has to exist before TensorFlow writes there.
+    folder with such a name, which has to exist, gets a link in a temporary folder that lasts until the program ends.
     """
     path = os.path.abspath(folder)
     if re.search(r"[*?\[\]{}\\]", path) is None and path.isprintable():

@@ -9,13 +9,9 @@ import numpy as np
 
 
 def read(path, names=None):
-    """The arrays of an `.npz` file by name.
+    """The arrays of an `.npz` file by name, all or those in `names`.
 
     An entry's checksum is tested before NumPy sees its bytes, so that what comes in is what was written.
-
-    Args:
-      path: of the file.
-      names: the arrays to read; default: all.
 
     Raises:
       OSError: it can't be read, or refers to a place before its beginning.

@@ -10,12 +10,7 @@ _LOG_SECONDS = 60  # between two lines in a file
 
 
 class Bar(tqdm.tqdm):
-    """tqdm's bar. What it can't write, to a closed terminal or a full disk, ends the bar and not the work.
-
-    Args:
-      file: standard error by default.
-      **settings: tqdm's.
-    """
+    """tqdm's bar. What it can't write, to a closed terminal or a full disk, ends the bar and not the work."""
 
     monitor_interval = 0  # no thread of its own
 
@@ -51,7 +46,6 @@ class Progress(Bar):
       sample_rate: Hz.
       n_samples: all that there is to do, None for no end.
       done: samples that were there before, which don't count for the speed.
-      file: where to draw; standard error by default.
     """
 
     def __init__(self, sample_rate, n_samples, done=0, file=None):

@@ -25,17 +25,14 @@ class Stream(enum.IntEnum):
 
 
 def normal_rows(seed, stream, first_row, n_rows, size):
-    """Rows `first_row` .. `first_row + n_rows - 1` of an endless table of N(0, 1).
+    """Rows `first_row` .. `first_row + n_rows - 1` of an endless table of N(0, 1): float32 `[n_rows, size]`.
 
     Args:
       seed: int64 scalar.
       stream: Stream.
       first_row: int64 scalar, may be negative.
       n_rows: int32 scalar.
-      size: numbers per row, a Python int.
-
-    Returns:
-      float32 `[n_rows, size]`.
+      size: a Python int.
     """
     return _rows(tf.raw_ops.StatelessRandomNormalV2, seed, stream, first_row, n_rows, size)
 

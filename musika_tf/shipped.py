@@ -8,14 +8,8 @@ DEFAULT_MODEL = "models/techno-mini"
 
 
 def find(path):
-    """The path itself where it exists, otherwise what is shipped under the name, `flags/...` or `models/...`, if any.
-
-    Args:
-      path: text or Path, relative to the working directory.
-
-    Returns:
-      The same, or the Path of what is shipped.
-    """
+    """The path itself where it exists, otherwise the Path of what is shipped under the name, `flags/...` or
+    `models/...`, if any."""
     parts = Path(path).parts
     if len(parts) < 2 or parts[0] not in ("flags", "models") or ".." in parts or Path(path).exists():
         return path

@@ -31,7 +31,7 @@ class Pool:
     Attributes:
       n_workers: processes.
       prepare: module-level function (threads), called first in each of them.
-      threads: of all workers together; 0: as many as there are cores.
+      threads: of all together; 0: as many as there are cores.
     """
 
     n_workers: int
@@ -42,13 +42,12 @@ class Pool:
         """Works on every item in one of the workers, the next one in whichever is free.
 
         Args:
-          start: picklable function without arguments, called once in each worker. It returns the function of an item
-            that does the work.
+          start: picklable function, called once in each worker; returns the function of an item that does the work.
           items: list.
 
         Yields:
-          (item, its result), in the order in which they are done; the result is Died where the worker died. The others
-          go on; when none is left, the remaining items are missing.
+          (item, its result) as they are done; Died where the worker died. The others go on; when none is left, the
+          remaining items are missing.
 
         Raises:
           UserError: a worker raised it; the others are stopped.

@@ -30,7 +30,7 @@ class Run:
 
     Attributes:
       runner: a name that Beam knows.
-      options: Beam's own flags, a list.
+      options: list of Beam's own flags.
       out_dir: folder of the latents.
       prepare: module-level function (threads) that starts TensorFlow on each machine.
     """
@@ -42,12 +42,7 @@ class Run:
 
 
 def encode_all(recipe, run, jobs):
-    """Outcomes of jobs, when all of them are done.
-
-    Args:
-      recipe: encoder.Recipe.
-      run: Run.
-      jobs: list of Job.
+    """Outcomes of jobs, a list of Job, when all of them are done; by an encoder.Recipe and a Run.
 
     Raises:
       UserError: no such runner.

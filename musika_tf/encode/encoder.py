@@ -43,14 +43,7 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class FileEncoder:
-    """Encodes files: call it with a Job.
-
-    Attributes:
-      encode: codec.StreamEncoder.
-      model_id: identity of its autoencoder.
-      signals: conditioning signals.
-      signal_source: one of extraction.SOURCES.
-    """
+    """Encodes files: call it with a Job. Made by a Recipe."""
 
     encode: object
     model_id: str

@@ -23,7 +23,7 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
     """Encodes every audio file below `audio_dir` to `out_dir/<same path>.npz`; what is done is skipped.
 
     See `latents_file` for what a file holds. Signals that one lacks, or has from another extractor than is used now,
-    are added to it, and its latents stay; audio that was replaced since is encoded again.
+    are added; audio that was replaced since is encoded again.
 
     Args:
       audio_dir: folder or file.

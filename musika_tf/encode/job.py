@@ -25,7 +25,7 @@ class Outcome:
 
     Attributes:
       row: the file, with what its samples said, or why it is left out.
-      encoded_seconds: of audio that was encoded now, and not before.
+      encoded_seconds: of audio that was encoded now.
       notes: what was done, and what to know about it.
     """
 

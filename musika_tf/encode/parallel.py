@@ -6,12 +6,8 @@ from musika_tf.workers import Died
 
 
 def encode_all(recipe, pool, jobs):
-    """Outcomes of jobs that several processes share, in the order in which they are done.
-
-    Args:
-      recipe: encoder.Recipe, by which each of them loads the model.
-      pool: workers.Pool.
-      jobs: list of Job.
+    """Outcomes of jobs that the processes of a workers.Pool share, as they are done; each loads the model by an
+    encoder.Recipe.
 
     Raises:
       UserError: no worker is left, or one met what stops all: the disk is full.

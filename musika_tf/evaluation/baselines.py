@@ -49,7 +49,7 @@ def griffin_lim(magnitude, n_samples, iterations=32, seed=0):
       magnitude: normalised log magnitude `[2, frames, 513]`, as `log_magnitude` gives it.
       n_samples: at most 256 per frame.
       iterations: rounds of inverse and forward STFT.
-      seed: of the random phase that it starts from.
+      seed: of the random phase at the start.
     """
     import librosa
 
@@ -67,11 +67,10 @@ def griffin_lim(magnitude, n_samples, iterations=32, seed=0):
 
 
 def mp3(waveform, kilobits):
-    """MP3 and back at a constant bit rate, by the LAME inside libsndfile (soundfile >= 0.13, no ffmpeg).
+    """MP3 and back at a constant bit rate of `MP3_RATES` (both channels), by the LAME inside libsndfile (soundfile >=
+    0.13).
 
-    Args:
-      waveform: float32 `[samples, 2]`, not empty; clipped to +-1.
-      kilobits: one of `MP3_RATES`, both channels together; ValueError for others.
+    The waveform, float32 `[samples, 2]`, is clipped to +-1. ValueError for other rates.
     """
     import soundfile
 

@@ -24,8 +24,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
       report_line: called with a line per piece.
 
     Returns:
-      Dict of plain values: as `report.compare_folders`, and `position_share` (one template for all pieces) and
-      `position_share_per_piece`.
+      As `report.compare_folders`, with `position_share` (one template for all pieces) and `position_share_per_piece`.
     """
     autoencoder, gan, conditioner = networks
     line = Line(Codec(autoencoder), gan, conditioner)

@@ -62,11 +62,8 @@ class BasicPitch:
         return cls(path)
 
     def __call__(self, waveform, sample_rate=44_100):
-        """Hears a waveform float32 `[samples, 2]` or `[samples]`: `Heard`, 86 frames a second.
-
-        Raises:
-          ValueError: no samples, or a value that is not finite.
-        """
+        """Hears a waveform float32 `[samples, 2]` or `[samples]`: `Heard`, 86 frames a second. ValueError where there
+        are no samples, or values that are not finite."""
         mono = np.asarray(waveform, np.float32)
         mono = mono.mean(axis=1) if mono.ndim == 2 else mono
         if not mono.size or not np.isfinite(mono).all():
@@ -93,19 +90,15 @@ def _times(n_frames):
 
 
 def frame_f1(original, made):
-    """F1 over all frames and pitches of what sounds (posterior above 0.3) in two `Heard` of equal length.
-
-    0..1; 1 where both hear nothing.
-    """
+    """F1 over all frames and pitches of what sounds (posterior above 0.3) in two `Heard` of equal length; 1 where both
+    hear nothing."""
     wanted, found = original.note > SOUNDS, made.note > SOUNDS
     return _f1(np.count_nonzero(wanted & found), np.count_nonzero(wanted), np.count_nonzero(found))
 
 
 def note_f1(original, made):
-    """F1 of the notes of two `Heard`: one is found where another of its pitch starts within 50 ms, each used once.
-
-    0..1; 1 where both have no note.
-    """
+    """F1 of the notes of two `Heard`: one is found where another of its pitch starts within 50 ms, each used once; 1
+    where both have no note."""
     wanted, found = onsets(original), onsets(made)
     hits = sum(_matches(a, b) for a, b in zip(wanted, found, strict=True))
     return _f1(hits, sum(map(len, wanted)), sum(map(len, found)))
@@ -115,7 +108,7 @@ def onsets(heard):
     """Seconds at which the notes of a `Heard` start: 88 ascending arrays, one a pitch.
 
     A note starts at a peak over time of the onset posterior, 0.5 at least, and lasts for more than 11 frames of note
-    posterior above 0.3, in which gaps of up to 10 frames count as sounding.
+    posterior above 0.3; gaps of up to 10 frames count as sounding.
     """
     times = _times(len(heard.onset))
     middle = heard.onset[1:-1]

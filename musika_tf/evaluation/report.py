@@ -23,9 +23,9 @@ class TrackFigures:
 
     Attributes:
       first_tag: MusiCNN's strongest tag, activations averaged over the patches.
-      pulse: pulse strength, at the tempo in `name.json` ("bpm") where there is one.
+      pulse: at the tempo in `name.json` ("bpm") where there is one.
       loudness: dB of full scale.
-      silence: longest silence, seconds.
+      silence: the longest, seconds.
     """
 
     name: str
@@ -39,10 +39,10 @@ class TrackFigures:
 
 
 def compare_folders(generated, reference, network):
-    """Measures generated files, and their Frechet distance to reference files.
+    """Measures files, and the Frechet distance of generated to reference ones, of which there may be none.
 
     Args:
-      generated, reference: paths of audio files; the latter may be empty.
+      generated, reference: paths.
       network: `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
 
     Returns:

@@ -16,11 +16,8 @@ _LATENTS_PER_SECOND = 44_100 / 4096
 
 
 def measure_track(waveform, facts):
-    """What the installed extractors make of a track, float32 `[samples, 2]` at 44.1 kHz, against its own `facts`.
-
-    Returns:
-      Dict of (signal, extractor) -> dict of figures.
-    """
+    """What the installed extractors make of a track, float32 `[samples, 2]` at 44.1 kHz, against its own `facts`: dict
+    of (signal, extractor) -> dict of figures."""
     rows = {}
     if "onsets_seconds" in facts:
         times = centres(int(len(waveform) / SAMPLE_RATE * _LATENTS_PER_SECOND), _LATENTS_PER_SECOND)
@@ -67,9 +64,9 @@ def beat_figures(beats, places, grid):
       grid: dict with `bpm`, `first_beat_seconds`, `n_bars`, `beats_per_bar`.
 
     Returns:
-      Dict of `precision` and `recall` (shares of the detected and of the grid's beats with one of the others within
-      35 ms), `deviation` (median absolute distance, seconds) and `downbeats` (share of the detected beats within
-      35 ms whose place in the bar is right).
+      `precision` and `recall` (shares of the detected and of the grid's beats with one of the others within 35 ms),
+      `deviation` (median absolute distance, seconds) and `downbeats` (share of the detected beats within 35 ms whose
+      place in the bar is right).
     """
     period = 60.0 / grid["bpm"]
     numbers = (beats - grid["first_beat_seconds"]) / period
@@ -128,11 +125,11 @@ def measure_tracks(paths, audio_dir, n_tracks, report):
     Args:
       paths: of audio.
       audio_dir: the folder that they lie below.
-      n_tracks: how many of them to measure, in order; 0: all.
+      n_tracks: how many to measure, in order; 0: all.
       report: called with a line per track.
 
     Returns:
-      Dict of name below `audio_dir` -> figures as `measure_track` returns them.
+      Dict of name below `audio_dir` -> `measure_track`.
 
     Raises:
       UserError: no track knows the truth.

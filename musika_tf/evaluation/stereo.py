@@ -72,10 +72,8 @@ def image(waveform):
 
 
 def errors(original, made):
-    """(error of the level difference in dB, error of the coherence) of one `Image` against the original's.
-
-    0 where nothing counts: the original is silent, or, for the coherence, one of its channels is.
-    """
+    """(error of the level difference in dB, error of the coherence) of one `Image` against the original's; 0 where
+    nothing counts: the original is silent, or, for the coherence, one of its channels is."""
     power = original.left + original.right
     counts = power > max(power.max() * 10 ** (SILENT_DB / 10), _NOTHING)
     two_sided = counts & (np.abs(original.level_difference) < LARGEST_DIFFERENCE_DB)

@@ -111,7 +111,7 @@ def seam_ratio(audio, every=64):
     """Mean spectral flux at the decoder's seams over the mean flux elsewhere; 1 where no seam is seen.
 
     Flux from frame t - 1 to t is the mean over bins and channels of |S[t] - S[t-1]|, S the normalised log magnitude,
-    frames as the decoder sees them. A seam lies between frames 64 k - 1 and 64 k (k > 0). A beat of exactly 64 frames
+    frames as the decoder sees them. A seam lies before every frame `every` k (k > 0). A beat of exactly 64 frames
     (161.5 BPM) looks like one, so compare with the track before decoding.
 
     Args:

@@ -26,17 +26,13 @@ def bars_in(seconds, bpm):
     return Fraction(seconds) * Fraction(bpm) / _BAR
 
 
-def nearest_tempo(seconds, bpm, span, where="--loop"):
-    """The tempo nearest to a wish at which a length holds a whole number of bars.
+def nearest_tempo(seconds, bpm, span):
+    """(bars, BPM) of the tempo nearest to a wish at which a length holds a whole number of bars.
 
     Args:
       seconds: the length.
       bpm: the wish, or None.
       span: (lowest, highest) BPM.
-      where: flag for the error.
-
-    Returns:
-      (bars, BPM).
 
     Raises:
       UserError: there is none; names the nearest lengths that have one.
@@ -53,12 +49,12 @@ def nearest_tempo(seconds, bpm, span, where="--loop"):
     lengths = [math.floor(1000 * _BAR * most / low) / 1000] * (most > 0)
     lengths.append(math.ceil(1000 * _BAR * (most + 1) / high) / 1000)
     raise UserError(
-        f"{where}: {float(seconds):g}s hold no whole number of bars at {low:g}-{high:g} BPM; "
+        f"--loop: {float(seconds):g}s hold no whole number of bars at {low:g}-{high:g} BPM; "
         f"the nearest that do: {' or '.join(f'{length:.3f}s' for length in lengths)}"
     )
 
 
-def check_whole(n_samples, rate, bpm, metadata, where="--loop"):
+def check_whole(n_samples, rate, bpm, metadata):
     """Refuses a length of `n_samples` at `rate` Hz that holds no whole number of bars at a tempo.
 
     Raises:
@@ -74,6 +70,6 @@ def check_whole(n_samples, rate, bpm, metadata, where="--loop"):
     tempos = [_BAR * n / seconds for n in around if low <= _BAR * n / seconds <= high]
     instead = [*lengths, *(f"--bpm={tempo:.10g}" for tempo in tempos), f"--bars={round(bars) or 1}"]
     raise UserError(
-        f"{where}: {round(seconds, 3):g}s at {bpm:g} BPM are {float(bars):.6g} bars; take {', '.join(instead[:-1])}, "
+        f"--loop: {round(seconds, 3):g}s at {bpm:g} BPM are {float(bars):.6g} bars; take {', '.join(instead[:-1])}, "
         f"or {instead[-1]} in place of --length"
     )

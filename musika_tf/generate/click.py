@@ -1,7 +1,7 @@
 """A metronome over the music: short decaying sine bursts, higher and louder on the first beat of a bar.
 
-Beat k begins at sample round(k * 60 * rate / bpm) of the piece, in whole numbers: never a sample off however far on,
-and any range has the clicks of the whole.
+Beat k begins at sample round(k * 60 * rate / bpm) of the piece, in whole numbers: any range has the clicks of the
+whole.
 """
 
 import math
@@ -33,14 +33,8 @@ def burst(rate, accent):
 
 
 def clicks(start, end, bpm, rate, loop_samples=0):
-    """The metronome of samples `start` .. `end - 1`, float32 `[end - start]`.
-
-    Args:
-      start, end: may be negative.
-      bpm: tempo.
-      rate: Hz.
-      loop_samples: the piece repeats after so many samples; 0: never.
-    """
+    """The metronome of samples `start` .. `end - 1`, which may be negative: float32 `[end - start]`. The piece repeats
+    after `loop_samples`; 0: never."""
     if not loop_samples:
         return _line(start, end, bpm, rate)
     parts = [_line(*inside, bpm, rate) for inside in loops.rounds(start, end, loop_samples)]

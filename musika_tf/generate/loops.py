@@ -30,8 +30,7 @@ def closed(metadata, piece):
     """The Piece at a tempo that makes its loop whole bars, if it loops and the model has a clock.
 
     Raises:
-      UserError: the loop is too short, its plan of styles is longer, or it has no whole bars at the tempo that is asked
-        for, or at any.
+      UserError: the loop is too short, its plan of styles is longer, or it has no whole bars.
     """
     if not piece.loop_samples:
         return piece
@@ -71,10 +70,8 @@ def rounds(start, end, length):
 
 
 def crossfade(leaving, coming):
-    """Fades from one waveform `[n, 2]` into another with equal power, however correlated the two are.
-
-    Beats coincide, so they are: cosine and sine alone would be up to 3 dB too loud in the middle.
-    """
+    """Fades from one waveform `[n, 2]` into another with equal power, however correlated the two are: beats coincide,
+    and cosine and sine alone would be up to 3 dB too loud in the middle."""
     angle = (np.arange(len(leaving))[:, None] + 0.5) / len(leaving) * (np.pi / 2)
     power = np.sqrt(np.sum(leaving**2, dtype=np.float64) * np.sum(coming**2, dtype=np.float64))
     alike = np.sum(leaving * coming, dtype=np.float64) / power if power else 0.0

@@ -65,7 +65,7 @@ class PartedFile:
         Args:
           loaded: the loaded bundle, for rendering in this process.
           pool: workers.Pool that renders instead.
-          progress: function (samples there before) -> function (samples done so far), which is called as they are.
+          progress: function (samples there before) -> function (samples done so far), called as they are.
 
         Raises:
           UserError: another program renders the file, the disk is full, or a worker died; parts that are done are kept.
@@ -111,10 +111,7 @@ class PartedFile:
 
     def render(self, loaded, index, add=lambda n_samples: None):
         """Renders part number `index`, which appears when it is complete; `add` is told of each block's samples.
-
-        Raises:
-          UserError: the disk is full.
-        """
+        UserError where the disk is full."""
         with (
             self._failures_named(),
             atomic.replacing(self.part(index)) as hidden_path,

@@ -16,10 +16,9 @@ class Piece:
     """A range of a piece.
 
     Attributes:
-      seed: anchors and noise.
-      style: StylePlan.
+      seed: of anchors and noise.
       start_sample: where the range begins; may be negative.
-      n_samples: its length, None without end.
+      n_samples: None without end.
       truncation: bound of the normal distribution of anchors and styles.
       loop_samples: the piece repeats after so many samples; 0: never.
       settings: for `conditioning.steering.steer`; the style draws the signals that are not in it.

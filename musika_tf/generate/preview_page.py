@@ -62,8 +62,7 @@ def write(folder, loaded, metadata, pieces, options):
 
     Args:
       folder: one that exists.
-      loaded: a loaded bundle.
-      metadata: its metadata.
+      loaded, metadata: a bundle.
       pieces: dict of seed to Piece.
       options: flags to repeat in the commands.
     """
@@ -86,13 +85,7 @@ def write(folder, loaded, metadata, pieces, options):
 
 
 def document(name, length, sections):
-    """The page as text.
-
-    Args:
-      name: the model's.
-      length: how long each preview is, as text.
-      sections: list of (seed, audio file, picture, command).
-    """
+    """The page as text; `length` of each preview as text, `sections` a list of (seed, audio file, picture, command)."""
     texts = [
         _SECTION.format(seed=seed, audio=_link(audio), picture=_link(picture), command=html.escape(printable(command)))
         for seed, audio, picture, command in sections

@@ -76,11 +76,8 @@ def _announce(request, metadata, pieces):
 
 
 def stream(loaded, metadata, piece):
-    """Writes a piece to standard output as WAV.
-
-    Raises:
-      UserError: the reader closed the pipe before the end of a piece that has one.
-    """
+    """Writes a piece to standard output as WAV; UserError where the reader closes the pipe before the end of a piece
+    that has one."""
     from musika_tf.generate import rendering
 
     rate = metadata["sample_rate"]

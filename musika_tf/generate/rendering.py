@@ -24,14 +24,12 @@ PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbo
 
 
 def waveforms(loaded, metadata, piece, start=None, end=None):
-    """Renders a piece, or a range of it, in constant memory.
+    """Renders a piece, or a range of it, in constant memory; without end where the piece has none.
 
     Args:
-      loaded: a loaded bundle.
-      metadata: its metadata.
-      piece: Piece; one without end is rendered without end.
-      start: first sample of the range, counted as `piece.start_sample` is; default: the piece's first.
-      end: one beyond the last sample; default: the piece's.
+      loaded, metadata: a bundle.
+      piece: Piece.
+      start, end: range in samples, counted as `piece.start_sample` is; default: the piece's.
 
     Yields:
       float32 `[samples, 2]`, consecutive.
@@ -138,13 +136,8 @@ def _int64(value):
 
 
 def write(path, loaded, metadata, piece, progress=lambda done: None):
-    """Renders a piece with an end into a .wav, .flac or .ogg file, which appears when it is complete.
-
-    Args:
-      path: of the file.
-      loaded, metadata, piece: as `waveforms`.
-      progress: called with the samples done so far.
-    """
+    """Renders a piece with an end into a .wav, .flac or .ogg file, which appears when it is complete; `progress` is
+    called with the samples done so far."""
     with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata), piece.n_samples) as writer:
         for waveform in waveforms(loaded, metadata, piece):
             writer.write(np.ascontiguousarray(waveform))

@@ -31,14 +31,9 @@ class Request:
       style_to: style at the end of a morph, or None.
       style_over: how long the morph takes in seconds; None for until the end.
       style_file: JSON of keyframes, or None.
-      truncation: bound of the normal distribution.
-      loop: whether the end continues into the beginning.
-      n_pieces: pieces of consecutive seeds.
-      previews: whether to write a page of previews of them.
+      previews: whether to write a page of previews of the pieces.
       n_workers: processes that render.
-      bars: length of each in bars, or None.
       settings: dict of `conditioning.steering.SETTINGS` name -> what the user wrote, or None.
-      click: whether to add a metronome.
 
     Raises:
       UserError: the request contradicts itself.
@@ -129,15 +124,8 @@ def random_seed():
 
 
 def piece_of(request, seed, metadata):
-    """The Piece that a request asks for under a seed.
-
-    Args:
-      request: Request.
-      seed: one of its seeds.
-      metadata: the bundle's.
-
-    Returns:
-      Piece, its settings canonical, as the file's comment holds them.
+    """The Piece that a request asks for under one of its seeds; its settings are canonical, as the file's comment has
+    them.
 
     Raises:
       UserError: the model can't follow it.
@@ -169,10 +157,8 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote, with `body` as the default position; a loop stays where its style draws it.
-
-    The body has neither length nor end, so excerpts, streams and whole pieces have the same audio.
-    """
+    """What the user wrote. The default position is the `body`, which has neither length nor end, so that excerpts,
+    streams and whole pieces have the same audio; a loop stays where its style draws it."""
     settings = {name: text for name, text in request.settings.items() if text}
     knows_position = any(row["name"] == "position" for row in metadata["conditioning"])
     if knows_position and not request.loop and "position" not in settings:

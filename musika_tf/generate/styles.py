@@ -22,12 +22,8 @@ _MOST = sys.float_info.max  # JSON's whole numbers have no bound
 
 @dataclasses.dataclass(frozen=True)
 class StylePlan:
-    """Keyframes of style.
-
-    Attributes:
-      keyframes: ((seconds, ((seed, weight), ...)), ...), times ascending; in each no seed twice, no weight below 0 and
-        one above.
-    """
+    """Keyframes of style: ((seconds, ((seed, weight), ...)), ...), times ascending; in each no seed twice, no weight
+    below 0 and one above."""
 
     keyframes: tuple
 
@@ -48,14 +44,11 @@ class StylePlan:
         return tuple(dict.fromkeys(seed for _, blend in self.keyframes for seed, _ in blend))
 
     def weights(self, times, period=None):
-        """The weights of the m `seeds`.
+        """The weights of the m `seeds`: float32 `[n, m]`; `[1, m]` if the style stays the same.
 
         Args:
           times: seconds, float64 `[n]`.
           period: length of the loop in seconds, or None.
-
-        Returns:
-          float32 `[n, m]`; `[1, m]` if the style stays the same.
         """
         seeds = self.seeds
         rows = np.array([[dict(blend).get(seed, 0.0) for seed in seeds] for _, blend in self.keyframes])
@@ -76,10 +69,8 @@ class StylePlan:
 
 
 def read(path):
-    """The StylePlan of a JSON file; UserError names what is wrong with it.
-
-    A "time" is seconds, or text as `--start` takes it; a "style" is a seed, or a dict of weights by seed.
-    """
+    """The StylePlan of a JSON file; UserError names what is wrong with it. A "time" is seconds, or text as `--start`
+    takes it; a "style" is a seed, or a dict of weights by seed."""
     try:
         keyframes = json_file.read(path)
     except OSError as error:

@@ -60,10 +60,8 @@ _ARGUMENTS = {
 
 
 class Bundle(tf.Module):
-    """The bundle's functions over an Autoencoder, a Gan and a Conditioner.
-
-    `keep_critic` stores the critic too; no function uses it, but fine-tuning goes on with it.
-    """
+    """The bundle's functions over an Autoencoder, a Gan and a Conditioner; no function uses the critic, but fine-tuning
+    goes on with it."""
 
     def __init__(self, autoencoder, gan, conditioner, keep_critic=True):
         super().__init__()
@@ -133,10 +131,8 @@ def _function(python_function, **of_this_model):
 
 
 def _share_graphs(codec, line, function):
-    """Makes one graph each of the decoders and of the generator, which the bundle's functions call.
-
-    Left to be inlined they would be stored, and loaded, once for every function: that is seconds at start-up.
-    """
+    """Makes one graph each of the decoders and of the generator, which the bundle's functions call; inlined they would
+    be stored, and loaded, once for every function: that is seconds at start-up."""
     inline_frames, inline_latents = codec.frames, line.latents
     frames = function(lambda latents, first_latent, seed, noise: inline_frames(latents, first_latent, seed, noise))
     latents = function(lambda coordinates, generator_noise: inline_latents(coordinates, generator_noise))
@@ -170,7 +166,7 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     Args:
       bundle_dir: where to.
       autoencoder, gan, conditioner: what it is made of.
-      keep_critic: False leaves the critic out: the bundle is smaller, and fine-tuning begins with a new one.
+      keep_critic: False: the bundle is smaller, and fine-tuning begins with a new critic.
       **about: name, licence, trained_on, steps, flags for the metadata.
 
     Raises:

@@ -20,11 +20,7 @@ CHUNK_LATENTS = 144  # 13 s: large enough for the matrix products, small enough 
 
 
 class Codec:
-    """Encodes and decodes stereo with one Autoencoder.
-
-    Args:
-      autoencoder: an Autoencoder.
-    """
+    """Encodes and decodes stereo with one Autoencoder."""
 
     def __init__(self, autoencoder):
         self.autoencoder, self.config = autoencoder, autoencoder.config
@@ -58,8 +54,7 @@ class Codec:
 
         Args:
           latents: float32 `[n, latent_channels]`.
-          seed: int64 scalar, of the decoders' noise.
-          noise: float32 scalar, 1 as trained, 0 for none.
+          seed, noise: int64 and float32 scalars: of the decoders' noise, 1 as trained, 0 for none.
 
         Returns:
           float32 `[n * samples_per_latent, 2]`; the edges are divided by the window sum that is really there.
@@ -79,12 +74,7 @@ class Codec:
         return waveform[: n_latents * self.config.samples_per_latent]  # none of no latents, which have edges too
 
     def through_level1(self, waveform, seed, noise):
-        """Encodes and decodes by level 1 alone, to measure it.
-
-        Args:
-          waveform: float32 `[samples, 2]`.
-          seed: int64 scalar.
-          noise: float32 scalar.
+        """Encodes and decodes a waveform float32 `[samples, 2]` by level 1 alone, to measure it.
 
         Returns:
           float32 `[n * samples_per_latent, 2]` and its magnitude as decoded, `[2, 16 n, bins]`, n latents long.
@@ -116,16 +106,13 @@ class Codec:
         return tf.transpose(whole)[: n_frames * config.hop_length], tf.transpose(magnitude, [1, 0, 2])[:, :n_frames]
 
     def frames(self, latents, first_latent, seed, noise):
-        """Time-domain frames of whole decoder windows.
+        """Time-domain frames of whole decoder windows: float32 `[2, 16 m, fft_length]`.
 
         Args:
           latents: `[m + 2, latent_channels]`, m a multiple of `window_latents`, with one neighbour on either side.
           first_latent: absolute index of the first of the m, a multiple of `window_latents`; places the noise.
           seed: int64 scalar.
           noise: float32 scalar.
-
-        Returns:
-          float32 `[2, 16 m, fft_length]`.
         """
         own = latents[1:-1]
         rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(own)[0], seed, noise)
@@ -197,13 +184,8 @@ class Codec:
 
 
 class StreamEncoder:
-    """Encodes recordings of any length in the memory of one chunk; the latents are those of `Codec.encode`.
-
-    Compiled once, at the first call; every length uses the same graph.
-
-    Args:
-      autoencoder: an Autoencoder.
-    """
+    """Encodes recordings of any length in the memory of one chunk; the latents are those of `Codec.encode`. One graph
+    is compiled, at the first call."""
 
     def __init__(self, autoencoder):
         path, self.config = Codec(autoencoder), autoencoder.config
@@ -212,14 +194,8 @@ class StreamEncoder:
         self._encode_chunk = tf.function(path.encode_chunk, input_signature=signature, autograph=False)
 
     def __call__(self, blocks):
-        """Encodes the recording whose consecutive blocks these are.
-
-        Args:
-          blocks: iterable of float32 `[samples, 2]`, of any lengths.
-
-        Returns:
-          latents float32 `[ceil(samples / samples_per_latent), latent_channels]`; how many samples there were.
-        """
+        """(latents float32 `[ceil(samples / samples_per_latent), latent_channels]`, how many samples there were) of
+        consecutive blocks, float32 `[samples, 2]` of any lengths."""
         size = CHUNK_LATENTS * self.config.samples_per_latent
         known, n_samples = np.zeros([self.config.edge_samples, 2], np.float32), 0
         latents = [np.zeros([0, self.config.latent_channels], np.float32)]

@@ -18,7 +18,7 @@ class Course(typing.NamedTuple):
       seed: int64 scalar: anchors and noise.
       style_seeds: int64 `[m]`, all different; the first also draws the conditioning that is not given.
       style_weights: float32 `[c, m]`, see `coordinates.style_line`; one row where the style stays.
-      loop_latents: float64 scalar: length of the loop, any real number above 0; 0 for an endless piece.
+      loop_latents: float64 scalar: length of the loop, any real number above 0; 0: endless.
       truncation: float32 scalar.
       conditioning: float32 `[r, k]` in the units of the metadata; k = 0 leaves it to the first style seed.
       curve_start: int64 scalar: the latent of the curves' row 0.
@@ -69,16 +69,16 @@ class Line:
     def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
         """Renders a range of an endless piece of one style; arguments and result as those of `Course` and `render`.
 
-        Args:
-          conditioning: float32 `[n_latents, k]`, from `first_latent` on. Beyond the range the signals go on as at its
-            ends: whole windows are those of a longer curve, but for the outermost latents, which overlap their
-            neighbours and share their stereo.
+        `conditioning` is of the range, float32 `[n_latents, k]`. Beyond it the signals go on as at its ends: whole
+        windows are those of a longer curve, but for the outermost latents, which overlap their neighbours and share
+        their stereo.
         """
         course = steady(seed, style_seed, truncation, conditioning, first_latent)
         return self.render(course, first_latent, n_latents)
 
     def render(self, course, first_latent, n_latents):
-        """Renders a range of the line, with the neighbours that it overlaps.
+        """Renders a range of the line, with the neighbours that it overlaps: float32 `[n_latents * samples_per_latent,
+        2]` below 1.
 
         It equals the same range of a longer rendering where the curves cover all windows touched by the range and one
         decoder window and a latent on either side. Of a loop of a multiple of the anchors' spacing, sample n equals
@@ -88,9 +88,6 @@ class Line:
           course: Course.
           first_latent: int64 scalar, may be negative.
           n_latents: int32 scalar.
-
-        Returns:
-          float32 `[n_latents * samples_per_latent, 2]`, below 1.
         """
         config, step = self.codec.config, self.codec.config.window_latents
         first = tf.math.floordiv(first_latent - 1, step) * step  # decoder windows that reach into the range

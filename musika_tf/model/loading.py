@@ -18,15 +18,8 @@ def autoencoder_config(path):
 
 
 def autoencoder_of_latents(checkpoint_dir, model_id):
-    """Where the autoencoder lies to train a GAN for.
-
-    Args:
-      checkpoint_dir: a folder of checkpoints, whose autoencoder it is if it holds one.
-      model_id: identity of the autoencoder that made the latents.
-
-    Returns:
-      `checkpoint_dir`, or the shipped bundle whose latents these are.
-    """
+    """Where the autoencoder lies to train a GAN for: `checkpoint_dir`, if it holds one, or else the shipped bundle
+    whose latents these are, by the `model_id` of the autoencoder that made them."""
     if not os.path.isfile(Path(checkpoint_dir) / AUTOENCODER_FILE):
         for folder in shipped.models():
             if bundle.read_metadata(folder)["autoencoder_id"] == model_id:
@@ -35,11 +28,7 @@ def autoencoder_of_latents(checkpoint_dir, model_id):
 
 
 def load_autoencoder(path):
-    """The Autoencoder of a bundle or of a folder of checkpoints.
-
-    Raises:
-      UserError: the folder is neither, or lacks a phase.
-    """
+    """The Autoencoder of a bundle or of a folder of checkpoints; UserError where it is neither, or lacks a phase."""
     if os.path.isfile(Path(path) / bundle.METADATA):
         return bundle.load_networks(path)[0]
     return checkpoints.load(path)

@@ -61,11 +61,8 @@ def load(checkpoint_dir):
 
 
 def read_layers(path):
-    """The layers with weights of a legacy Keras weight file, in the file's order: list of StoredLayer, float32.
-
-    Raises:
-      UserError: the file is missing, damaged or of another kind.
-    """
+    """The layers with weights of a legacy Keras weight file, in the file's order: list of StoredLayer, float32;
+    UserError where it is missing, damaged or of another kind."""
     import h5py
 
     if not path.is_file():
@@ -205,14 +202,14 @@ def _assign(path, layers, stored):
 
 
 def parity(autoencoder, gan, expected):
-    """Compares every stage with what the published code computes, noise off.
+    """The largest absolute difference of every stage to what the published code computes, noise off.
 
     Args:
       autoencoder, gan: the networks that were read.
-      expected: mapping with the arrays of expected.npz; any of its results may be cut short along any axis.
+      expected: the arrays of expected.npz by name; any of its results may be cut short along any axis.
 
     Returns:
-      The largest absolute difference by stage, in the signal's order; a later one contains those before it.
+      Dict by stage, in the signal's order; a later one contains those before it.
 
     Raises:
       UserError: an array is missing or of another shape or kind; begins with its name.

@@ -34,9 +34,9 @@ def report_collection(table, all_rows=True, forecast=None):
     """Prints the table of --audio_dir, writes --table, and refuses what --strict, or anybody, can't go on with.
 
     Args:
-      table: audio.table.Table.
+      table: collection.table.Table.
       all_rows: False leaves out the files of which there is nothing to say.
-      forecast: function to lines of text that are printed below the table where there is work to do, or None.
+      forecast: function to lines of text, printed below the table where there is work to do, or None.
     """
     print(table.text(all_rows), flush=True)
     if FLAGS.table:
@@ -83,11 +83,8 @@ def check_folders(*names):
 
 
 def start_tensorflow(threads=None):
-    """Imports TensorFlow without its start-up notices and applies --threads; before anything else imports it.
-
-    Args:
-      threads: in place of --threads, where no flags were parsed.
-    """
+    """Imports TensorFlow without its start-up notices and applies --threads, or `threads` where no flags were parsed;
+    before anything else imports it."""
     threads = FLAGS.threads if threads is None else threads
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
@@ -105,11 +102,8 @@ def make_devices():
 
 
 def run(program):
-    """Runs a program: bad input becomes one line on stderr and exit status 2.
-
-    Args:
-      program: a module with `main(argv)`, a docstring that --help shows, and the flags that it defines.
-    """
+    """Runs a program: a module with `main(argv)`, flags, and a docstring that --help shows. Bad input becomes one line
+    on stderr and exit status 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["MPLBACKEND"] = "agg"  # a notebook's is inherited, and not installed here
     outputs.prepare()

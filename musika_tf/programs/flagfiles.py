@@ -13,14 +13,7 @@ def named(argv):
 
 
 def expanded(argv, within=()):
-    """A command line with the lines of its flagfiles in their places.
-
-    Args:
-      argv: list of text.
-      within: flagfiles that it is part of.
-
-    Returns:
-      List of text without `--flagfile`.
+    """A command line, which is part of the flagfiles `within`, with the lines of its flagfiles in their places.
 
     Raises:
       UserError: a flagfile isn't there, holds no text, or takes itself in.

@@ -87,11 +87,8 @@ def request():
 
 
 def _choose_model():
-    """Where no model is named, takes the one of one's own training, if there is one.
-
-    Returns:
-      What to say of that, or None.
-    """
+    """Where no model is named, takes the one of one's own training, if there is one; returns what to say of that, or
+    None."""
     own = os.path.join(FLAGS.checkpoint_dir, "bundle")
     if FLAGS.bundle_dir:
         return cli.resolve("bundle_dir")

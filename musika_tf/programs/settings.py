@@ -130,11 +130,9 @@ def with_flagfile(path):
 
 
 def effective_flags(with_paths=True):
-    """The values of all of this project's flags, as the lines of a flagfile that runs it again.
+    """The values of all of this project's flags, as the lines of a flagfile that runs it again; paths are absolute.
 
-    Args:
-      with_paths: False leaves out where things lie, which is nobody's business in a file that is passed on. Paths are
-        absolute, so that another working directory doesn't matter.
+    `with_paths=False` leaves out where things lie, which is nobody's business in a file that is passed on.
     """
     by_module = FLAGS.flags_by_module_dict()
     ours = {f.name for module in by_module if module.startswith("musika_tf") for f in by_module[module]}
@@ -159,10 +157,8 @@ def save_flags(directory):
 
 
 def read_back(directories):
-    """Takes the flags that this command line leaves out from the checkpoint that it resumes.
-
-    Args:
-      directories: of checkpoints; the first that has flags beside it counts. None may: a new training.
+    """Takes the flags that this command line leaves out from the first of `directories` of checkpoints that has flags
+    beside it; none may.
 
     Raises:
       UserError: the stored flags can't be read, or name audio or latents that are gone.

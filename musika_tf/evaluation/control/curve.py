@@ -56,7 +56,7 @@ def measure(parts, text, signal, detector, latents_per_second, progress=lambda s
       progress: called with the seconds heard so far.
 
     Returns:
-      Dict of `seconds`, `onsets`, `correlation` (Pearson, both curves as means of 30 s), `correlation_unsmoothed`,
+      `seconds`, `onsets`, `correlation` (Pearson, both curves as means of 30 s), `correlation_unsmoothed`,
       `smoothing_seconds` and `points` (`[time, requested, measured]` rows of the smoothed curves, for a picture).
     """
     onsets, seconds = stream_onsets(parts, lambda waveform: note_density.onsets(waveform, detector), progress)

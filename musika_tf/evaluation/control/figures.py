@@ -16,16 +16,9 @@ def tempo_row(measured, requested):
 
 
 def tempo_summary(rows):
-    """Of pieces at one or several tempi.
-
-    Args:
-      rows: dicts with `error`, `octave`, `pulse`.
-
-    Returns:
-      Dict of `pieces`; `median_error` (BPM, of the pieces without an octave error; None where there are none) and
-      `median_error_of_all`; `octave_errors` (name -> how many) and `octave_share` of the pieces; `pulse_median`,
-      `pulse_lowest`.
-    """
+    """Of pieces (dicts with `error`, `octave`, `pulse`) at one or several tempi: `pieces`; `median_error` (BPM, of the
+    pieces without an octave error; None where there are none) and `median_error_of_all`; `octave_errors` (name -> how
+    many) and `octave_share` of the pieces; `pulse_median`, `pulse_lowest`."""
     errors = [row["error"] for row in rows if row["octave"] is None]
     counts = {name: sum(row["octave"] == name for row in rows) for name in OCTAVES}
     return {
@@ -50,7 +43,7 @@ def grid_row(beats, places, bpm, seconds, phase=0.0):
       places: int `[beats]`, places in the bar, 1..4.
       bpm: tempo of the grid.
       seconds: length of the piece.
-      phase: when its first bar begins, seconds; None finds the best one, for a model without a clock, so without bar 1.
+      phase: when its first bar begins, seconds; None finds the best one, for a model without a clock.
     """
     beats = np.asarray(beats, np.float64)
     if phase is None:

@@ -12,13 +12,8 @@ from musika_tf.generate import bars
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What can be measured of a model; each method returns a dict of plain values.
-
-    Attributes:
-      loaded: a loaded bundle.
-      metadata: its metadata.
-      tell: called with a line per piece.
-    """
+    """What can be measured of a model, a loaded bundle; each method returns a dict of plain values. `tell` is called
+    with a line per piece."""
 
     loaded: object
     metadata: dict
@@ -34,12 +29,9 @@ class Measurement:
         return {"model": self.metadata["name"], "steps": self.metadata.get("steps"), "clock": clock}
 
     def tempo(self, values, count, seconds):
-        """`count` pieces of `seconds` at each of the tempi `values`, seeds 1, 2, ...
-
-        Returns:
-          Dict of `extractor`, `seconds`, `seeds`, `pieces` (`pieces.measure_tempo` and the seed of each), and
-          `figures.tempo_summary` of each tempo (`settings`, a list) and of all pieces (`all`).
-        """
+        """`count` pieces of `seconds` at each of the tempi `values`, seeds 1, 2, ...: `extractor`, `seconds`, `seeds`,
+        `pieces` (`pieces.measure_tempo` and the seed of each), and `figures.tempo_summary` of each tempo (`settings`, a
+        list) and of all pieces (`all`)."""
         by = pieces.extractor(self.metadata, "tempo")
         rows = self._rows("tempo", values, count, seconds, functools.partial(pieces.measure_tempo, estimator=by))
         summed_up = _summed_up(rows, figures.tempo_summary, figures.tempo_summary)

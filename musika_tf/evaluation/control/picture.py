@@ -12,11 +12,8 @@ _TITLES = {"tempo": "tempo, BPM", "note_density": "note density"}
 
 
 def draw(path, results):
-    """A panel for each signal of each model, and one for each curve over time.
-
-    Args:
-      path: file to write, .png.
-      results: list of dicts as --json holds them.
+    """A panel for each signal of each model, and one for each curve over time; `results` are dicts as --json holds
+    them.
 
     Raises:
       UserError: there are neither pieces nor a curve in them.

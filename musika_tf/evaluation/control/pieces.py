@@ -56,7 +56,7 @@ def extractor(metadata, name):
 
 
 def missing_extras(metadata, names, with_beats):
-    """What has to be installed to measure the signals `names`: a list of texts, empty where all is there."""
+    """What has to be installed to measure the signals `names`: a list of texts."""
     needed = {extractor(metadata, name) for name in names} | ({madmom_package.NAME} if with_beats else set())
     extras = {
         "tempocnn": (tempo.installed, f"Tempo-CNN ({tempo.EXTRA})"),
@@ -66,11 +66,7 @@ def missing_extras(metadata, names, with_beats):
 
 
 def density_signal(metadata):
-    """The model's own NoteDensity, which knows its full scale.
-
-    Raises:
-      UserError: its metadata lacks that.
-    """
+    """The model's own NoteDensity; UserError where its metadata lacks the full scale."""
     row = next(row for row in metadata["conditioning"] if row["name"] == "note_density")
     signal = SIGNALS["note_density"].restored(row)
     if signal.full_scale is None:
@@ -82,12 +78,9 @@ def density_signal(metadata):
 
 
 def measure_tempo(waveform, bpm, estimator="tempocnn"):
-    """A piece, 12 s or more, that was to have `bpm`, heard by one of `tempo.ESTIMATORS`.
-
-    Returns:
-      Dict of `requested`, `measured` (BPM; 0 where none is to be heard), its `confidence`, the `error` and `octave` of
-      `figures.tempo_row`, and `pulse`: `structure.pulse_strength` at the requested tempo.
-    """
+    """A piece, 12 s or more, that was to have `bpm`, heard by one of `tempo.ESTIMATORS`: `requested`, `measured` (BPM;
+    0 where none is to be heard), its `confidence`, the `error` and `octave` of `figures.tempo_row`, and `pulse`:
+    `structure.pulse_strength` at the requested tempo."""
     from musika_tf.evaluation import structure
 
     try:
@@ -105,10 +98,7 @@ def measure_tempo(waveform, bpm, estimator="tempocnn"):
 
 def measure_beats(waveform, bpm, clock):
     """A piece whose bar 1 was to begin at time 0 at `bpm`; without a `clock` the grid's best phase counts.
-
-    Returns:
-      `figures.grid_row` with `requested`, and `best_phase_precision` of the grid's best phase.
-    """
+    `figures.grid_row` with `requested`, and `best_phase_precision` of the grid's best phase."""
     try:
         beats, places = beat.track(waveform)
     except UserError:  # it hears none
@@ -120,17 +110,17 @@ def measure_beats(waveform, bpm, clock):
 
 
 def measure_density(waveform, requested, signal, detector, latents_per_second):
-    """A piece of one density.
+    """A piece of one density, float32 `[samples, 2]`.
 
     Args:
-      waveform: float32 `[samples, 2]`.
+      waveform: the piece.
       requested: density in the model's scale, 0..1.
       signal: the model's NoteDensity.
       detector: a name of `note_density.DETECTORS`.
       latents_per_second: where the density is sampled.
 
     Returns:
-      Dict of `requested`, `measured` (mean over the piece, same scale) and `onsets_per_second`.
+      `requested`, `measured` (mean over the piece, same scale) and `onsets_per_second`.
     """
     found, seconds = note_density.onsets(waveform, detector), len(waveform) / SAMPLE_RATE
     times = centres(int(seconds * latents_per_second), latents_per_second)

@@ -6,12 +6,7 @@ _EXTRACTORS = {"tempocnn": "Tempo-CNN", "madmom": "MadMom", "librosa": "librosa"
 
 
 def text(result):
-    """A measured model as sentences and tables.
-
-    Args:
-      result: what --json holds: dict of `model`, `steps`, `clock`, and of what was measured `tempo`, `beats`,
-        `note_density`, `curve`.
-    """
+    """A measured model as sentences and tables; `result` is what --json holds."""
     parts = [_TEXTS[name](result[name], result) for name in _TEXTS if name in result]
     return "\n\n".join([f"## {result['model']}, {result['steps']} steps", *parts])
 
