@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from fractions import Fraction
 
 import numpy as np
 
@@ -68,10 +67,7 @@ def whole(name, value, least=None):
 
 def _time(value):
     """Seconds as a number, or a time as text -> text."""
-    if isinstance(value, str):
-        return value
-    value = value if isinstance(value, Fraction) else float(value)
-    return curves.plain(float(value))
+    return value if isinstance(value, str) else curves.plain(float(value))
 
 
 def _seconds(value):
@@ -85,8 +81,7 @@ def _settings(steering):
     unknown = sorted(set(steering) - set(_KEYWORDS))
     if unknown:
         raise UserError(f"{unknown[0]}: no such argument; what steers a piece is {', '.join(_KEYWORDS)}")
-    asked = {keyword: value for keyword, value in steering.items() if value is not None}
-    return {_KEYWORDS[keyword]: _text(keyword, value) for keyword, value in asked.items()}
+    return {_KEYWORDS[keyword]: _text(keyword, value) for keyword, value in steering.items() if value is not None}
 
 
 def _text(keyword, value):

@@ -1,4 +1,4 @@
-"""What native libraries print where nobody asked them to, and the paths that they can't read."""
+"""TensorFlow as it is started: without notices, below Keras, and with paths that it can read."""
 
 import contextlib
 import functools
@@ -7,7 +7,9 @@ import re
 import sys
 import tempfile
 
-from musika_tf import keras_environment
+from musika_tf.errors import UserError
+
+_BACKEND = "tensorflow"
 
 
 @contextlib.contextmanager
@@ -32,11 +34,25 @@ def import_tensorflow():
       UserError: Keras was imported before, on another backend.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    keras_environment.use_tensorflow()
+    _use_tensorflow()
     # The newest ones print notices while they are imported whatever that says; errors are exceptions.
     with silent_stderr():
         import tensorflow as tf
     return tf
+
+
+def _use_tensorflow():
+    """Chooses Keras's backend, whatever a user's environment and keras.json say."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = _BACKEND  # counts more than ~/.keras/keras.json
+        return
+    import keras
+
+    backend = keras.config.backend()
+    if backend != _BACKEND:
+        raise UserError(
+            f"KERAS_BACKEND={backend}: musika_tf needs {_BACKEND}; unset it and start again, or import musika_tf first"
+        )
 
 
 def plain_folder(folder):

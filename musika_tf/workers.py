@@ -46,8 +46,8 @@ class Pool:
           items: list.
 
         Yields:
-          (item, its result) as they are done; Died where the worker died. The others go on; when none is left, the
-          remaining items are missing.
+          (item, its result) as they are done; Died where the worker died. When no worker is left, the remaining items
+          are missing.
 
         Raises:
           UserError: a worker raised it; the others are stopped.

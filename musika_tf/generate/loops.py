@@ -48,14 +48,10 @@ def closed(metadata, piece):
     return dataclasses.replace(piece, settings={**piece.settings, "tempo": repr(bpm)})
 
 
-def is_exact(metadata, loop_samples):
-    """Whether a loop's windows repeat, which needs no fade."""
-    return loop_samples % (GanConfig(window=metadata["window"]).anchor_spacing * metadata["samples_per_latent"]) == 0
-
-
 def fade_samples(metadata, loop_samples):
-    """Samples at the end of a loop that fade into its pre-roll."""
-    if is_exact(metadata, loop_samples):
+    """Samples at the end of a loop that fade into its pre-roll; 0 where its windows repeat."""
+    spacing = GanConfig(window=metadata["window"]).anchor_spacing * metadata["samples_per_latent"]
+    if loop_samples % spacing == 0:
         return 0
     return min(int(_FADE_SECONDS * metadata["sample_rate"]), loop_samples // 4)
 

@@ -38,10 +38,8 @@ class StoredLayer(NamedTuple):
 
 
 def load(checkpoint_dir):
-    """Autoencoder and Gan of an original checkpoint, without conditioning.
-
-    Args:
-      checkpoint_dir: folder with the six FILES; a config.json there has to agree with their sizes.
+    """Autoencoder and Gan of an original checkpoint, a folder with the six FILES; a config.json there has to agree with
+    their sizes.
 
     Raises:
       UserError: a file is missing, damaged, or not what its name says.
@@ -89,7 +87,7 @@ def read_layers(path):
 def _configs(folder, stored):
     """AutoencoderConfig and GanConfig from the shapes of the weights, confirmed by config.json if there is one."""
     kernels = {name: [each.arrays[0].shape for each in layers if not each.is_noise] for name, layers in stored.items()}
-    noted = _read_json(folder / "config.json")
+    noted = _noted(folder / "config.json")
 
     def size(name, index, axis, divisor):
         shapes = kernels[name]
@@ -101,7 +99,7 @@ def _configs(folder, stored):
     if bins % 2 == 0:
         raise _foreign(folder / "enc.h5", f"it starts from {bins} channels, which is no number of STFT bins")
     autoencoder = AutoencoderConfig(
-        sample_rate=_sample_rate(folder / "config.json", noted),  # weights don't know it
+        sample_rate=noted["sr"],  # weights don't know it
         hop_length=(bins - 1) // 2,
         width=size("enc.h5", 0, -1, 4 * 4) * 4,
         latent_size=size("enc2.h5", -1, -1, 1),
@@ -119,18 +117,16 @@ def _configs(folder, stored):
     return autoencoder, gan
 
 
-def _read_json(path):
+def _noted(path):
+    """What config.json says, or the published sample rate alone where there is none."""
     try:
-        return dict(json_file.read(path)) if path.is_file() else {}
+        noted = dict(json_file.read(path)) if path.is_file() else {}
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: no JSON object ({error}); repair it or delete it") from error
-
-
-def _sample_rate(path, noted):
-    rate = noted.get("sr", AutoencoderConfig.sample_rate)
+    rate = noted.setdefault("sr", AutoencoderConfig.sample_rate)
     if not isinstance(rate, int) or not 0 < rate < 2**31:
         raise UserError(f"{path}: sr is {rate!r}; give samples per second, such as 44100")
-    return rate
+    return noted
 
 
 def _confirm(path, noted, autoencoder, gan):
@@ -204,9 +200,7 @@ def _assign(path, layers, stored):
 def parity(autoencoder, gan, expected):
     """The largest absolute difference of every stage to what the published code computes, noise off.
 
-    Args:
-      autoencoder, gan: the networks that were read.
-      expected: the arrays of expected.npz by name; any of its results may be cut short along any axis.
+    Of the arrays of expected.npz the results may be cut short along any axis.
 
     Returns:
       Dict by stage, in the signal's order; a later one contains those before it.
@@ -220,9 +214,8 @@ def parity(autoencoder, gan, expected):
         theirs = _array(expected, stage)
         cut = tuple(slice(n) for n in theirs.shape)
         if theirs.ndim != ours.ndim or not theirs.size or ours[cut].shape != theirs.shape:
-            raise UserError(
-                f"{stage} has the shape {_sizes(theirs.shape)} instead of {_sizes(ours.shape)} or a part of it"
-            )
+            found, wanted = _sizes(theirs.shape), _sizes(ours.shape)
+            raise UserError(f"{stage} has the shape {found} instead of {wanted} or a part of it")
         differences[stage] = float(np.max(np.abs(ours[cut] - theirs)))
     return differences
 
@@ -237,7 +230,7 @@ def _check_inputs(config, gan, expected):
     }
     for name, wanted in shapes.items():
         found = _array(expected, name).shape
-        fits = len(found) == len(wanted) and found[0] and found[1:] == wanted[1:]
+        fits = found[1:] == wanted[1:] and found[0]
         if fits and name == "waveform":
             n_frames = found[0] // hop - 3
             fits = n_frames > 0 and n_frames % window == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import interruption, keras_environment, shipped
+from musika_tf import interruption, shipped
 from musika_tf.config import AUTOENCODER_FILE
 from musika_tf.errors import UserError
 from musika_tf.native import import_tensorflow
@@ -88,7 +88,10 @@ def start_tensorflow(threads=None):
     threads = FLAGS.threads if threads is None else threads
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
-    keras_environment.set_defaults()
+    import keras
+
+    keras.config.set_floatx("float32")  # whatever a user's keras.json says
+    keras.config.set_image_data_format("channels_last")
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)

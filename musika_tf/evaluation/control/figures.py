@@ -7,9 +7,6 @@ from musika_tf.evaluation.signals import BEAT_TOLERANCE_SECONDS, OCTAVES, beat_f
 BEATS_PER_BAR = 4
 
 
-# Tempo
-
-
 def tempo_row(measured, requested):
     """Dict of `error` (absolute, BPM) and `octave` (name of the wrong metrical level that was taken, or None)."""
     return {"error": abs(measured - requested), "octave": octave(measured, requested)}
@@ -30,9 +27,6 @@ def tempo_summary(rows):
         "pulse_median": float(np.median([row["pulse"] for row in rows])),
         "pulse_lowest": min(row["pulse"] for row in rows),
     }
-
-
-# Beats
 
 
 def grid_row(beats, places, bpm, seconds, phase=0.0):
@@ -82,9 +76,6 @@ def grid_summary(rows):
     }
 
 
-# Note density
-
-
 def density_summary(rows):
     """Of pieces at one density: `pieces`, and `mean`, `lowest`, `highest` of their measured means."""
     measured = [row["measured"] for row in rows]
@@ -97,9 +88,6 @@ def rank_summary(rows):
     requested, measured = (np.array([row[key] for row in rows], np.float64) for key in ("requested", "measured"))
     means = [measured[requested == value].mean() for value in np.unique(requested)]
     return {"spearman": spearman(requested, measured), "rises": bool(np.all(np.diff(means) > 0))}
-
-
-# Statistics
 
 
 def pearson(x, y):

@@ -14,9 +14,6 @@ from musika_tf.evaluation.control import figures
 EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME}  # of models that learned from true values
 
 
-# Making
-
-
 def waveforms(loaded, metadata, seed, settings, seconds):
     """A steered piece from its beginning on, in parts of a minute and a half at most: yields `[samples, 2]`.
 
@@ -38,9 +35,6 @@ def waveforms(loaded, metadata, seed, settings, seconds):
 def whole(loaded, metadata, seed, settings, seconds):
     """The parts of `waveforms` as one."""
     return np.concatenate(list(waveforms(loaded, metadata, seed, settings, seconds)))
-
-
-# What can be measured
 
 
 def follows(metadata):
@@ -72,9 +66,6 @@ def density_signal(metadata):
     if signal.full_scale is None:
         raise UserError("--model: its metadata lacks the full scale of note_density; export it again")
     return signal
-
-
-# Measuring
 
 
 def measure_tempo(waveform, bpm, estimator="tempocnn"):
