@@ -34,10 +34,6 @@ _OUTPUTS = {
     "render": "waveform",
     "signals": "conditioning",
 }
-# What TensorFlow raises over files that are cut short, missing or of something else.
-_DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
-
-
 _int32, _int64 = functools.partial(tf.TensorSpec, dtype=tf.int32), functools.partial(tf.TensorSpec, dtype=tf.int64)
 _float32 = functools.partial(tf.TensorSpec, dtype=tf.float32)
 # What each argument is, by its name; those that depend on the model's sizes are added to these.
@@ -241,7 +237,8 @@ def load(bundle_dir):
         if missing:
             raise ValueError(f"lacks {', '.join(missing)}")
         served = loaded.signatures["render"]
-    except _DAMAGE as error:
+    # OSError and OpError: cut short or missing; the others: bytes that say something else, and still make a graph.
+    except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
         raise damaged(bundle_dir, error) from error
     loaded.render = lambda **arguments: served(**arguments)["waveform"]
     return loaded, metadata
@@ -268,7 +265,8 @@ def load_networks(bundle_dir, policy="float32"):
     variables = Path(plain_folder(bundle_dir)) / "variables" / "variables"
     try:
         checkpoint.read(str(variables)).expect_partial().assert_existing_objects_matched()
-    except (AssertionError, *_DAMAGE) as error:
+    # Other names, other shapes, an empty file, and all other damage.
+    except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
         raise damaged(bundle_dir, error) from error
     gan.generator.set_weights(gan.averaged.get_weights())
     return autoencoder, gan, conditioner, metadata

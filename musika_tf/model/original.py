@@ -6,9 +6,8 @@
 | enc2.h5, dec2.h5 | encoder 2, decoder 2 | marcop/musika_ae |
 | gen_ema.h5, critic.h5 | averaged generator, critic | marcop/musika_techno, _misc or _misc_small |
 
-They are legacy Keras weight files, whose layer names say nothing. What holds in every file is the order of its layers,
-by depth in the graph: parallel branches alternate, noise layers are ordered among themselves. Convolutions are 2-D of
-height 1: their kernels lose the first axis here.
+They are legacy Keras weight files, whose layer names say nothing. What holds is the order of the layers, by depth in
+the graph: parallel branches alternate, noise layers are ordered among themselves. Kernels are 2-D of height 1.
 """
 
 from pathlib import Path
@@ -77,11 +76,10 @@ def read_layers(path):
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:  # all that h5py raises on bad bytes
         reason = str(error).strip("'\"").splitlines()[0]
         raise UserError(f"{path}: no Keras weight file, or a damaged one ({reason}); download it again") from error
-    layers = [layer for layer in layers if layer.arrays]
     for layer in layers:
         if not all(np.isfinite(array).all() for array in layer.arrays):
             raise UserError(f"{path}: damaged, layer {layer.name} holds values that are no numbers; download it again")
-    return layers
+    return [layer for layer in layers if layer.arrays]
 
 
 def _configs(folder, stored):

@@ -13,8 +13,7 @@ from musika_tf import shipped
 from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
-TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
-for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *settings.config_flags("ae")):
+for name in (*cli.define_collection_flags(), "checkpoint_dir", *settings.OF_TRAINING, *settings.config_flags("ae")):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
 flags.DEFINE_enum(

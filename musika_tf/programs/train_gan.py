@@ -13,9 +13,15 @@ from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 _LATENTS = os.path.join("latents", "music")
-TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
 BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
-for name in ("latents_dir", "checkpoint_dir", "conditioning", *TRAINING, *BUNDLE, *settings.config_flags("gan")):
+for name in (
+    "latents_dir",
+    "checkpoint_dir",
+    "conditioning",
+    *settings.OF_TRAINING,
+    *BUNDLE,
+    *settings.config_flags("gan"),
+):
     flags.declare_key_flag(name)  # so that --help shows it
 
 
