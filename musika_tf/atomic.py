@@ -22,17 +22,11 @@ def hidden(path):
 
 @contextlib.contextmanager
 def replacing(path, to_disk=False):
-    """Writes a file complete or not at all.
-
-        with atomic.replacing("table.csv") as hidden_path:
-            hidden_path.write_text(...)
+    """Writes a file complete or not at all: `with atomic.replacing(path) as hidden_path: hidden_path.write_text(...)`
 
     On a clean exit the hidden file takes the name, and replaces a file that has it; after an error it is removed. A
-    device, a pipe or a link, such as /dev/stdout, is written to itself.
-
-    Args:
-      path: of the file.
-      to_disk: waits for the disk, or a power cut could leave a file of the right length without content.
+    device, a pipe or a link, such as /dev/stdout, is written to itself. `to_disk` waits for the disk, or a power cut
+    could leave a file of the right length without content.
 
     Raises:
       OSError: it can't take the name.

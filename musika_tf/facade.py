@@ -50,13 +50,8 @@ def load(path=None):
 
 
 class Model:
-    """A loaded bundle.
-
-    Attributes:
-      path: of its folder.
-      metadata: what its metadata.json says, a dict.
-      loaded: the SavedModel, whose functions take and return tensors.
-    """
+    """A loaded bundle: its folder's `path`, its `metadata` (a dict), and `loaded`, the SavedModel, whose functions take
+    and return tensors."""
 
     def __init__(self, path, loaded, metadata):
         self.path, self.loaded, self.metadata = Path(path), loaded, metadata
@@ -152,11 +147,8 @@ class Model:
             return self.loaded.encode(tf.constant(waveform)).numpy()
 
     def decode(self, latents, *, seed=0, noise=1.0):
-        """Decodes a piece that begins and ends with these latents.
-
-        Args:
-          latents: float `[n, latent_size]`.
-          seed, noise: of the decoders' noise; 1 as trained, 0 for none.
+        """Decodes a piece that begins and ends with latents, float `[n, latent_size]`; `noise` is that of the decoders,
+        1 as trained, 0 for none.
 
         Returns:
           float32 `[n * samples_per_latent, 2]` at `sample_rate`.

@@ -21,12 +21,11 @@ logger = logging.getLogger(__name__)
 def held(path, what):
     """While entered, no other program that asks for this lock gets it.
 
-    Args:
-      path: of the lock file. Its folder is made where missing; the file is removed at the end.
-      what: the flag or file that the lock protects, for the error.
+    The folder of the file at `path` is made where missing; the file is removed at the end.
 
     Raises:
-      UserError: another process holds it, which is named by host and process; or the file can't be written.
+      UserError: another process holds it, which is named by host and process; or the file can't be written. Begins with
+        `what`, the flag or file that is protected.
     """
     path = Path(path)
     try:

@@ -43,8 +43,7 @@ class Progress(Bar):
     """Audio done, times real time, time left: `1m32s of 3m57s, 61.0 times real time, 2s left`.
 
     Args:
-      sample_rate: Hz.
-      n_samples: all that there is to do, None for no end.
+      n_samples: all that there is to do, None for no end; at `sample_rate` Hz.
       done: samples that were there before, which don't count for the speed.
     """
 

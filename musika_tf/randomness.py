@@ -28,9 +28,8 @@ def normal_rows(seed, stream, first_row, n_rows, size):
     """Rows `first_row` .. `first_row + n_rows - 1` of an endless table of N(0, 1): float32 `[n_rows, size]`.
 
     Args:
-      seed: int64 scalar.
+      seed, first_row: int64 scalars, of any sign.
       stream: Stream.
-      first_row: int64 scalar, may be negative.
       n_rows: int32 scalar.
       size: a Python int.
     """

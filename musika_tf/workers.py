@@ -26,13 +26,8 @@ class Died:
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """How many workers, and how each prepares TensorFlow.
-
-    Attributes:
-      n_workers: processes.
-      prepare: module-level function (threads), called first in each of them.
-      threads: of all together; 0: as many as there are cores.
-    """
+    """`n_workers` processes. Each calls `prepare`, a module-level function (threads), first; `threads` are those of all
+    together, 0: as many as there are cores."""
 
     n_workers: int
     prepare: Callable[[int], None]

@@ -26,14 +26,8 @@ _REPORT = ".beam"
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """How Beam runs.
-
-    Attributes:
-      runner: a name that Beam knows.
-      options: list of Beam's own flags.
-      out_dir: folder of the latents.
-      prepare: module-level function (threads) that starts TensorFlow on each machine.
-    """
+    """How Beam runs: its `runner`, its own flags (a list), the latents' folder, and a module-level function (threads)
+    that starts TensorFlow on each machine."""
 
     runner: str
     options: list

@@ -13,11 +13,8 @@ from musika_tf.timing import median_seconds
 def encoding(table, out_dir, encode, config):
     """What encoding will take, as lines of text.
 
-    Args:
-      table: collection.table.Table of what will be encoded.
-      out_dir: where the latents will go, or None; what is there is done.
-      encode: codec.StreamEncoder.
-      config: AutoencoderConfig.
+    `table` is the collection.table.Table of what will be encoded by `encode`, a codec.StreamEncoder. What is there in
+    `out_dir`, which may be None, is done.
     """
     rows = table.of("used")
     missing = [row for row in rows if not (out_dir and _is_done(row, out_dir))]

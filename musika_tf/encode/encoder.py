@@ -26,7 +26,7 @@ class Recipe:
 
     Attributes:
       model: bundle, or folder of checkpoints.
-      conditioning: signals between commas, "" for none.
+      conditioning: signals between commas.
       signal_source: where these come from, one of extraction.SOURCES.
     """
 

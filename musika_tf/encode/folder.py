@@ -27,7 +27,7 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
 
     Args:
       audio_dir: folder or file.
-      out_dir: folder, made where missing; no other program may write to it at the same time.
+      out_dir: made where missing; no other program may write to it at the same time.
       encode_all: function of a list of Jobs to an iterable of their Outcomes, in any order.
       model_id: identity of the autoencoder.
       config: its AutoencoderConfig.

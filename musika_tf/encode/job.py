@@ -8,12 +8,8 @@ from musika_tf.errors import printable
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One file to encode; small, so that it can travel to other processes and machines.
-
-    Attributes:
-      row: the file as its header tells.
-      target: the `.npz` to write, text.
-    """
+    """One file, as its header tells, to encode to the `.npz` at `target`; small, so that it can travel to other
+    processes and machines."""
 
     row: Row
     target: str
@@ -21,13 +17,8 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
-
-    Attributes:
-      row: the file, with what its samples said, or why it is left out.
-      encoded_seconds: of audio that was encoded now.
-      notes: what was done, and what to know about it.
-    """
+    """What became of a file: its row, with what its samples said, or why it is left out; the seconds of audio that were
+    encoded now; and notes on what was done, and what to know about it."""
 
     row: Row
     encoded_seconds: float = 0.0

@@ -16,7 +16,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
     """Generates pieces that nobody steers and measures them.
 
     Args:
-      networks: (Autoencoder, Gan, Conditioner), as `bundle.load_networks` gives them.
+      networks: (Autoencoder, Gan, Conditioner).
       seeds: one piece each.
       seconds: of a piece, rounded up to whole windows.
       reference: paths of real audio for the Frechet distance; may be empty.

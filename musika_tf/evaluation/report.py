@@ -39,11 +39,9 @@ class TrackFigures:
 
 
 def compare_folders(generated, reference, network):
-    """Measures files, and the Frechet distance of generated to reference ones, of which there may be none.
+    """Measures files (paths), and the Frechet distance of generated to reference ones, of which there may be none.
 
-    Args:
-      generated, reference: paths.
-      network: `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
+    `network` is `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
 
     Returns:
       Dict of plain values: `frechet_distance` (None without reference), and as `described`.

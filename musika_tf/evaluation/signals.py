@@ -120,16 +120,14 @@ _SENTENCES = {"note_density": _density_sentence, "tempo": _tempo_sentence, "beat
 
 
 def measure_tracks(paths, audio_dir, n_tracks, report):
-    """What the installed extractors make of the tracks that know the truth.
+    """What the installed extractors make of the tracks that know the truth: dict of name below `audio_dir` ->
+    `measure_track`.
 
     Args:
-      paths: of audio.
-      audio_dir: the folder that they lie below.
+      paths: of audio below `audio_dir`.
+      audio_dir: a folder.
       n_tracks: how many to measure, in order; 0: all.
       report: called with a line per track.
-
-    Returns:
-      Dict of name below `audio_dir` -> `measure_track`.
 
     Raises:
       UserError: no track knows the truth.

@@ -27,12 +27,8 @@ def bars_in(seconds, bpm):
 
 
 def nearest_tempo(seconds, bpm, span):
-    """(bars, BPM) of the tempo nearest to a wish at which a length holds a whole number of bars.
-
-    Args:
-      seconds: the length.
-      bpm: the wish, or None.
-      span: (lowest, highest) BPM.
+    """(bars, BPM) of the tempo nearest to a wish (`bpm`, or None) at which a length holds a whole number of bars;
+    `span` is (lowest, highest) BPM.
 
     Raises:
       UserError: there is none; names the nearest lengths that have one.

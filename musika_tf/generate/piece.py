@@ -16,7 +16,6 @@ class Piece:
     """A range of a piece.
 
     Attributes:
-      seed: of anchors and noise.
       start_sample: where the range begins; may be negative.
       n_samples: None without end.
       truncation: bound of the normal distribution of anchors and styles.

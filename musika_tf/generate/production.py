@@ -21,13 +21,8 @@ _LONG_SECONDS = 600  # from here on a file is made in parts, so that an interrup
 
 
 def run(request, prepare: Callable[[int], None], threads=0):
-    """Makes what was asked for.
-
-    Args:
-      request: Request.
-      prepare: module-level function (threads) that starts TensorFlow in a worker.
-      threads: of all workers together; 0: as many as there are cores.
-    """
+    """Makes what a Request asks for. `prepare`, a module-level function (threads), starts TensorFlow in a worker;
+    `threads` are those of all workers together, 0: as many as there are cores."""
     from musika_tf.generate import preview_page
     from musika_tf.model import bundle
 

@@ -32,7 +32,6 @@ class Request:
       style_over: how long the morph takes in seconds; None for until the end.
       style_file: JSON of keyframes, or None.
       previews: whether to write a page of previews of the pieces.
-      n_workers: processes that render.
       settings: dict of `conditioning.steering.SETTINGS` name -> what the user wrote, or None.
 
     Raises:

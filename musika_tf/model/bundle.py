@@ -160,8 +160,6 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     """Writes a bundle, atomically: an existing one is replaced when the new one is complete.
 
     Args:
-      bundle_dir: where to.
-      autoencoder, gan, conditioner: what it is made of.
       keep_critic: False: the bundle is smaller, and fine-tuning begins with a new critic.
       **about: name, licence, trained_on, steps, flags for the metadata.
 

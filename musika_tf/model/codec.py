@@ -140,8 +140,8 @@ class Codec:
 
         Args:
           frames: function (first, count) of two int32 scalars to `[2, n, fft_length]`.
-          n_latents: int32 scalar, a multiple of `window_latents`; chunks cover it.
-          longest: function (latents done) -> most latents of the next chunk, a multiple of `window_latents` too.
+          n_latents: int32 scalar; chunks cover it.
+          longest: function (latents done) -> most latents of the next chunk. Both are multiples of `window_latents`.
 
         Returns:
           float32 `[all samples + overlap, 2]`, edges not normalised.

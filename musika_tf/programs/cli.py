@@ -33,10 +33,8 @@ def define_collection_flags():
 def report_collection(table, all_rows=True, forecast=None):
     """Prints the table of --audio_dir, writes --table, and refuses what --strict, or anybody, can't go on with.
 
-    Args:
-      table: collection.table.Table.
-      all_rows: False leaves out the files of which there is nothing to say.
-      forecast: function to lines of text, printed below the table where there is work to do, or None.
+    `all_rows=False` leaves out the files of which there is nothing to say. `forecast`, a function to lines of text, is
+    printed below the table where there is work to do.
     """
     print(table.text(all_rows), flush=True)
     if FLAGS.table:

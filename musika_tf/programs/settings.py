@@ -20,7 +20,7 @@ from musika_tf.programs import flagfiles
 FLAGS = flags.FLAGS
 
 EFFECTIVE = "effective.flags"
-OF_TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
+TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
 # Not meant to be as last time.
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 

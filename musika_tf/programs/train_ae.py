@@ -13,7 +13,7 @@ from musika_tf import shipped
 from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
-for name in (*cli.define_collection_flags(), "checkpoint_dir", *settings.OF_TRAINING, *settings.config_flags("ae")):
+for name in (*cli.define_collection_flags(), "checkpoint_dir", *settings.TRAINING, *settings.config_flags("ae")):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
 flags.DEFINE_enum(

@@ -13,15 +13,9 @@ from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 _LATENTS = os.path.join("latents", "music")
-BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
-for name in (
-    "latents_dir",
-    "checkpoint_dir",
-    "conditioning",
-    *settings.OF_TRAINING,
-    *BUNDLE,
-    *settings.config_flags("gan"),
-):
+_BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
+_OWN = ("latents_dir", "checkpoint_dir", "conditioning", *_BUNDLE)
+for name in (*_OWN, *settings.TRAINING, *settings.config_flags("gan")):
     flags.declare_key_flag(name)  # so that --help shows it
 
 

@@ -25,15 +25,14 @@ def quartiles(metadata):
 
 
 def stream_onsets(blocks, detect, progress=lambda seconds: None):
-    """Onsets of a stream of any length, hearing each block with two seconds of its neighbours, in their memory.
+    """(float64 `[onsets]` in ascending seconds, the stream's length in seconds) of a stream of any length.
+
+    Each block is heard with two seconds of its neighbours, in their memory.
 
     Args:
       blocks: iterable of float32 `[samples, 2]`, consecutive.
       detect: function of a waveform to onsets in seconds.
       progress: called with the seconds heard so far.
-
-    Returns:
-      (float64 `[onsets]` seconds, ascending; the stream's length in seconds).
     """
     found, n_samples = [], 0
     for part in recording.parts(blocks, 0, note_density.CONTEXT_SECONDS * SAMPLE_RATE, recording.FRAME):

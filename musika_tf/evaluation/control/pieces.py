@@ -17,11 +17,7 @@ EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME}  # of mo
 def waveforms(loaded, metadata, seed, settings, seconds):
     """A steered piece from its beginning on, in parts of a minute and a half at most: yields `[samples, 2]`.
 
-    Args:
-      loaded, metadata: a bundle, as `bundle.load` gives it.
-      seed: of the piece and of its style.
-      settings: dict of setting -> text, as `conditioning.steering.steer` takes it.
-      seconds: length.
+    `seed` is that of the piece and of its style, `settings` as `conditioning.steering.steer` takes them.
     """
     from musika_tf.generate import rendering
     from musika_tf.generate.piece import Piece
@@ -101,17 +97,14 @@ def measure_beats(waveform, bpm, clock):
 
 
 def measure_density(waveform, requested, signal, detector, latents_per_second):
-    """A piece of one density, float32 `[samples, 2]`.
+    """A piece of one density, float32 `[samples, 2]`: `requested`, `measured` (mean over the piece, same scale) and
+    `onsets_per_second`.
 
     Args:
-      waveform: the piece.
       requested: density in the model's scale, 0..1.
       signal: the model's NoteDensity.
       detector: a name of `note_density.DETECTORS`.
       latents_per_second: where the density is sampled.
-
-    Returns:
-      `requested`, `measured` (mean over the piece, same scale) and `onsets_per_second`.
     """
     found, seconds = note_density.onsets(waveform, detector), len(waveform) / SAMPLE_RATE
     times = centres(int(seconds * latents_per_second), latents_per_second)
