@@ -1,16 +1,12 @@
-"""JSON as others may have written it: whatever is wrong with it is a ValueError, or an OSError of the disk."""
+"""JSON as others may have written it."""
 
 import json
 from pathlib import Path
 
 
 def read(path):
-    """The value in a JSON file; OSError, or ValueError as `parse`."""
-    return parse(Path(path).read_text(encoding="utf-8"))
-
-
-def parse(text):
-    """The value of a JSON text; ValueError says what is wrong with it."""
+    """The value in a JSON file; OSError of the disk, or ValueError that says what is wrong with it."""
+    text = Path(path).read_text(encoding="utf-8")
     try:
         return json.loads(text)
     except RecursionError as error:

@@ -133,15 +133,17 @@ def piece_of(request, seed, metadata):
 
     _check_clock(request, metadata)
     settings, seconds, rate = _settings(request, metadata), request.seconds, metadata["sample_rate"]
+    plan = styles.read(request.style_file) if request.style_file else None
+    style_seed = plan.seeds[0] if plan else seed if request.style_seed is None else request.style_seed
     if request.bars:
-        bpm = _bpm(settings.get("tempo"), metadata, _first_style_seed(request, seed))
+        bpm = _bpm(settings.get("tempo"), metadata, style_seed)
         settings["tempo"], seconds = repr(bpm), bars.seconds_of(request.bars, bpm)
     n_samples = None if seconds is None else max(round(seconds * rate), 1)
     loop_samples, start_sample = n_samples if request.loop else 0, round(request.start * rate)
-    style = _style(request, seed, FULL_SECONDS if request.previews and not request.loop else seconds)
+    style = plan or _style(request, style_seed, FULL_SECONDS if request.previews and not request.loop else seconds)
     piece = Piece(seed, style, start_sample, n_samples, request.truncation, loop_samples, {}, request.click)
     end = _planned_end(request, piece, rate)
-    asked = steering.steer(settings, metadata, style.seeds[0], end)
+    asked = steering.steer(settings, metadata, style_seed, end)
     return loops.closed(metadata, dataclasses.replace(piece, settings=asked.texts if asked else {}))
 
 
@@ -180,18 +182,8 @@ def _bpm(text, metadata, style_seed):
     return steering.drawn_bpm(metadata, style_seed)
 
 
-def _first_style_seed(request, seed):
-    """The seed that draws the signals that nothing steers."""
-    if request.style_file:
-        return styles.read(request.style_file).seeds[0]
-    return seed if request.style_seed is None else request.style_seed
-
-
-def _style(request, seed, seconds):
+def _style(request, style_seed, seconds):
     """The StylePlan of a piece of `seconds`; a preview's is that of the piece that its page suggests."""
-    if request.style_file:
-        return styles.read(request.style_file)
-    style_seed = _first_style_seed(request, seed)
     if request.style_to is None or request.style_to == style_seed:
         return styles.StylePlan.constant(style_seed)
     end = seconds if request.loop else request.style_over or request.start + seconds
