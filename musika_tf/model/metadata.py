@@ -62,7 +62,7 @@ def damaged(bundle_dir, reason):
 def _check(metadata):
     """ValueError or TypeError where the values are not of their kind, or contradict each other."""
     for name, kind in _TYPES.items():
-        if not isinstance(metadata[name], kind) or (kind is int and isinstance(metadata[name], bool)):
+        if type(metadata[name]) is not kind:
             raise ValueError(f"{name} is no {kind.__name__}")
     autoencoder = from_dict(AutoencoderConfig, metadata["autoencoder_config"])
     gan = from_dict(GanConfig, metadata["gan_config"])

@@ -39,8 +39,10 @@ def main():
         return _complete()
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
+        from musika_tf.programs import cli
+
         sys.argv[:2] = [f"{NAME} {name}"]
-        return _run(name)
+        return cli.run(_program(name))
     if name in ("--help", "-h", "--helpfull", "help"):
         _say(usage())
         return 0
@@ -64,12 +66,6 @@ def _program(name):
     program = importlib.import_module(f"musika_tf.programs.{name.replace('-', '_')}")
     program.__doc__ = program.__doc__.replace(f"python {name.replace('-', '_')}.py", f"{NAME} {name}")
     return program
-
-
-def _run(name):
-    from musika_tf.programs import cli
-
-    return cli.run(_program(name))
 
 
 def _complete():
