@@ -71,9 +71,9 @@ class Model:
     @functools.cached_property
     def signals(self):
         """What steers it: dict of keyword argument of `generate` -> Followed; a word of `tags` is "tag:WORD"."""
-        rows = {row["name"]: row for row in self.metadata["conditioning"]}
         found = {}
-        for name, row in rows.items():
+        for row in self.metadata["conditioning"]:
+            name = row["name"]
             keyword = name if name.startswith(tags.PREFIX) else signals.find(name).flag
             found[keyword] = Followed(row["unit"], *map(_short, row["range"]))
         if clock.has_clock(self.metadata):

@@ -133,8 +133,10 @@ def piece_of(request, seed, metadata):
 
     _check_clock(request, metadata)
     settings, seconds, rate = _settings(request, metadata), request.seconds, metadata["sample_rate"]
-    plan = styles.read(request.style_file) if request.style_file else None
-    style_seed = plan.seeds[0] if plan else seed if request.style_seed is None else request.style_seed
+    style_seed, plan = seed if request.style_seed is None else request.style_seed, None
+    if request.style_file:
+        plan = styles.read(request.style_file)
+        style_seed = plan.seeds[0]
     if request.bars:
         bpm = _bpm(settings.get("tempo"), metadata, style_seed)
         settings["tempo"], seconds = repr(bpm), bars.seconds_of(request.bars, bpm)

@@ -10,6 +10,7 @@ import sys
 from absl import flags
 
 from musika_tf import durations, shipped
+from musika_tf.conditioning.steering import SETTINGS
 from musika_tf.errors import UserError
 from musika_tf.generate import production
 from musika_tf.generate.request import STREAM, Request, random_seed
@@ -76,12 +77,7 @@ def request():
         previews=FLAGS.preview is not None,
         n_workers=FLAGS.workers,
         bars=FLAGS.bars,
-        settings={
-            "tempo": FLAGS.bpm,
-            "note_density": FLAGS.note_density,
-            "position": FLAGS.position,
-            "tags": FLAGS.tags,
-        },
+        settings={setting: FLAGS[flag].value for setting, flag in SETTINGS.items()},
         click=FLAGS.click,
     )
 
