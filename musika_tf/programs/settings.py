@@ -63,7 +63,9 @@ flags.DEFINE_enum(
     "read signals off the .json beside the audio (grid), the audio, or auto",
 )
 flags.DEFINE_string("init_from", None, "bundle, or folder of checkpoints, to fine-tune from")
-flags.DEFINE_string("name", None, "the model's name in its metadata; default: of --bundle_dir or else --checkpoint_dir")
+flags.DEFINE_string(
+    "name", None, "the model's name in its metadata; default: the bundle's folder, or --checkpoint_dir of train_gan.py"
+)
 flags.DEFINE_bool("keep_critic", True, "store the critic in the bundle too, for fine-tuning")
 flags.DEFINE_string("licence", "", "the model's licence, for its metadata")
 flags.DEFINE_string("trained_on", "", "what the model was trained on, for its metadata")
