@@ -19,11 +19,8 @@ _ARGUMENTS = {"length": "seconds", "bundle_dir": "path"}  # flags that have anot
 
 
 def request(model_path, seed, seconds, *, bars=None, start=0, loop=False, style_seed=None, truncation=2.0, **steering):
-    """The arguments of `Model.generate` as a Request of one piece; without `seconds` and `bars` it has no end.
-
-    Raises:
-      UserError: one of them is malformed, or they contradict each other.
-    """
+    """The arguments of `Model.generate` as a Request of one piece, which has no end without `seconds` and `bars`;
+    UserError where one is malformed, or they contradict each other."""
     if bars is not None and seconds is not None:
         raise UserError(f"bars={bars}: says how long the piece is; leave out seconds")
     if not 0.1 <= truncation <= 3.9:

@@ -13,11 +13,8 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 
 
 def parse(text, flag="length"):
-    """Seconds of a duration such as "3m57s", "1h2m3.5s" or "90": an exact Fraction above 0.
-
-    Raises:
-      UserError: no duration, 0, or beyond 10^15 seconds; names `flag`.
-    """
+    """Seconds of a duration such as "3m57s", "1h2m3.5s" or "90": an exact Fraction above 0; UserError, which names
+    `flag`, where it is none, 0, or beyond 10^15 seconds."""
     seconds = _seconds(text, _PATTERN)
     if not seconds:
         raise UserError(f"--{flag}={text}: give a duration above 0, such as 3m57s, 23s, 1h or 90 (seconds)")
@@ -25,11 +22,8 @@ def parse(text, flag="length"):
 
 
 def parse_time(text, where):
-    """Seconds of a time, as `parse` or by the clock such as "1:02:03.5": an exact Fraction from 0 on.
-
-    Raises:
-      UserError: no time, or beyond 10^15 seconds; names `where`, a flag or file.
-    """
+    """Seconds of a time, as `parse` or by the clock such as "1:02:03.5": an exact Fraction from 0 on; UserError, which
+    names `where`, a flag or file, where it is none, or beyond 10^15 seconds."""
     seconds = _seconds(text, _CLOCK, _PATTERN)
     if seconds is None:
         raise UserError(f"{where}: {text!r} is no time; write 1h2m3s, 1:02:03 or 90 (seconds)")

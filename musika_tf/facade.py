@@ -169,11 +169,8 @@ class Model:
             ).numpy()
 
     def save(self, path):
-        """Writes the bundle to a new folder, which appears when it is complete.
-
-        Raises:
-          UserError: there is something of that name, or it can't be written.
-        """
+        """Writes the bundle to a new folder, which appears when it is complete; UserError where there is something of
+        that name, or it can't be written."""
         path = Path(path)
         if os.path.lexists(path):
             raise UserError(f"{path}: exists; name a new folder")

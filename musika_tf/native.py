@@ -28,11 +28,8 @@ def silent_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow without its start-up notices, and has Keras run on it.
-
-    Raises:
-      UserError: Keras was imported before, on another backend.
-    """
+    """Imports TensorFlow without its start-up notices, and has Keras run on it; UserError where Keras was imported
+    before, on another backend."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _use_tensorflow()
     # The newest ones print notices while they are imported whatever that says; errors are exceptions.

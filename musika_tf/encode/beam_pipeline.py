@@ -36,11 +36,7 @@ class Run:
 
 
 def encode_all(recipe, run, jobs):
-    """Outcomes of jobs, a list of Job, when all of them are done; by an encoder.Recipe and a Run.
-
-    Raises:
-      UserError: no such runner.
-    """
+    """Outcomes of jobs, a list of Job, when all are done; by an encoder.Recipe and a Run. UserError: no such runner."""
     recipe = dataclasses.replace(recipe, model=_absolute(recipe.model))
     folder = Path(run.out_dir).absolute() / _REPORT
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was stopped

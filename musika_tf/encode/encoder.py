@@ -52,10 +52,7 @@ class FileEncoder:
 
     def __call__(self, job):
         """Writes the `.npz` of a file, or adds the signals that it lacks; returns the Outcome, also for bad input.
-
-        Raises:
-          UserError: what concerns not this file alone: the disk is full, or can't be written.
-        """
+        UserError: what concerns not this file alone, such as a full disk."""
         try:
             latents_file.check_name(job.target)
             choices = extraction.choose(self.signals, job.row.path, self.signal_source)

@@ -58,10 +58,7 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
 
 def prepare_folder(out_dir, model_id):
     """The paths of the latents in a folder, which is made where missing; half-written files of dead runs are removed.
-
-    Raises:
-      UserError: the folder can't be made, or holds latents of another model, or a damaged file.
-    """
+    UserError: the folder can't be made, or holds latents of another model, or a damaged file."""
     out_dir, found = Path(out_dir), []
     with writing(out_dir, "give another --out_dir"):
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -7,11 +7,7 @@ from musika_tf.workers import Died
 
 def encode_all(recipe, pool, jobs):
     """Outcomes of jobs that the processes of a workers.Pool share, as they are done; each loads the model by an
-    encoder.Recipe.
-
-    Raises:
-      UserError: no worker is left, or one met what stops all: the disk is full.
-    """
+    encoder.Recipe. UserError: no worker is left, or one met what stops all: the disk is full."""
     n_done, cause = 0, ""
     for job, outcome in pool.run(recipe.encoder, jobs):
         if isinstance(outcome, Died):

@@ -50,11 +50,8 @@ class Image:
 
 
 def image(waveform):
-    """The `Image` of float32 `[samples, 2]`; samples behind the last whole block and its window aren't heard.
-
-    Raises:
-      ValueError: fewer than 7,168 samples.
-    """
+    """The `Image` of float32 `[samples, 2]`, 7,168 samples or more (ValueError); samples behind the last whole block
+    and its window aren't heard."""
     import librosa
 
     n_blocks = 1 + (len(waveform) - 2 * BLOCK_SAMPLES + _HOP_LENGTH) // BLOCK_SAMPLES

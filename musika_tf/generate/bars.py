@@ -28,11 +28,7 @@ def bars_in(seconds, bpm):
 
 def nearest_tempo(seconds, bpm, span):
     """(bars, BPM) of the tempo nearest to a wish (`bpm`, or None) at which a length holds a whole number of bars;
-    `span` is (lowest, highest) BPM.
-
-    Raises:
-      UserError: there is none; names the nearest lengths that have one.
-    """
+    `span` is (lowest, highest) BPM. UserError where there is none; it names the nearest lengths that have one."""
     low, high = span
     wish = _FIRST_GUESS if bpm is None else bpm
     most, least = int(seconds * high / _BAR), int(-(-seconds * low // _BAR))
@@ -51,11 +47,8 @@ def nearest_tempo(seconds, bpm, span):
 
 
 def check_whole(n_samples, rate, bpm, metadata):
-    """Refuses a length of `n_samples` at `rate` Hz that holds no whole number of bars at a tempo.
-
-    Raises:
-      UserError: it is more than a sample off; names lengths and tempos nearby that are not.
-    """
+    """UserError where `n_samples` at `rate` Hz are more than a sample off a whole number of bars at a tempo; it names
+    lengths and tempos nearby that are not."""
     bars = bars_in(Fraction(n_samples, rate), bpm)
     below, above = math.floor(bars), math.ceil(bars)
     if any(n > 0 and abs(seconds_of(n, bpm) * rate - n_samples) <= 1 for n in (below, above)):

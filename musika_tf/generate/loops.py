@@ -27,11 +27,8 @@ _FADE_SECONDS = 1.0
 
 
 def closed(metadata, piece):
-    """The Piece at a tempo that makes its loop whole bars, if it loops and the model has a clock.
-
-    Raises:
-      UserError: the loop is too short, its plan of styles is longer, or it has no whole bars.
-    """
+    """The Piece at a tempo that makes its loop whole bars, if it loops and the model has a clock; UserError where the
+    loop is too short, its plan of styles is longer, or it has no whole bars."""
     if not piece.loop_samples:
         return piece
     seconds = piece.loop_samples / metadata["sample_rate"]

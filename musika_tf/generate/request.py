@@ -123,12 +123,8 @@ def random_seed():
 
 
 def piece_of(request, seed, metadata):
-    """The Piece that a request asks for under one of its seeds; its settings are canonical, as the file's comment has
-    them.
-
-    Raises:
-      UserError: the model can't follow it.
-    """
+    """The Piece that a request asks for under one of its seeds, its settings canonical, as the file's comment has them;
+    UserError where the model can't follow it."""
     from musika_tf.generate import loops  # imports TensorFlow, which a wrong request need not wait for
 
     _check_clock(request, metadata)

@@ -298,13 +298,8 @@ def load(bundle_dir):
 
 
 def load_networks(bundle_dir, policy="float32"):
-    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's.
-
-    Of an autoencoder alone Gan and Conditioner are None.
-
-    Raises:
-      UserError: it is no bundle, or damaged.
-    """
+    """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's. Of
+    an autoencoder alone Gan and Conditioner are None. UserError where it is no bundle, or damaged."""
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
 

@@ -25,11 +25,8 @@ _OPTIONAL_NUMBERS = ("mean", "deviation", "typical_seconds", "full_scale")  # of
 
 
 def read_metadata(bundle_dir):
-    """The metadata of a bundle, a dict.
-
-    Raises:
-      UserError: there is none, it is of a newer format, or it says what no bundle can be.
-    """
+    """The metadata of a bundle, a dict; UserError where there is none, it is of a newer format, or it says what no
+    bundle can be."""
     path = Path(bundle_dir) / METADATA
     try:
         metadata = json_file.read(path)

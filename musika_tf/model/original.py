@@ -38,11 +38,7 @@ class StoredLayer(NamedTuple):
 
 def load(checkpoint_dir):
     """Autoencoder and Gan of an original checkpoint, a folder with the six FILES; a config.json there has to agree with
-    their sizes.
-
-    Raises:
-      UserError: a file is missing, damaged, or not what its name says.
-    """
+    their sizes. UserError: a file is missing, damaged, or not what its name says."""
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
 

@@ -13,11 +13,8 @@ def named(argv):
 
 
 def expanded(argv, within=()):
-    """A command line, which is part of the flagfiles `within`, with the lines of its flagfiles in their places.
-
-    Raises:
-      UserError: a flagfile isn't there, holds no text, or takes itself in.
-    """
+    """A command line, part of the flagfiles `within`, with the lines of its flagfiles in their places; UserError: a
+    flagfile isn't there, holds no text, or takes itself in."""
     arguments = []
     for argument, path in _split(argv):
         if path is None:

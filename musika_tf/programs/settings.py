@@ -161,11 +161,7 @@ def save_flags(directory):
 
 def read_back(directories):
     """Takes the flags that this command line leaves out from the first of `directories` of checkpoints that has flags
-    beside it; none may.
-
-    Raises:
-      UserError: the stored flags can't be read, or name audio or latents that are gone.
-    """
+    beside it; none may. UserError: the stored flags can't be read, or name audio or latents that are gone."""
     path = next((path for d in directories if os.path.isfile(path := Path(d) / EFFECTIVE)), None)
     if path is None:
         return

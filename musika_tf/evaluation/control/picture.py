@@ -13,11 +13,7 @@ _TITLES = {"tempo": "tempo, BPM", "note_density": "note density"}
 
 def draw(path, results):
     """A panel for each signal of each model, and one for each curve over time; `results` are dicts as --json holds
-    them.
-
-    Raises:
-      UserError: there are neither pieces nor a curve in them.
-    """
+    them. UserError: there are neither pieces nor a curve in them."""
     import matplotlib
 
     matplotlib.use("Agg")
