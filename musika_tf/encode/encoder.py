@@ -59,10 +59,7 @@ class FileEncoder:
             found = latents_file.read(job.target, self.model_id) if Path(job.target).exists() else {}
             stored = found if found and latents_file.is_of(found, job.row) else {}
             missing = [choice for choice in choices if not choice.is_in(stored)]
-            if stored:
-                row, arrays = job.row.remembered(stored["flags"]), stored
-            else:
-                row, arrays = self._encoded(job.row)
+            row, arrays = (job.row.remembered(stored["flags"]), stored) if stored else self._encoded(job.row)
             if stored and not missing:
                 return Outcome(row, notes=("done before",))
             arrays = arrays | _read_signals(row.path, arrays, missing, self.encode.config)
