@@ -14,7 +14,7 @@ class Conditioner(tf.Module):
     """Scales a model's conditioning channels and draws default ones.
 
     Args:
-      names: the signals or their names, in the order of their channels.
+      names: of the signals, in the order of their channels.
       latents_per_second: rate of the line.
     """
 
@@ -30,12 +30,7 @@ class Conditioner(tf.Module):
         self.highest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
 
     def fit(self, pieces, extractors=None):
-        """Learns units, scale and range from the training pieces.
-
-        Args:
-          pieces: list of float32 `[n, k]`, as stored by encode.py.
-          extractors: dict of signal's name -> extractor, for the metadata.
-        """
+        """Learns units, scale and range from training pieces, a list of float32 `[n, k]` as stored by encode.py."""
         if not self.n_channels:
             return
         self.extractors = dict(extractors or {})
@@ -65,12 +60,7 @@ class Conditioner(tf.Module):
             getattr(self, name).assign(state[name])
 
     def check_extractors(self, extractors, where):
-        """Refuses training pieces whose signals another extractor read than this model's; UserError.
-
-        Args:
-          extractors: dict of signal's name -> extractor.
-          where: flag and value, for the error.
-        """
+        """UserError, which begins with `where`, if another extractor read a signal than this model's."""
         for name, known in self.extractors.items():
             if extractors.get(name, known) != known:
                 raise UserError(
