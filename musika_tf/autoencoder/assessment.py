@@ -19,12 +19,7 @@ _FLOOR = 1e-5
 
 
 def assessor(trainer, paths):
-    """A function without arguments to the figure by its name.
-
-    Args:
-      trainer: AutoencoderTrainer.
-      paths: audio files.
-    """
+    """A function without arguments to the figure, by its name, of an AutoencoderTrainer for these audio files."""
     autoencoder, config = trainer.autoencoder, trainer.autoencoder.config
     batch_size = min(_CROPS, trainer.training.batch_size)
     batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, batch_size, seed=0))

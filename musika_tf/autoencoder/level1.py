@@ -151,15 +151,8 @@ class Decoder1(keras.Model):
         return [self.n_steps // k for k in (1, 2, 4, 8, 4, 2, 1, 2, 1)]
 
     def call(self, latents, noise=None):
-        """Decodes windows.
-
-        Args:
-          latents: `[b, window_frames, level1_size]`.
-          noise: N(0, 1) `[b, sum(noise_steps)]`, or None for none.
-
-        Returns:
-          Normalised log magnitude and phase over pi, both `[b, window_frames, bins]` in [-1, 1].
-        """
+        """Windows `[b, window_frames, level1_size]` and noise N(0, 1) `[b, sum(noise_steps)]`, or None for none
+        -> normalised log magnitude and phase over pi, both `[b, window_frames, bins]` in [-1, 1]."""
         n = split_noise(noise, self.noise_steps)
         g0 = self.g0(latents, next(n))
         g1 = self.g1(g0, next(n))

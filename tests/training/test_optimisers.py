@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from musika_tf.training.optimisers import adam
+from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.update import Guard, Objective, update
 
 
@@ -20,7 +20,7 @@ def step(optimiser, weight, slope):
 def test_rate_falls_along_a_cosine():
     # Adam's first step is its rate, whatever the gradient; with betas of 0 every step is.
     weight = keras.Variable(0.0)
-    optimiser = adam(0.1, 10, 0.2, (0.0, 0.0), [weight])
+    optimiser = Adam(Falling(0.1, 10, 0.2), (0.0, 0.0), [weight])
     for n in range(12):
         before = float(weight)
         step(optimiser, weight, 3.0)
@@ -30,7 +30,7 @@ def test_rate_falls_along_a_cosine():
 
 def test_share_of_1_keeps_the_rate():
     weight = keras.Variable(0.0)
-    optimiser = adam(0.1, 10, 1.0, (0.0, 0.0), [weight])
+    optimiser = Adam(Falling(0.1, 10, 1.0), (0.0, 0.0), [weight])
     for _ in range(20):
         step(optimiser, weight, -1.0)
     assert float(weight) == pytest.approx(2.0, rel=1e-4)
@@ -38,7 +38,7 @@ def test_share_of_1_keeps_the_rate():
 
 def test_betas_by_hand():
     weight = keras.Variable(0.0)
-    optimiser = adam(0.1, 1000, 1.0, (0.5, 0.9), [weight])
+    optimiser = Adam(Falling(0.1, 1000, 1.0), (0.5, 0.9), [weight])
     expected, m, v = 0.0, 0.0, 0.0
     for n, slope in enumerate([2.0, -1.0, 4.0], start=1):
         step(optimiser, weight, slope)
@@ -49,7 +49,7 @@ def test_betas_by_hand():
 
 def test_norm_is_clipped_over_all_weights():
     weights = [keras.Variable(0.0), keras.Variable(0.0)]
-    optimiser = adam(1.0, 10, 1.0, (0.0, 0.0), weights, clip_norm=1e-7)
+    optimiser = Adam(Falling(1.0, 10, 1.0), (0.0, 0.0), weights, clip_norm=1e-7)
     with tf.GradientTape() as tape:
         loss = 3.0 * weights[0] + 4.0 * weights[1]
     apply(optimiser, tape, loss, weights)
@@ -59,7 +59,7 @@ def test_norm_is_clipped_over_all_weights():
 
 def test_weights_that_the_loss_does_not_reach_stay():
     weights = [keras.Variable(1.0), keras.Variable(1.0)]
-    optimiser = adam(0.1, 10, 1.0, (0.5, 0.9), weights)
+    optimiser = Adam(Falling(0.1, 10, 1.0), (0.5, 0.9), weights)
     with tf.GradientTape() as tape:
         loss = 2.0 * weights[0]
     apply(optimiser, tape, loss, weights)
