@@ -71,12 +71,9 @@ def beats_at(times, beat_times, places, beats_per_bar=4):
     Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there.
 
     Args:
-      times: float64 `[n]`, seconds.
+      times: float64 `[n]`, seconds, as is the result in beats; bars begin at whole multiples of `beats_per_bar`.
       beat_times: `[beats]`, ascending seconds, at least two.
       places: int `[beats]`, 1..beats_per_bar; the clock catches up where the tracker skips a place.
-
-    Returns:
-      float64 `[n]`; bars begin at whole multiples of `beats_per_bar`.
     """
     steps = (np.diff(places) - 1) % beats_per_bar + 1
     numbers = places[0] - 1 + np.concatenate([[0], np.cumsum(steps)])

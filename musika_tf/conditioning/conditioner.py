@@ -11,12 +11,7 @@ _SCALES = ("mean", "deviation", "lowest", "highest")
 
 
 class Conditioner(tf.Module):
-    """Scales a model's conditioning channels and draws default ones.
-
-    Args:
-      names: of the signals, in the order of their channels.
-      latents_per_second: rate of the line.
-    """
+    """Scales a model's conditioning channels, in the order of the signals' names, and draws default ones."""
 
     def __init__(self, names, latents_per_second):
         super().__init__()
@@ -24,10 +19,9 @@ class Conditioner(tf.Module):
         self.extractors = {}  # signal's name -> what read it off the training pieces, where that is known
         self.latents_per_second = latents_per_second
         self.n_channels = sum(signal.n_channels for signal in self.signals)
-        self.mean = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
-        self.deviation = tf.Variable(tf.ones([self.n_channels]), trainable=False)
-        self.lowest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
-        self.highest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
+        zeros = tf.zeros([self.n_channels])
+        self.mean, self.lowest, self.highest = (tf.Variable(zeros, trainable=False) for _ in range(3))
+        self.deviation = tf.Variable(zeros + 1.0, trainable=False)
 
     def fit(self, pieces, extractors=None):
         """Learns units, scale and range from training pieces, a list of float32 `[n, k]` as stored by encode.py."""

@@ -94,7 +94,7 @@ def _rows(path, where):
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or no name that a file can have
         raise UserError(f"{where}: can't be read ({error}); give {GRAMMAR}") from error
-    if rows and not any(_is_number(cell.strip()) for cell in rows[0]) and not _is_point(rows[0]):
+    if rows and not any(_is_number(cell.strip()) for cell in rows[0]):
         rows = rows[1:]
     if not rows:
         raise UserError(f"{where}: no rows; give a CSV file of time,value rows")
@@ -102,10 +102,6 @@ def _rows(path, where):
         if len(row) != 2:
             raise UserError(f"{where}: row {number} has {len(row)} cells; give time,value")
     return [tuple(row) for row in rows]
-
-
-def _is_point(row):
-    return len(row) == 2 and _is_number(row[1].strip())
 
 
 def _curve(points, where):

@@ -74,15 +74,11 @@ class MusiCNN:
         return cls(_read_checkpoint(_package_folder() / "MTT_musicnn"))
 
     def __call__(self, waveform, sample_rate=44_100, hop_seconds=1.0):
-        """Embeds a waveform, patch by patch, in bounded memory.
+        """Embedding of 1 + (frames - 187) // hop patches; what remains at the end is not heard.
 
         Args:
           waveform: float32 `[samples, 2]` or `[samples]`; two channels are averaged.
-          sample_rate: of the waveform, Hz.
           hop_seconds: from one patch of three seconds to the next, rounded to frames of 16 ms.
-
-        Returns:
-          Embedding of 1 + (frames - 187) // hop patches; what remains at the end is not heard.
 
         Raises:
           ValueError: less than three seconds, or a value that is not finite.

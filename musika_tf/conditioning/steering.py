@@ -46,16 +46,12 @@ class Steering:
 
 
 def steer(settings, metadata, style_seed, total_seconds=None):
-    """The Steering of a piece.
+    """The Steering of a piece; None if nothing is steered and the bundle draws all signals.
 
     Args:
       settings: dict of `SETTINGS` name -> what the user wrote; None or "" leaves it to the style. `tempo` is also that
         of the beat clock, whose bar 1 begins at time 0.
-      metadata: of the bundle.
       total_seconds: where the piece ends, for a planned position; None without end.
-
-    Returns:
-      Steering, or None if nothing is steered and the bundle draws all signals.
 
     Raises:
       UserError: a setting is malformed, out of the trained range, or of a signal that the model does not know.

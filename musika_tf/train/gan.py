@@ -1,6 +1,7 @@
 """Latents in, bundle out: the GAN's training with everything around it."""
 
 import dataclasses
+import functools
 import json
 import logging
 from collections.abc import Callable
@@ -61,10 +62,6 @@ class Job:
         return Path(self.checkpoint_dir) / "gan"
 
     @property
-    def signals_to_read(self):
-        return [signals.find(name) for name in self.signals]
-
-    @property
     def target(self):
         return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
 
@@ -82,7 +79,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     devices.check_batch(job.training.batch_size, "gan_batch_size")
     bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
-    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
+    needed = [signals.find(name) for name in job.signals]
+    pieces = data.load_pieces(job.latents_dir, needed, job.config.critic_window, job.cache_dir)
     with devices.scope():
         autoencoder, gan, conditioner = _networks(job, pieces.model_id)
     if pieces.model_id != autoencoder.identity():
@@ -106,10 +104,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         save_flags(job.directory)
     logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
 
-    def batches(first):
-        size, seed = job.training.batch_size, job.training.seed
-        return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
-
+    size, seed = job.training.batch_size, job.training.seed
+    batches = functools.partial(data.batches, pieces, job.config.critic_window, size, seed, part=devices.part)
     line = Line(Codec(autoencoder), gan, conditioner)
     previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
     complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)))
