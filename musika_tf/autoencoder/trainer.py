@@ -19,7 +19,7 @@ from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import loss_scale_of
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 _CONSISTENCY_FLOOR = 1e-5  # -50 dB
 
@@ -77,8 +77,7 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        objectives = [Objective(self.optimiser, loss, self.trained)]
-        update(tape, objectives, self.guard, self.average.update, devices=self.devices)
+        update(tape, [(self.optimiser, loss)], self.guard, self.average.update, devices=self.devices)
         return self._after({**terms, "loss": loss})
 
     def _step_with_critic(self, waveform):
@@ -95,10 +94,7 @@ class AutoencoderTrainer(tf.Module):
             terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
             critic_loss = (hinge.on_real(real_scores) + hinge.on_fake(fake_scores)) / 2.0
-        objectives = (
-            Objective(self.optimiser, loss, self.trained),
-            Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),
-        )
+        objectives = (self.optimiser, loss), (self.critic_optimiser, critic_loss)
         update(tape, objectives, self.guard, self.average.update, moved, self.devices)
         return self._after({**terms, "critic": critic_loss, "loss": loss})
 

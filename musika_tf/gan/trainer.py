@@ -11,7 +11,7 @@ from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
 from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import loss_scale_of
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 
 class GanTrainer(tf.Module):
@@ -26,13 +26,12 @@ class GanTrainer(tf.Module):
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)
         self.r1 = R1Controller(training.r1_weight, training.r1_control)
-        self.weights = gan.generator.trainable_variables
-        self.critic_weights = gan.critic.trainable_variables
         rates = training.learning_rate, training.steps, training.final_rate_share
         schedule, betas = Falling(*rates, self.guard["rate_scale"]), (training.beta_1, training.beta_2)
-        self.optimiser = Adam(schedule, betas, self.weights)
-        self.critic_optimiser = Adam(schedule, betas, self.critic_weights)
-        self.average = MovingAverage(self.weights, training.ema_decay, gan.averaged.trainable_variables)
+        self.optimiser = Adam(schedule, betas, gan.generator.trainable_variables)
+        self.critic_optimiser = Adam(schedule, betas, gan.critic.trainable_variables)
+        averages = gan.averaged.trainable_variables
+        self.average = MovingAverage(gan.generator.trainable_variables, training.ema_decay, averages)
         self._plain_step = devices.function(lambda x, c: self._step(x, c, with_r1=False))
         self._r1_step = devices.function(lambda x, c: self._step(x, c, with_r1=True))
 
@@ -49,9 +48,8 @@ class GanTrainer(tf.Module):
 
     def _step(self, latents, conditioning, with_r1):
         # Stateless, so that a resumed run draws what an unbroken one does.
-        seeds = tf.random.experimental.stateless_split(
-            tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count]), 5
-        )
+        seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
+        seeds = tf.random.experimental.stateless_split(seed, 5)
         real = self.gan.standardiser.standardise(latents)
         real_blur, fake_blur = self._instance_noise(real, seeds[2])
         with tf.GradientTape(persistent=True) as tape:
@@ -74,10 +72,7 @@ class GanTrainer(tf.Module):
             self.r1.update(scalars["real"], scalars["fake"])
             self.average.update()
 
-        objectives = (
-            Objective(self.optimiser, generator_loss, self.weights),
-            Objective(self.critic_optimiser, critic_loss, self.critic_weights),
-        )
+        objectives = (self.optimiser, generator_loss), (self.critic_optimiser, critic_loss)
         update(tape, objectives, self.guard, applied, devices=self.devices)
         self.step_count.assign_add(1)
         return scalars

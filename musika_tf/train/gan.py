@@ -199,9 +199,8 @@ def _previewer(line, config):
         return line.generate(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
 
     def write(directory, step):
-        preview.write(
-            directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate
-        )
+        waveforms = [render(seed).numpy() for seed in PREVIEW_SEEDS]
+        preview.write(directory / "previews", step, waveforms, config.sample_rate)
 
     return write
 

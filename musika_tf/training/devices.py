@@ -24,9 +24,11 @@ variables would be averaged at every write.
 import contextlib
 import logging
 import re
+import signal
 
 import tensorflow as tf
 
+from musika_tf import interruption
 from musika_tf.errors import UserError
 from musika_tf.native import silent_stderr
 from musika_tf.training import cluster
@@ -152,7 +154,8 @@ def create(strategy="none", xla=False):
             return Devices(tf.distribute.MirroredStrategy(gpus or cpus))
     cluster.wait_for_peers(cluster.read())
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=LOST_WORKER_SECONDS)
-    with cluster.ended_by_signals(), silent_stderr():
+    # Native code that would hear a signal only when it is done: it ends the process at once.
+    with interruption.handled_by(signal.SIG_DFL), silent_stderr():
         return Devices(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options))
 
 

@@ -24,17 +24,22 @@ class Adam(tf.Module):
     Gradients come reduced over the replicas, and each replica updates its own copies. The names of the attributes that
     checkpoints hold are those of Keras's optimisers, so that what these saved is resumed.
 
-    The schedule is a function of the step to the learning rate. `clip_norm` is the largest global norm of the
-    gradients, or None.
+    The schedule is a function of the step to the learning rate, `clip_norm` the largest global norm of the gradients.
     """
 
     def __init__(self, schedule, betas, weights, clip_norm=None):
         super().__init__()
         self.schedule, self.betas, self.clip_norm, self.epsilon = schedule, betas, clip_norm, 1e-7
+        self._trainable_variables = [w.value if isinstance(w, keras.Variable) else w for w in weights]
         self._iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
         # Step, then momentum and velocity of each weight.
         moments = [tf.Variable(tf.zeros(w.shape), trainable=False) for w in weights for _ in range(2)]
         self._variables = [self._iterations, *moments]
+
+    @property
+    def weights(self):
+        """What it trains, tf.Variables."""
+        return list(self._trainable_variables)
 
     @property
     def iterations(self):
@@ -46,7 +51,7 @@ class Adam(tf.Module):
         """Of the next step."""
         return self.schedule(self._iterations)
 
-    def apply(self, gradients, weights):
+    def apply(self, gradients):
         """Moves the weights by one step."""
         if self.clip_norm is not None:
             norm = tf.sqrt(tf.reduce_sum(tf.stack([tf.reduce_sum(tf.square(g)) for g in gradients])))
@@ -54,9 +59,9 @@ class Adam(tf.Module):
         n = tf.cast(self._iterations + 1, tf.float32)
         (beta_1, beta_2), rate = self.betas, tf.cast(self.learning_rate, tf.float32)
         moments = self._variables[1::2], self._variables[2::2]
-        for gradient, weight, momentum, velocity in zip(gradients, weights, *moments, strict=True):
+        for gradient, weight, momentum, velocity in zip(gradients, self.weights, *moments, strict=True):
             tf.raw_ops.ResourceApplyAdam(
-                var=(weight.value if isinstance(weight, keras.Variable) else weight).handle,
+                var=weight.handle,
                 m=momentum.handle,
                 v=velocity.handle,
                 beta1_power=tf.pow(beta_1, n),

@@ -1,19 +1,9 @@
 """How a training step changes weights, in one place: gradients -> (reduce) -> finite? -> apply."""
 
-import typing
-
 import tensorflow as tf
 
 from musika_tf.errors import UserError
 from musika_tf.training.devices import ONE
-
-
-class Objective(typing.NamedTuple):
-    """A loss (scalar), the variables that are to lower it, and the optimiser that moves them."""
-
-    optimiser: typing.Any
-    loss: tf.Tensor
-    variables: typing.Sequence
 
 
 class Guard:
@@ -78,7 +68,7 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE):
 
     Args:
       tape: persistent tf.GradientTape that saw the losses.
-      objectives: Objectives. Weights that a loss does not reach stay as they are.
+      objectives: pairs (Adam, loss that its weights are to lower). Weights that a loss does not reach stay as they are.
       applied: function without arguments for what else changes with the weights, such as averages; called only
         when they do.
       moved: pairs (variable, its value before the step) of what the forward pass has changed already, as spectral
@@ -86,16 +76,16 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE):
       devices: Devices whose replicas share the step; a loss is the mean over a replica's share.
     """
     scale = None if guard.loss_scale is None else tf.identity(guard.loss_scale.value)
-    losses = [objective.loss for objective in objectives]
-    gradients = [_gradients(tape, objective, scale) for objective in objectives]
+    losses = [loss for _, loss in objectives]
+    gradients = [_gradients(tape, loss, optimiser.weights, scale) for optimiser, loss in objectives]
     losses, gradients = devices.mean((losses, gradients))  # from here on all replicas decide alike
     if scale is not None:
         gradients = [[g / scale for g in some] for some in gradients]
     finite = all_finite(losses + [g for some in gradients for g in some])
 
     def apply():
-        for objective, some in zip(objectives, gradients, strict=True):
-            objective.optimiser.apply(some, objective.variables)
+        for (optimiser, _), some in zip(objectives, gradients, strict=True):
+            optimiser.apply(some)
         applied()
         return finite
 
@@ -108,9 +98,9 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE):
     guard.count(finite)
 
 
-def _gradients(tape, objective, scale):
-    gradients = tape.gradient(objective.loss, objective.variables, output_gradients=scale)
-    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, objective.variables, strict=True)]
+def _gradients(tape, loss, weights, scale):
+    gradients = tape.gradient(loss, weights, output_gradients=scale)
+    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, weights, strict=True)]
 
 
 def all_finite(tensors):

@@ -16,7 +16,7 @@ from musika_tf.frechet import frechet_distance
 from musika_tf.training import checkpoints, loop
 from musika_tf.training.devices import ONE
 from musika_tf.training.optimisers import Adam, Falling
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 
 class Network(keras.Model):
@@ -170,7 +170,7 @@ class Descent(tf.Module):
     def step(self, batch):
         with tf.GradientTape() as tape:
             loss = (1.0 + 0.0 * batch) * self.weight
-        update(tape, [Objective(self.optimiser, loss, [self.weight])], self.guard, lambda: None)
+        update(tape, [(self.optimiser, loss)], self.guard, lambda: None)
         self.step_count.assign_add(1)
         if int(self.step_count) == self.poison:
             self.weight.assign(np.nan)

@@ -4,17 +4,17 @@ import pytest
 import tensorflow as tf
 
 from musika_tf.training.optimisers import Adam, Falling
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 
-def apply(optimiser, tape, loss, weights):
-    update(tape, [Objective(optimiser, loss, weights)], Guard(3, 3), lambda: None)
+def apply(optimiser, tape, loss):
+    update(tape, [(optimiser, loss)], Guard(3, 3), lambda: None)
 
 
 def step(optimiser, weight, slope):
     with tf.GradientTape() as tape:
         loss = slope * weight
-    apply(optimiser, tape, loss, [weight])
+    apply(optimiser, tape, loss)
 
 
 def test_rate_falls_along_a_cosine():
@@ -52,7 +52,7 @@ def test_norm_is_clipped_over_all_weights():
     optimiser = Adam(Falling(1.0, 10, 1.0), (0.0, 0.0), weights, clip_norm=1e-7)
     with tf.GradientTape() as tape:
         loss = 3.0 * weights[0] + 4.0 * weights[1]
-    apply(optimiser, tape, loss, weights)
+    apply(optimiser, tape, loss)
     # Clipped to 0.6e-7 and 0.8e-7, next to Adam's epsilon of 1e-7.
     np.testing.assert_allclose([float(w) for w in weights], [-0.6 / 1.6, -0.8 / 1.8], rtol=1e-3)
 
@@ -62,6 +62,6 @@ def test_weights_that_the_loss_does_not_reach_stay():
     optimiser = Adam(Falling(0.1, 10, 1.0), (0.5, 0.9), weights)
     with tf.GradientTape() as tape:
         loss = 2.0 * weights[0]
-    apply(optimiser, tape, loss, weights)
+    apply(optimiser, tape, loss)
     assert float(weights[0]) == pytest.approx(0.9, rel=1e-4)
     assert float(weights[1]) == 1.0

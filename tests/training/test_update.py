@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from musika_tf.errors import UserError
 from musika_tf.training.optimisers import Adam, Falling
-from musika_tf.training.update import Guard, Objective, all_finite, update
+from musika_tf.training.update import Guard, all_finite, update
 
 
 class Pair:
@@ -26,7 +26,7 @@ class Pair:
         self.normalised.assign_add(1.0)  # as a forward pass of spectral normalisation does
         with tf.GradientTape(persistent=True) as tape:
             losses = [slope * weight + offset for slope, weight in zip(tf.unstack(slopes), self.weights, strict=True)]
-        objectives = [Objective(o, x, [w]) for o, x, w in zip(self.optimisers, losses, self.weights, strict=True)]
+        objectives = list(zip(self.optimisers, losses, strict=True))
         update(tape, objectives, self.guard, lambda: self.n_applied.assign_add(1), moved)
 
     def state(self):
