@@ -66,12 +66,13 @@ def _madmom():
 
 
 def beats_at(times, beat_times, places, beats_per_bar=4):
-    """Tracked beats -> how many beats after a bar's beginning `times` are.
+    """Tracked beats -> how many beats after a bar's beginning `times` are, float64 `[n]`.
 
-    Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there.
+    Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there. Bars begin at
+    whole multiples of `beats_per_bar`.
 
     Args:
-      times: float64 `[n]`, seconds, as is the result in beats; bars begin at whole multiples of `beats_per_bar`.
+      times: float64 `[n]`, seconds.
       beat_times: `[beats]`, ascending seconds, at least two.
       places: int `[beats]`, 1..beats_per_bar; the clock catches up where the tracker skips a place.
     """

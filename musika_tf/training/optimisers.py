@@ -30,7 +30,7 @@ class Adam(tf.Module):
     def __init__(self, schedule, betas, weights, clip_norm=None):
         super().__init__()
         self.schedule, self.betas, self.clip_norm, self.epsilon = schedule, betas, clip_norm, 1e-7
-        self._trainable_variables = [w.value if isinstance(w, keras.Variable) else w for w in weights]
+        self._trainable_variables = list(weights)
         self._iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
         # Step, then momentum and velocity of each weight.
         moments = [tf.Variable(tf.zeros(w.shape), trainable=False) for w in weights for _ in range(2)]
@@ -38,7 +38,7 @@ class Adam(tf.Module):
 
     @property
     def weights(self):
-        """What it trains, tf.Variables."""
+        """What it trains."""
         return list(self._trainable_variables)
 
     @property
@@ -61,7 +61,7 @@ class Adam(tf.Module):
         moments = self._variables[1::2], self._variables[2::2]
         for gradient, weight, momentum, velocity in zip(gradients, self.weights, *moments, strict=True):
             tf.raw_ops.ResourceApplyAdam(
-                var=weight.handle,
+                var=(weight.value if isinstance(weight, keras.Variable) else weight).handle,
                 m=momentum.handle,
                 v=velocity.handle,
                 beta1_power=tf.pow(beta_1, n),

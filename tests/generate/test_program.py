@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 
+import comments
 import numpy as np
 import pytest
 import soundfile
 import tiny
 
-from musika_tf.audio import writer
 from musika_tf.generate import rendering
 from musika_tf.generate.piece import Piece, read_comment
 from musika_tf.generate.styles import StylePlan
@@ -89,7 +89,7 @@ def test_every_flag_that_steers_reaches_a_stream_and_a_file(steerable, tmp_path)
     rendering.write(tmp_path / "direct.wav", *bundle.load(steerable), song)
     expected, _ = soundfile.read(tmp_path / "direct.wav", dtype="int16")
     for name in ("stream.wav", "song.wav"):
-        assert read_comment(writer.read_comment(tmp_path / name)) == song
+        assert read_comment(comments.read_comment(tmp_path / name)) == song
         np.testing.assert_array_equal(soundfile.read(tmp_path / name, dtype="int16")[0], expected)
 
 
