@@ -33,7 +33,6 @@ _MP3_RESERVOIR = 2 * _MP3_PERIOD  # a frame's bits may lie in up to ten frames b
 # Codecs without an exact seek.
 _IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX")  # and what follows
 _IN_ORDER_LAYERS = ("MPEG_LAYER_I", "MPEG_LAYER_II")  # not III
-_ESTIMATED = ("MPEG_LAYER",)  # of which containers other than MP3 state no length
 
 _FULL_SCALES = {"ALAW": 32256 / 2**15, "ULAW": 32124 / 2**15, "PCM_U8": 1 - 2**-7, "PCM_S8": 1 - 2**-7}
 _SOUND_NAMES = (".m4a", ".m4b", ".mka", ".wma", ".aac", ".oga", ".ogg", ".opus")  # pictures in them are covers
@@ -79,7 +78,7 @@ def _probe(path):
         source = headers.find(path)
         encoding, notes = f"{file.format} {file.subtype}", source.notes
         n_samples = file.frames if source.n_samples is None else source.n_samples
-        if source.recount or file.format != "MP3" and file.subtype.startswith(_ESTIMATED):
+        if source.recount or file.format != "MP3" and file.subtype.startswith("MPEG_LAYER"):  # no length is stated
             counted, complaint = _count(path)
             n_samples = file.frames if source.recount else counted
             if complaint:

@@ -25,7 +25,11 @@ def remembered(function):
         del size, modified
         return function(path)
 
-    return lambda path: known(*identity(path))
+    @functools.wraps(function)
+    def of_file(path):
+        return known(*identity(path))
+
+    return of_file
 
 
 @contextlib.contextmanager

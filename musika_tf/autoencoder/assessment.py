@@ -15,7 +15,6 @@ from musika_tf.collection import augmentation, dataset
 from musika_tf.frechet import frechet_distance
 
 _CROPS = 32
-_FLOOR = 1e-5
 
 
 def assessor(trainer, paths):
@@ -35,7 +34,7 @@ def assessor(trainer, paths):
         )
 
     def heard(waveform):
-        frames = spectrogram.log_magnitude(trainer.inner(waveform), config, _FLOOR)
+        frames = spectrogram.log_magnitude(trainer.inner(waveform), config, floor=1e-5)
         return tf.reshape(frames, [-1, config.n_bins])
 
     def assess():

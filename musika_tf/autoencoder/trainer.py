@@ -21,8 +21,6 @@ from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import loss_scale_of
 from musika_tf.training.update import Guard, update
 
-_CONSISTENCY_FLOOR = 1e-5  # -50 dB
-
 TRAINED = {1: ("encoder1", "decoder1"), 2: ("decoder1",), 3: ("encoder2", "decoder2"), 4: ("decoder2",)}
 
 
@@ -144,7 +142,7 @@ class AutoencoderTrainer(tf.Module):
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
         spectrum = spectrogram.stft(waveform, config)
         terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
-        twice = [spectrogram.log_magnitude(w, config, _CONSISTENCY_FLOOR) for w in (real, fake)]
+        twice = [spectrogram.log_magnitude(w, config, floor=1e-5) for w in (real, fake)]  # -50 dB
         terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
         return terms, fake
 

@@ -18,7 +18,6 @@ from musika_tf.conditioning.tempo import AtBpm, Tempo
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
-_FEWEST_BEATS = 8
 # Spectra are made a minute at a time. The network is recurrent in both directions and hears a whole piece, or parts of
 # twenty minutes with a minute more on each side.
 _SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
@@ -37,7 +36,7 @@ def track(audio):
     """
     Beat().extractor()  # or what to install
     beats = _madmom()[1](activations(Recording.of(audio)))
-    if len(beats) < _FEWEST_BEATS:
+    if len(beats) < 8:
         raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
     return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
 

@@ -22,8 +22,6 @@ from musika_tf.errors import UserError
 BANDWIDTH_SECONDS = 1.0
 
 _ONE_ONSET_SECONDS = 0.03  # strokes of a spread chord, a flam: MIREX's onset detection counts one, and so do ears
-_THRESHOLD = 0.54  # of MadMom's activation, its authors' choice
-_SMOOTH_SECONDS = 0.05
 _REACH_SECONDS = 6 * BANDWIDTH_SECONDS  # beyond which a Gaussian counts nothing
 _SLACK_SECONDS = 1.0  # the last latent's centre may lie beyond the audio's end
 _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
@@ -37,8 +35,8 @@ def onsets(audio, detector):
 
 def _by_madmom(waveform):
     detectors, rate = madmom_package.load().features.onsets, madmom_package.FRAMES_PER_SECOND
-    pick = detectors.OnsetPeakPickingProcessor(
-        threshold=_THRESHOLD, smooth=_SMOOTH_SECONDS, pre_max=1.0 / rate, post_max=1.0 / rate, fps=rate
+    pick = detectors.OnsetPeakPickingProcessor(  # its authors' choice
+        threshold=0.54, smooth=0.05, pre_max=1.0 / rate, post_max=1.0 / rate, fps=rate
     )
     return pick(_madmom_network()(madmom_package.signal(waveform)))
 
@@ -125,9 +123,6 @@ class NoteDensity(Signal):
     def fitted(self, pieces, latents_per_second):
         full_scale = float(np.percentile(np.concatenate(pieces), 99))
         return dataclasses.replace(self, full_scale=max(full_scale, 1e-3))  # not 0, in music without any onset
-
-    def restored(self, row):
-        return dataclasses.replace(self, full_scale=row.get("full_scale"))
 
     def to_units(self, stored):
         return np.clip(np.asarray(stored) / np.float32(self.full_scale or 1.0), 0.0, 1.0).astype(np.float32)

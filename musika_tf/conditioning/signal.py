@@ -127,7 +127,8 @@ class Signal:
 
     def restored(self, row):
         """The signal as a row of the metadata describes it."""
-        return self
+        known = {field.name: row[field.name] for field in dataclasses.fields(self) if field.name in row}
+        return dataclasses.replace(self, **known)
 
     def to_units(self, stored):
         """Stored channels `[n, c]` in the unit of the metadata."""

@@ -64,7 +64,7 @@ def each_piece(paths, signals, min_latents, known):
             )
         latents = data["latents"]
         if reason := _useless(data, signals, min_latents):
-            logger.warning("%s: left out, %s", path, reason)
+            logger.warning("%s: %s", path, reason)
             continue
         latent_size = latent_size or latents.shape[1]
         if latents.shape[1] != latent_size:
@@ -141,13 +141,13 @@ def _useless(data, signals, min_latents):
     """Why a piece can't be trained with, "" if it can (of digital silence older files don't tell)."""
     n_latents = len(data["latents"])
     if n_latents < min_latents:
-        return f"its {n_latents} latents are fewer than the {min_latents} of a span"
+        return f"left out, its {n_latents} latents are fewer than the {min_latents} of a span"
     if "silent" in data.get("flags", ()):
-        return "it is digital silence"
+        return "left out, it is digital silence"
     for signal in signals:
         confidence = float(data.get(f"confidence_{signal.stored_name}", 1.0))
         if confidence < signal.least_confidence:
-            return f"its {signal.name} is not clear (confidence {confidence:.2f})"
+            return f"left out, its {signal.name} is not clear (confidence {confidence:.2f})"
     return ""
 
 

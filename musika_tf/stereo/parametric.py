@@ -34,7 +34,6 @@ import tensorflow as tf
 from musika_tf.audio import spectrogram
 
 _MEAN_RUN_HZ = 2000.0  # of bins that turn the same way; where the sign changes, frames that overlap cancel a little
-_SEED = 2005
 _ALIKE = 1e-4  # coherence this near to 1 is 1: what is mono stays exactly mono
 
 
@@ -55,7 +54,7 @@ def band_of_bin(config):
 @functools.lru_cache(maxsize=8)
 def _turns(config):
     """+1 or -1 for each bin, float32 `[bins]`: which way the channels turn apart."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(2005)
     share = config.sample_rate / config.fft_length / _MEAN_RUN_HZ
     return np.cumprod(np.where(rng.random(config.n_bins) < share, -1.0, 1.0)).astype(np.float32)
 
