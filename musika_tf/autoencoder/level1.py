@@ -7,20 +7,25 @@ from keras import ops
 from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
 
 
-class Encoder1(keras.Model):
-    """Frames to level-1 latents, each frame by itself: `[b, t, bins]` -> `[b, t, level1_size]` in (-1, 1)."""
+class Encoder(keras.Model):
+    """Convolutions over time, each (channels, kernel, strides, padding), and at the end `size` numbers in (-1, 1)."""
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, shapes, size, **kwargs):
         super().__init__(**kwargs)
-        wide = 4 * config.width
-        self.hidden = [keras.layers.Conv1D(wide, 1, activation="swish") for _ in range(5)]
-        self.out = keras.layers.Conv1D(config.level1_size, 1, activation="tanh", dtype="float32")
+        self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
+        self.out = keras.layers.Conv1D(size, 1, activation="tanh", dtype="float32")
 
-    def call(self, magnitude):
-        x = magnitude
+    def call(self, x):
         for layer in self.hidden:
             x = layer(x)
         return self.out(x)
+
+
+class Encoder1(Encoder):
+    """Frames to level-1 latents, each frame by itself: `[b, t, bins]` -> `[b, t, level1_size]`."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(5 * [(4 * config.width, 1, 1, "valid")], config.level1_size, **kwargs)
 
 
 class NoisyConv(keras.layers.Layer):
