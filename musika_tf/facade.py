@@ -21,6 +21,7 @@ from musika_tf.generate import bars as clock
 from musika_tf.generate import rendering
 from musika_tf.generate.request import piece_of
 from musika_tf.model import bundle
+from musika_tf.model.metadata import check_generates
 
 _DEFAULT_SECONDS = 60
 
@@ -42,7 +43,8 @@ def load(path=None):
     """The Model of a bundle.
 
     Args:
-      path: folder that train_gan.py, import_original.py or `Model.save` wrote; None for the model that ships.
+      path: folder that train_gan.py, train_ae.py, import_original.py or `Model.save` wrote; None for the model that
+        ships. What train_ae.py wrote, such as "models/music-ae", encodes and decodes.
 
     Raises:
       UserError: there is no bundle, or it is damaged.
@@ -205,4 +207,5 @@ class Model:
     def _piece(self, seed, seconds, **options):
         request = arguments.request(self.path, seed, seconds, **options)
         with arguments.named_as_arguments():
+            check_generates(self.path, self.metadata)
             return piece_of(request, request.seed, self.metadata)

@@ -5,6 +5,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 PRESETS = PACKAGE / "flags"
 DEFAULT_MODEL = "models/techno-mini"
+DEFAULT_AUTOENCODER = DEFAULT_MODEL
 
 
 def find(path):
@@ -26,6 +27,11 @@ def find(path):
 def default_model():
     """The folder of the model that plays where none is named."""
     return PACKAGE / DEFAULT_MODEL
+
+
+def default_autoencoder():
+    """The folder of the bundle that encodes and decodes where none is named."""
+    return PACKAGE / DEFAULT_AUTOENCODER
 
 
 def models():

@@ -12,6 +12,7 @@ import soundfile
 import tensorflow as tf
 from comments import read_comment
 
+import musika_tf
 from musika_tf.generate import piece
 from musika_tf.generate.styles import StylePlan
 
@@ -94,6 +95,8 @@ def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
         assert any((checkpoints / f"phase{phase}" / "previews").glob("*.png"))
         if phase in (1, 3):
             assert np.mean(losses["loss"][-5:]) < losses["loss"][0] / 2, losses["loss"]
+    codec, music = musika_tf.load(checkpoints / "autoencoder"), 0.1 * np.ones([RATE, 2], np.float32)
+    assert codec.decode(codec.encode(music, RATE)).shape == (11 * 4096, 2) and codec.signals == {}
 
     encode = ("encode.py", f"--audio_dir={corpus}", f"--out_dir={latents}", f"--checkpoint_dir={checkpoints}")
     run(*encode, "--conditioning=tempo,beat")

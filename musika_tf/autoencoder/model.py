@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
@@ -53,6 +54,16 @@ class Autoencoder:
         for weights in self.encoder1.get_weights() + self.encoder2.get_weights():
             digest.update(weights.tobytes())
         return digest.hexdigest()[:12]
+
+    def round_encoders(self):
+        """Rounds the encoders' weights to half precision, in which bundles can store them; this changes `identity`."""
+        for variable in self.encoder1.weights + self.encoder2.weights:
+            variable.assign(tf.cast(tf.cast(variable.value, tf.float16), variable.dtype))
+
+    def has_rounded_encoders(self):
+        """Whether half precision holds the encoders' weights exactly."""
+        weights = self.encoder1.get_weights() + self.encoder2.get_weights()
+        return all(np.array_equal(w, w.astype(np.float16)) for w in weights)
 
     def decoder_noise_sizes(self):
         """Noise values per window of decoder 1 and of decoder 2."""

@@ -30,8 +30,10 @@ def run(request, prepare: Callable[[int], None], threads=0):
     """
     from musika_tf.generate import preview_page
     from musika_tf.model import bundle
+    from musika_tf.model.metadata import check_generates
 
     metadata = bundle.read_metadata(request.model)
+    check_generates(request.model, metadata)
     pieces = {seed: piece_of(request, seed, metadata) for seed in request.seeds}
     if request.previews:
         folder = Path(request.out or f"{metadata['name']}-previews")

@@ -2,16 +2,21 @@
 
 Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that. The functions
 are those of `Bundle._make_functions`, and their arguments are named there. `render` takes a `line.Course` field by
-field, and the range; `generate` is a call of it.
+field, and the range; `generate` is a call of it. The bundle of an autoencoder alone has `encode` and `decode`.
+
+Where half precision holds the encoders exactly, as `Autoencoder.round_encoders` leaves them, the bundle stores every
+network in it, at half the size: the latents stay what they were, and decoders and generator lose what nobody hears.
 """
 
 import functools
 import inspect
 import json
+import operator
 import os
 import shutil
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from musika_tf.conditioning.conditioner import Conditioner
@@ -20,13 +25,13 @@ from musika_tf.errors import UserError
 from musika_tf.gan import coordinates
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Course, Line, steady
-from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, read_metadata
+from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, generates, read_metadata
 from musika_tf.native import plain_folder
 
-# The functions, and what each returns.
+# The functions, and what each returns; those of an autoencoder alone first.
+_CODES = {"encode": "latents", "decode": "waveform"}
 _OUTPUTS = {
-    "encode": "latents",
-    "decode": "waveform",
+    **_CODES,
     "generator": "latents",
     "coordinates": "coordinates",
     "generate": "waveform",
@@ -59,21 +64,36 @@ _ARGUMENTS = {
 
 
 class Bundle(tf.Module):
-    """The bundle's functions over an Autoencoder, a Gan and a Conditioner.
+    """The bundle's functions over an Autoencoder and, but for that of an autoencoder alone, a Gan and a Conditioner.
 
     `keep_critic` stores the critic too; no function uses it, but fine-tuning goes on with it.
     """
 
-    def __init__(self, autoencoder, gan, conditioner, keep_critic=True):
+    def __init__(self, autoencoder, gan=None, conditioner=None, keep_critic=True):
         super().__init__()
+        networks, others = _contents(autoencoder, gan, conditioner, keep_critic)
+        stored = {name: [v.value for v in network.weights] for name, network in networks.items()}
+        halves = {}
+        if autoencoder.has_rounded_encoders():
+            halves = {name: [(v, _half(v)) for v in network.weights] for name, network in networks.items()}
+            stored = {name: [half for _, half in pairs] for name, pairs in halves.items()}
         # Plain variables: a Keras model as an attribute would have every layer traced and saved for itself.
-        self.stored = _variables(autoencoder, gan, conditioner, keep_critic)
+        self.stored = stored | others
         codec = Codec(autoencoder)
-        self._make_functions(codec, Line(codec, gan, conditioner), gan)
+        function = functools.partial(_function, **_sizes(autoencoder, gan, conditioner))
+        _share_decoders(codec, halves, function)
+        self.encode = function(_with_halves(codec.encode, halves, "encoder1", "encoder2"))
+        self.decode = function(codec.decode)
+        if gan is not None:
+            self._make_generating(Line(codec, gan, conditioner), gan, halves, function)
 
-    def _make_functions(self, codec, line, gan):
-        """Makes functions of fixed signatures; the latent's and coordinate's sizes are this model's own."""
-        function = functools.partial(_function, **_sizes(gan, line.n_channels))
+    def _make_generating(self, line, gan, halves, function):
+        """Makes the functions that generate; the generator, too, is one graph that they call."""
+        inline = line.latents
+        shared = _with_halves(
+            lambda coordinates, generator_noise: inline(coordinates, generator_noise), halves, "averaged"
+        )
+        line.latents = function(shared)
 
         def generator(coordinates, seed, noise):
             return line.latents(coordinates, noise * line.generator_noise(seed, 0, tf.shape(coordinates)[0]))
@@ -100,9 +120,6 @@ class Bundle(tf.Module):
             course = steady(seed, style_seed, truncation, conditioning, first_latent)
             return self.render(**course._asdict(), first_latent=first_latent, n_latents=n_latents)
 
-        _share_graphs(codec, line, function)
-        self.encode = function(codec.encode)
-        self.decode = function(codec.decode)
         self.generator = function(generator)
         self.coordinates = function(piece_coordinates)
         self.signals = function(line.drawn_signals)
@@ -111,16 +128,18 @@ class Bundle(tf.Module):
 
     def signatures(self):
         """The functions as serving signatures, each returning a dict with one tensor."""
-        return {name: _named(getattr(self, name), output) for name, output in _OUTPUTS.items()}
+        functions = {name: (getattr(self, name, None), output) for name, output in _OUTPUTS.items()}
+        return {name: _named(*of) for name, of in functions.items() if of[0] is not None}
 
 
-def _sizes(gan, n_channels):
+def _sizes(autoencoder, gan, conditioner):
     """The arguments that depend on the model."""
-    return {
-        "latents": _float32([None, gan.latent_size]),
-        "coordinates": _float32([None, gan.config.window, n_channels]),
-        "generator_noise": _float32([None, gan.noise_size]),
-    }
+    sizes = {"latents": _float32([None, autoencoder.config.latent_channels])}
+    if gan is not None:
+        n_channels = gan.config.coordinate_size + conditioner.n_channels
+        sizes["coordinates"] = _float32([None, gan.config.window, n_channels])
+        sizes["generator_noise"] = _float32([None, gan.noise_size])
+    return sizes
 
 
 def _function(python_function, **of_this_model):
@@ -131,23 +150,43 @@ def _function(python_function, **of_this_model):
     return tf.function(python_function, input_signature=signature, autograph=False)
 
 
-def _share_graphs(codec, line, function):
-    """Makes one graph each of the decoders and of the generator, which the bundle's functions call.
+def _with_halves(python_function, halves, *networks):
+    """The function, in which these networks compute with their half of `halves`, {name: [(Keras variable, half)]}."""
+    pairs = [pair for name in networks for pair in halves.get(name, ())]
 
-    Left to be inlined they would be stored, and loaded, once for every function: that is seconds at start-up.
+    @functools.wraps(python_function)
+    def computed(*arguments):
+        with keras.StatelessScope([(variable, tf.cast(half, variable.dtype)) for variable, half in pairs]):
+            return python_function(*arguments)
+
+    return computed if pairs else python_function
+
+
+def _share_decoders(codec, halves, function):
+    """Makes one graph of the decoders, which the bundle's functions call.
+
+    Left to be inlined it would be stored, and loaded, once for every function: that is seconds at start-up.
     """
-    inline_frames, inline_latents = codec.frames, line.latents
-    frames = function(lambda latents, first_latent, seed, noise: inline_frames(latents, first_latent, seed, noise))
-    latents = function(lambda coordinates, generator_noise: inline_latents(coordinates, generator_noise))
-    codec.frames = lambda latents, first, seed, noise: frames(latents, tf.cast(first, tf.int64), seed, noise)
-    line.latents = latents
+    inline = codec.frames
+
+    def frames(latents, first_latent, seed, noise):
+        return inline(latents, first_latent, seed, noise)
+
+    shared = function(_with_halves(frames, halves, "decoder1", "decoder2"))
+    codec.frames = lambda latents, first, seed, noise: shared(latents, tf.cast(first, tf.int64), seed, noise)
 
 
-def _variables(autoencoder, gan, conditioner, with_critic):
-    """Every variable of a bundle by network."""
+def _contents(autoencoder, gan, conditioner, with_critic):
+    """What a bundle stores: its networks by name, and the lists of what else it has variables of."""
+    if gan is None:
+        return autoencoder.networks, {}
     networks = {**autoencoder.networks, "averaged": gan.averaged} | ({"critic": gan.critic} if with_critic else {})
-    variables = {name: [v.value for v in network.weights] for name, network in networks.items()}
-    return {**variables, "standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+    return networks, {"standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+
+
+def _half(variable):
+    """A variable of half precision with the value of a Keras variable."""
+    return tf.Variable(tf.cast(variable.value, tf.float16), trainable=False)
 
 
 def _named(function, output):
@@ -163,12 +202,12 @@ def check_target(bundle_dir):
         raise UserError(f"--bundle_dir={bundle_dir}: exists and is no bundle; name a new folder")
 
 
-def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
+def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, **about):
     """Writes a bundle, atomically: an existing one is replaced when the new one is complete.
 
     Args:
       bundle_dir: where to.
-      autoencoder, gan, conditioner: what it is made of.
+      autoencoder, gan, conditioner: what it is made of; the first alone makes a bundle that encodes and decodes.
       keep_critic: False leaves the critic out: the bundle is smaller, and fine-tuning begins with a new one.
       **about: name, licence, trained_on, steps, flags for the metadata.
 
@@ -186,8 +225,8 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
     metadata = {
         "format_version": FORMAT_VERSION,
         **about,
-        **_described(autoencoder, gan, conditioner),
-        "has_critic": keep_critic,
+        **_described(autoencoder),
+        **(_described_gan(gan, conditioner, keep_critic) if gan is not None else {}),
     }
     try:
         temporary.mkdir(exist_ok=True)
@@ -203,19 +242,28 @@ def save(bundle_dir, autoencoder, gan, conditioner, keep_critic=True, **about):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _described(autoencoder, gan, conditioner):
-    """What the metadata says of the networks."""
+def _described(autoencoder):
+    """What the metadata says of the autoencoder."""
     config = autoencoder.config
     return {
         "sample_rate": config.sample_rate,
         "samples_per_latent": config.samples_per_latent,
-        "latent_size": gan.latent_size,
+        "latent_size": config.latent_channels,
+        "conditioning": [],
+        "precision": "float16" if autoencoder.has_rounded_encoders() else "float32",
+        "autoencoder_id": autoencoder.identity(),
+        "autoencoder_config": to_dict(config),
+    }
+
+
+def _described_gan(gan, conditioner, has_critic):
+    """What it says of the rest."""
+    return {
         "window": gan.config.window,
         "coordinate_size": gan.config.coordinate_size,
         "conditioning": conditioner.metadata(),
-        "autoencoder_id": autoencoder.identity(),
-        "autoencoder_config": to_dict(config),
         "gan_config": to_dict(gan.config),
+        "has_critic": has_critic,
     }
 
 
@@ -240,18 +288,22 @@ def load(bundle_dir):
     metadata = read_metadata(bundle_dir)
     try:
         loaded = tf.saved_model.load(plain_folder(bundle_dir))
-        missing = [name for name in _OUTPUTS if not hasattr(loaded, name)]  # what is left of a file may load
+        wanted = _OUTPUTS if generates(metadata) else _CODES
+        missing = [name for name in wanted if not hasattr(loaded, name)]  # what is left of a file may load
         if missing:
             raise ValueError(f"lacks {', '.join(missing)}")
-        served = loaded.signatures["render"]
+        served = loaded.signatures.get("render")
     except _DAMAGE as error:
         raise damaged(bundle_dir, error) from error
-    loaded.render = lambda **arguments: served(**arguments)["waveform"]
+    if served is not None:
+        loaded.render = lambda **arguments: served(**arguments)["waveform"]
     return loaded, metadata
 
 
 def load_networks(bundle_dir, policy="float32"):
     """The networks of a bundle as Keras models again: (Autoencoder, Gan, Conditioner, metadata); `policy` as Gan's.
+
+    Of an autoencoder alone Gan and Conditioner are None.
 
     Raises:
       UserError: it is no bundle, or damaged.
@@ -260,18 +312,30 @@ def load_networks(bundle_dir, policy="float32"):
     from musika_tf.gan.model import Gan
 
     metadata = read_metadata(bundle_dir)
-    autoencoder = Autoencoder.create(from_dict(AutoencoderConfig, metadata["autoencoder_config"]))
-    names = [row["name"] for row in metadata["conditioning"]]
-    conditioner = Conditioner(names, autoencoder.config.latents_per_second)
-    conditioner.restore(metadata["conditioning"])
-    gan_config = from_dict(GanConfig, metadata["gan_config"])
-    gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
-    checkpoint = tf.train.Checkpoint(stored=_variables(autoencoder, gan, conditioner, metadata["has_critic"]))
+    autoencoder, gan, conditioner = (
+        Autoencoder.create(from_dict(AutoencoderConfig, metadata["autoencoder_config"])),
+        None,
+        None,
+    )
+    if generates(metadata):
+        names = [row["name"] for row in metadata["conditioning"]]
+        conditioner = Conditioner(names, autoencoder.config.latents_per_second)
+        conditioner.restore(metadata["conditioning"])
+        gan_config = from_dict(GanConfig, metadata["gan_config"])
+        gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
+    networks, stored = _contents(autoencoder, gan, conditioner, metadata.get("has_critic"))
+    weights = {name: network.weights for name, network in networks.items()}
+    read = _half if metadata.get("precision") == "float16" else operator.attrgetter("value")
+    stored |= {name: [read(variable) for variable in variables] for name, variables in weights.items()}
     # SavedModel keeps its variables as an object-based checkpoint of the module.
-    variables = Path(plain_folder(bundle_dir)) / "variables" / "variables"
+    path = Path(plain_folder(bundle_dir)) / "variables" / "variables"
     try:
-        checkpoint.read(str(variables)).expect_partial().assert_existing_objects_matched()
+        tf.train.Checkpoint(stored=stored).read(str(path)).expect_partial().assert_existing_objects_matched()
     except (AssertionError, *_DAMAGE) as error:
         raise damaged(bundle_dir, error) from error
-    gan.generator.set_weights(gan.averaged.get_weights())
+    for name, variables in weights.items():
+        for variable, value in zip(variables, stored[name], strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
+    if gan is not None:
+        gan.generator.set_weights(gan.averaged.get_weights())
     return autoencoder, gan, conditioner, metadata

@@ -15,13 +15,12 @@ _TYPES = {
     "sample_rate": int,
     "samples_per_latent": int,
     "latent_size": int,
-    "window": int,
     "conditioning": list,
-    "has_critic": bool,
     "autoencoder_id": str,
     "autoencoder_config": dict,
-    "gan_config": dict,
 }
+# Of a bundle that generates; that of an autoencoder alone has none of these.
+_GAN_TYPES = {"window": int, "has_critic": bool, "gan_config": dict}
 _OPTIONAL_NUMBERS = ("mean", "deviation", "typical_seconds", "full_scale")  # of a signal; some of which are above 0
 
 
@@ -43,7 +42,7 @@ def read_metadata(bundle_dir):
         ) from error
     if version > FORMAT_VERSION:
         raise UserError(f"--bundle_dir={bundle_dir}: format {version}, newer than {FORMAT_VERSION}; update musika_tf")
-    missing = [name for name in _TYPES if name not in metadata]
+    missing = [name for name in _types(metadata) if name not in metadata]
     if missing:
         raise damaged(bundle_dir, f"{METADATA} lacks {', '.join(missing)}")
     try:
@@ -51,6 +50,23 @@ def read_metadata(bundle_dir):
     except (ValueError, TypeError) as error:
         raise damaged(bundle_dir, f"{METADATA}: {error}") from error
     return metadata
+
+
+def generates(metadata):
+    """Whether the bundle generates; otherwise it is an autoencoder's, which encodes and decodes."""
+    return "gan_config" in metadata
+
+
+def check_generates(bundle_dir, metadata):
+    """UserError where the bundle is that of an autoencoder alone."""
+    if not generates(metadata):
+        raise UserError(
+            f"{bundle_dir}: an autoencoder, it encodes and decodes; to generate, name a bundle that train_gan.py wrote"
+        )
+
+
+def _types(metadata):
+    return _TYPES | (_GAN_TYPES if any(name in metadata for name in _GAN_TYPES) else {})
 
 
 def damaged(bundle_dir, reason):
@@ -61,17 +77,17 @@ def damaged(bundle_dir, reason):
 
 def _check(metadata):
     """ValueError or TypeError where the values are not of their kind, or contradict each other."""
-    for name, kind in _TYPES.items():
+    for name, kind in _types(metadata).items():
         if not isinstance(metadata[name], kind) or (kind is int and isinstance(metadata[name], bool)):
             raise ValueError(f"{name} is no {kind.__name__}")
     autoencoder = from_dict(AutoencoderConfig, metadata["autoencoder_config"])
-    gan = from_dict(GanConfig, metadata["gan_config"])
     follows = {
         "sample_rate": autoencoder.sample_rate,
         "samples_per_latent": autoencoder.samples_per_latent,
         "latent_size": autoencoder.latent_channels,
-        "window": gan.window,
     }
+    if generates(metadata):
+        follows["window"] = from_dict(GanConfig, metadata["gan_config"]).window
     for name, value in follows.items():
         if metadata[name] != value:
             raise ValueError(f"{name} is {metadata[name]}, but its networks' is {value}")

@@ -54,7 +54,7 @@ def _take_defaults():
         if cli.holds_autoencoder(FLAGS.checkpoint_dir):
             taken.append("checkpoint_dir")
         else:
-            FLAGS.bundle_dir = str(shipped.default_model())
+            FLAGS.bundle_dir = str(shipped.default_autoencoder())
             taken.append("bundle_dir")
     if not FLAGS.out_dir:
         path = Path(FLAGS.audio_dir).resolve()

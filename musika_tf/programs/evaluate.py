@@ -94,8 +94,10 @@ def _model():
     from musika_tf.conditioning import musicnn
     from musika_tf.evaluation import model, report
     from musika_tf.model import bundle
+    from musika_tf.model.metadata import check_generates
 
-    networks = bundle.load_networks(FLAGS.model)[:3]
+    *networks, metadata = bundle.load_networks(FLAGS.model)
+    check_generates(FLAGS.model, metadata)
     seeds = range(1, FLAGS.pieces + 1)
     result = model.evaluate_model(networks, seeds, FLAGS.seconds or 120, reference, musicnn.MusiCNN.load())
     _report(result, report.folders_text(result))

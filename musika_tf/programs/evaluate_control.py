@@ -66,7 +66,10 @@ def _earlier():
 def _measure():
     """Measures --model: a dict of plain values, written to --json after each of its parts."""
     cli.start_tensorflow()
+    from musika_tf.model.metadata import check_generates
+
     metadata = _of_model("read_metadata")
+    check_generates(FLAGS.model, metadata)
     names = _names(metadata)
     wanted = {name: _settings(name, metadata) for name in names}
     if missing := pieces.missing_extras(metadata, names, "tempo" in names and FLAGS.grid_pieces):

@@ -1,7 +1,7 @@
 """Trains the autoencoder: python train_ae.py --audio_dir=music
 
 All four phases, or fine-tunes one: python train_ae.py --audio_dir=music --phase=2 in a new folder starts from the
-autoencoder that ships, and leaves its latents as they are.
+autoencoder that ships, and leaves its latents as they are. Phase 4 ends with a bundle that encodes and decodes.
 """
 
 import sys
@@ -14,7 +14,8 @@ from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
-for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *settings.config_flags("ae")):
+BUNDLE = ("bundle_dir", "name", "licence", "trained_on")
+for name in (*cli.define_collection_flags(), "checkpoint_dir", *TRAINING, *BUNDLE, *settings.config_flags("ae")):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_enum("phase", "all", ["1", "2", "3", "4", "all"], "phase to train; each starts from the one before")
 flags.DEFINE_enum(
@@ -26,7 +27,7 @@ def _take_defaults():
     """Fills in the flags that nobody gave, and says so."""
     taken, note = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"], ""
     if FLAGS.phase in ("2", "3", "4") and not FLAGS.init_from and not cli.holds_autoencoder(FLAGS.checkpoint_dir):
-        FLAGS.init_from = str(shipped.default_model())
+        FLAGS.init_from = str(shipped.default_autoencoder())
         taken.append("init_from")
         note = f"phase {FLAGS.phase} fine-tunes the shipped autoencoder: {FLAGS.checkpoint_dir} holds none"
     cli.say_defaults(*taken, note=note)
@@ -87,3 +88,9 @@ def main(_):
         if not phases.train_phase(job, phase, save_flags=settings.save_flags):
             print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
             return
+    if 4 in wanted:
+        about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on}
+        about |= {"steps": list(training.steps), "flags": settings.effective_flags(with_paths=False)}
+        folder = Path(FLAGS.bundle_dir or checkpoint_dir / "autoencoder")
+        devices.chief_first(lambda: phases.write_bundle(job, folder, name=FLAGS.name or folder.name, **about))
+        print(f"{folder}: encodes and decodes")

@@ -137,6 +137,8 @@ def _networks(job, model_id):
     if job.init_from:
         folder = _bundle_in(job.init_from)
         autoencoder, gan, conditioner, _ = bundle.load_networks(folder, job.precision)
+        if gan is None:
+            raise UserError(f"--init_from={job.init_from}: an autoencoder without a GAN; leave --init_from out")
         names = tuple(signal.name for signal in conditioner.signals)
         if names != job.signals:
             raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")

@@ -19,6 +19,7 @@ from musika_tf.autoencoder.trainer import AutoencoderTrainer
 from musika_tf.collection import augmentation, cache, dataset, scan
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, AutoencoderTraining, to_dict
 from musika_tf.errors import UserError
+from musika_tf.model import bundle
 from musika_tf.training import checkpoints, loop, precision, preview
 from musika_tf.training.devices import ONE, Devices
 
@@ -93,6 +94,17 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
     if complete:
         devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
     return complete
+
+
+def write_bundle(job, bundle_dir, **about):
+    """Writes the bundle that encodes and decodes, in half precision; `about` is for its metadata.
+
+    Raises:
+      UserError: a phase is missing, or the folder can't be written.
+    """
+    autoencoder = stored.load(job.checkpoint_dir)
+    autoencoder.round_encoders()
+    bundle.save(bundle_dir, autoencoder, **about)
 
 
 def _batches(job, paths, crop_samples, seed, first):

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
+import musika_tf
 from musika_tf.errors import UserError
 from musika_tf.model import bundle
 from musika_tf.model.line import steady
@@ -351,3 +352,57 @@ def test_a_signal_between_the_two_renames_leaves_the_old_bundle(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         bundle._replace(old, new)
     assert (old / "name").read_text() == "mine" and sorted(path.name for path in tmp_path.iterdir()) == ["mine", "new"]
+
+
+@pytest.fixture(scope="module")
+def rounded(tmp_path_factory):
+    """A bundle in half precision: (folder, what its functions gave before it was saved)."""
+    autoencoder, gan, conditioner = networks()
+    autoencoder.round_encoders()
+    folder = tmp_path_factory.mktemp("bundles") / "rounded"
+    bundle.save(folder, autoencoder, gan, conditioner, name="rounded")
+    return folder, {network: model.get_weights() for network, model in autoencoder.networks.items()}
+
+
+def test_rounded_encoders_halve_the_bundle_and_keep_their_latents(rounded, folder, inputs):
+    def stored_bytes(path):
+        return sum(p.stat().st_size for p in (path / "variables").glob("variables.data*"))
+
+    path, weights = rounded
+    assert stored_bytes(path) < 0.55 * stored_bytes(folder)
+    loaded, metadata = bundle.load(path)
+    autoencoder, gan, conditioner, _ = bundle.load_networks(path)
+    assert metadata["precision"] == "float16" and metadata["autoencoder_id"] == autoencoder.identity()
+    for name in ("encoder1", "encoder2"):
+        for was, now in zip(weights[name], autoencoder.networks[name].get_weights(), strict=True):
+            np.testing.assert_array_equal(was, now)
+    for was, now in zip(weights["decoder1"], autoencoder.decoder1.get_weights(), strict=True):
+        np.testing.assert_array_equal(was.astype(np.float16), now)
+    again = bundle.Bundle(autoencoder, gan, conditioner)
+    for function, arguments in {
+        "encode": (inputs["waveform"],),
+        "decode": (inputs["latents"], tf.constant(5, tf.int64), 1.0),
+        "generate": (*(tf.constant(n, tf.int64) for n in (5, 6, 60)), 10, 2.0, tf.zeros([0, 0])),
+    }.items():
+        made = getattr(loaded, function)(*arguments).numpy()
+        np.testing.assert_allclose(made, getattr(again, function)(*arguments).numpy(), atol=1e-5)
+        assert made.std() > 1e-3
+
+
+def test_an_autoencoder_alone_encodes_and_decodes(tmp_path, inputs):
+    autoencoder, gan, conditioner = networks()
+    bundle.save(tmp_path / "codec", autoencoder, name="codec", steps=[1, 2, 3, 4])
+    loaded, metadata = bundle.load(tmp_path / "codec")
+    assert sorted(loaded.signatures) == ["decode", "encode"] and metadata["conditioning"] == []
+    whole = bundle.Bundle(autoencoder, gan, conditioner)
+    arguments = inputs["latents"], tf.constant(5, tf.int64), 1.0
+    np.testing.assert_allclose(loaded.decode(*arguments).numpy(), whole.decode(*arguments).numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        loaded.encode(inputs["waveform"]).numpy(), whole.encode(inputs["waveform"]).numpy(), atol=1e-5
+    )
+    again, *none, _ = bundle.load_networks(tmp_path / "codec")
+    assert none == [None, None] and again.identity() == metadata["autoencoder_id"]
+    model = musika_tf.load(tmp_path / "codec")
+    assert model.encode(inputs["waveform"], model.sample_rate).shape == (4, N_LATENT) and model.signals == {}
+    with pytest.raises(UserError, match="codec: an autoencoder, it encodes and decodes; to generate"):
+        model.generate(seconds=1)
