@@ -28,7 +28,7 @@ def in_order():
         received.append(number)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(128 + number)
 
-    with _handled_by(leave):
+    with handled_by(leave):
         try:
             yield
         except BaseException:
@@ -43,7 +43,7 @@ def in_order():
 def noticed():
     """While entered, signals raise nothing; yields the list of those that have arrived."""
     arrived = []
-    with _handled_by(lambda number, frame: arrived.append(number)):
+    with handled_by(lambda number, frame: arrived.append(number)):
         yield arrived
 
 
@@ -64,7 +64,7 @@ def held():
 
 
 @contextlib.contextmanager
-def _handled_by(handler):
+def handled_by(handler):
     """While entered, those of the signals that are not ignored go to a handler."""
     handlers = {number: signal.getsignal(number) for number in _WORDS}
     handled = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}

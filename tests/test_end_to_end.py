@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
-from comments import read_piece
+from comments import read_comment, read_piece
 
 import musika_tf
-from musika_tf.audio.writer import read_comment
 from musika_tf.generate import piece
 from musika_tf.generate.styles import StylePlan
 

@@ -11,15 +11,11 @@ BLOCK_SECONDS = 10
 
 
 def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
-    """Reads a file from its beginning to its end.
+    """Yields float32 `[samples, 2]`, about ten seconds each, from a file's beginning to its end.
 
     Args:
-      path: an audio file.
       sample_rate: of the blocks, Hz; None: the file's own.
-      watch: as of `files.read_on`, or None.
-
-    Yields:
-      float32 `[samples, 2]`, about ten seconds each.
+      watch: as of `files.read_on`.
 
     Raises:
       AudioFileError: the file can't be read, or ends before the length in its header.

@@ -15,7 +15,7 @@ _VORBIS_ORDER = {3: [0, 2, 1], 5: [0, 2, 1, 3, 4], 6: [0, 2, 1, 5, 3, 4], 7: [0,
 
 
 def to_stereo(waveform, layout=""):
-    """Left and right of a waveform with any number of channels.
+    """Left and right, float32 `[samples, 2]`, of a waveform with any number of channels.
 
     One channel is copied to both sides; two stay as they are. Three to eight channels, in the order of
     WAVE_FORMAT_EXTENSIBLE, follow ITU-R BS.775: left = L + 0.707 C + 0.707 Ls (+ 0.5 back centre), the low-frequency
@@ -23,14 +23,8 @@ def to_stereo(waveform, layout=""):
     mean of the channels 0, 2, 4 ..., right of 1, 3, 5 ...
 
     Args:
-      waveform: `[samples, channels]`.
+      waveform: `[samples, channels]`; ValueError if it is anything else.
       layout: the place of each channel in the letters of `_LAYOUTS`, where it is known; "": the usual one.
-
-    Returns:
-      float32 `[samples, 2]`.
-
-    Raises:
-      ValueError: the waveform isn't two-dimensional or has no channel.
     """
     waveform = np.asarray(waveform, np.float32)
     if waveform.ndim != 2 or waveform.shape[1] == 0:
@@ -53,13 +47,6 @@ def _mix(waveform, layout, gains):
 
 
 def from_vorbis(waveform):
-    """The channels of a Vorbis file in the order of WAVE_FORMAT_EXTENSIBLE.
-
-    Args:
-      waveform: `[samples, channels]` in Vorbis's order.
-
-    Returns:
-      The same shape.
-    """
+    """`[samples, channels]` in the order of Vorbis -> in that of WAVE_FORMAT_EXTENSIBLE."""
     order = _VORBIS_ORDER.get(waveform.shape[1])
     return waveform if order is None else waveform[:, order]

@@ -31,11 +31,7 @@ class Stretch(typing.NamedTuple):
 
 
 def stretches(data, start=0):
-    """list of Stretch of a file.
-
-    Args:
-      data: all of the file, bytes or mmap, whose header is at byte `start`.
-    """
+    """list of Stretch of a file, bytes or mmap, whose header is at byte `start`."""
     for magic, find_in in _FORMATS.items():
         if data[start : start + len(magic)] == magic:
             return list(find_in(data, start))
@@ -43,14 +39,7 @@ def stretches(data, start=0):
 
 
 def find(data, start):
-    """How to read a file of one of these formats.
-
-    Args:
-      data: all of the file, bytes or mmap, whose header is at byte `start`.
-
-    Returns:
-      Source.
-    """
+    """Source of a file of one of these formats, bytes or mmap, whose header is at byte `start`."""
     plain = Source(Splice(b"", start))
     found, magic = stretches(data, start), data[start : start + 4]
     if len(found) != 1:

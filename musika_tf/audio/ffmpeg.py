@@ -9,7 +9,6 @@ many such files is faster with --cache_dir, which keeps them.
 import collections
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf.audio.errors import AudioFileError
+from musika_tf.audio.source import identity, remembered
 
 HOW_TO_INSTALL = "install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg)"
 
@@ -34,6 +34,10 @@ _LAYOUTS = {
     "2.1": "LRF", "3.0(back)": "LRb", "4.0": "LRCb", "3.1": "LRCF", "4.1": "LRCFb", "5.0(side)": "LRClr",
     "6.0": "LRCblr", "hexagonal": "LRClrb", "6.1(back)": "LRCFlrb",
 }  # fmt: skip
+_ENTRIES = (
+    "stream=codec_type,codec_name,sample_rate,channels,channel_layout"
+    ":stream_disposition=attached_pic:format=format_name,duration"
+)
 _FROM_FILES_ALONE = ("-protocol_whitelist", "file")  # a playlist must not open connections
 
 
@@ -47,11 +51,8 @@ class Description:
     """What ffprobe says of a file's first audio stream.
 
     Attributes:
-      sample_rate: Hz; n_channels; encoding: container and codec.
-      layout: of the channels, as of `channels.to_stereo`.
-      seconds: as the container states, None where it does not.
-      n_streams: of audio.
-      has_pictures: whether it is a film.
+      sample_rate: Hz; encoding: container and codec; layout: of the channels, as of `channels.to_stereo`.
+      seconds: as the container states, None where it does not; n_streams: of audio; has_pictures: a film.
     """
 
     sample_rate: int
@@ -63,32 +64,10 @@ class Description:
     has_pictures: bool
 
 
+@remembered
 def describe(path):
-    """Description of a file, remembered until it changes.
-
-    Raises:
-      AudioFileError: ffmpeg finds no audio in it.
-    """
-    return _describe(*_identity(path))
-
-
-def count(path):
-    """Number of samples per channel, by decoding all of them, and ffmpeg's first complaint, "" where it has none."""
-    return _count(*_identity(path))
-
-
-def _identity(path):
-    stat = os.stat(path)
-    return Path(path), stat.st_size, stat.st_mtime_ns
-
-
-@functools.lru_cache(maxsize=65_536)
-def _describe(path, size, modified):
-    del size, modified  # only for the cache: a file that changed is another
-    command = ["ffprobe", "-v", "error", *_FROM_FILES_ALONE, "-of", "json", "-show_entries"]
-    command += [
-        "stream=codec_type,codec_name,sample_rate,channels,channel_layout:stream_disposition=attached_pic:format=format_name,duration"
-    ]
+    """Description of a file; AudioFileError where ffmpeg finds no audio in it."""
+    command = ["ffprobe", "-v", "error", *_FROM_FILES_ALONE, "-of", "json", "-show_entries", _ENTRIES]
     done = subprocess.run([*command, _url(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     try:
         found = json.loads(done.stdout or b"{}")
@@ -109,9 +88,9 @@ def _describe(path, size, modified):
     return Description(rate, channels, encoding, layout, seconds or None, len(audio), bool(pictures))
 
 
-@functools.lru_cache(maxsize=65_536)
-def _count(path, size, modified):
-    del size, modified
+@remembered
+def count(path):
+    """Number of samples per channel, by decoding all of them, and ffmpeg's first complaint, "" where it has none."""
     with Decoder(path) as decoder:
         n_samples = 0
         while n := len(decoder.read(_SKIPPED)):
@@ -125,19 +104,28 @@ def missing_seconds(description, n_samples):
     return stated - there if stated - there > _ENOUGH_SECONDS and there < _ENOUGH_SHARE * stated else 0.0
 
 
-class _Pcm:
-    """A soundfile.SoundFile as far as `files` uses it, over raw float32 samples."""
+class Pcm:
+    """A soundfile.SoundFile as far as `files` uses it, over a file of raw float32 samples that ffmpeg decoded."""
 
     subtype = "FFMPEG"
 
     def __init__(self, path, file):
         described = describe(path)
         self.path, self.samplerate, self.channels = path, described.sample_rate, described.n_channels
-        self.format, self.layout, self.comment = described.encoding, described.layout, ""
+        self.format, self.layout = described.encoding, described.layout
         self._file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._file.close()
 
     def seekable(self):
         return True
+
+    def seek(self, position):
+        self._file.seek(position * 4 * self.channels)
 
     def read(self, n_samples, dtype="float32", always_2d=True):
         """float32 `[n_samples, channels]`, fewer where the file ends."""
@@ -147,39 +135,36 @@ class _Pcm:
         return np.frombuffer(data[:whole], "<f4").reshape(-1, self.channels)
 
 
-class Decoder(_Pcm):
-    """All samples of a file in order, as a `with` block; `seek` reads on to a sample ahead.
+class Decoder(Pcm):
+    """All samples of a file in order, as a `with` block.
 
     Attributes:
       complaint: ffmpeg's first error, once all was read.
     """
 
-    complaint = ""
-
-    def __enter__(self):
-        self._errors = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            command(self.path, self.samplerate, "-"), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=self._errors,
-        )  # fmt: skip
-        self._file, self._position = self._process.stdout, 0
-        return self
+    complaint, _has_begun = "", False
 
     def __init__(self, path):
         super().__init__(path, None)
 
-    def seek(self, position):
-        while self._position < position and len(self.read(min(position - self._position, _SKIPPED))):
-            pass
+    def __enter__(self):
+        self._errors = tempfile.TemporaryFile()
+        ask = command(self.path, self.samplerate, "-")
+        self._process = subprocess.Popen(ask, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors)
+        self._file = self._process.stdout
+        return self
+
+    def seekable(self):
+        return False
 
     def read(self, n_samples, dtype="float32", always_2d=True):
         samples = super().read(n_samples)
-        self._position += len(samples)
+        self._has_begun |= len(samples) > 0
         if len(samples) < n_samples:
             status = self._process.wait()
             self._errors.seek(0)
             self.complaint = _first_line(self._errors.read())
-            if status and not self._position:
+            if status and not self._has_begun:
                 raise _failure(self.path, self.complaint)
         return samples
 
@@ -190,23 +175,10 @@ class Decoder(_Pcm):
         self._errors.close()
 
 
-class Copy(_Pcm):
-    """A decoded copy of a file, as a `with` block; `seek` is exact and quick."""
-
-    def __enter__(self):
-        return self
-
-    def seek(self, position):
-        self._file.seek(position * 4 * self.channels)
-
-    def __exit__(self, *error):
-        self._file.close()
-
-
 def random_access(path):
-    """A Copy of a file, or a Decoder where copies have no room."""
-    file = _copies.open(*_identity(path))
-    return Copy(path, file) if file else Decoder(path)
+    """Pcm of a decoded copy of a file, whose `seek` is exact and quick, or a Decoder where copies have no room."""
+    file = _copies.open(*identity(path))
+    return Pcm(path, file) if file else Decoder(path)
 
 
 def command(path, sample_rate, out):

@@ -10,7 +10,6 @@ trusted, and what soundfile is given in their place. What soundfile doesn't read
 
 import contextlib
 import dataclasses
-import functools
 import pathlib
 
 import numpy as np
@@ -19,7 +18,7 @@ import soundfile
 from musika_tf.audio import channels, ffmpeg, headers
 from musika_tf.audio.errors import AudioFileError
 from musika_tf.audio.resampling import input_span, resample_part, resampled_length
-from musika_tf.audio.source import SplicedFile
+from musika_tf.audio.source import SplicedFile, remembered
 
 SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
 
@@ -34,12 +33,9 @@ _MP3_RESERVOIR = 2 * _MP3_PERIOD  # a frame's bits may lie in up to ten frames b
 # Codecs without an exact seek.
 _IN_ORDER = ("GSM610", "G721", "G723", "DWVW", "NMS_ADPCM", "VOX")  # and what follows
 _IN_ORDER_LAYERS = ("MPEG_LAYER_I", "MPEG_LAYER_II")  # not III
-_ESTIMATED = ("MPEG_LAYER",)  # of which containers other than MP3 state no length
 
 _FULL_SCALES = {"ALAW": 32256 / 2**15, "ULAW": 32124 / 2**15, "PCM_U8": 1 - 2**-7, "PCM_S8": 1 - 2**-7}
 _SOUND_NAMES = (".m4a", ".m4b", ".mka", ".wma", ".aac", ".oga", ".ogg", ".opus")  # pictures in them are covers
-
-_UNKNOWN_FORMAT = "Format not recognised"  # in libsndfile's words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +43,7 @@ class AudioInfo:
     """What there is in an audio file.
 
     Attributes:
-      path: the file.
-      sample_rate: Hz, as stored.
-      n_channels: as stored.
+      sample_rate, n_channels: as stored, the rate in Hz.
       n_samples: per channel, at the stored rate: what decodes, or what the header promises if that is more.
       encoding: container and sample format in libsndfile's words, such as "WAV PCM_16", or in ffmpeg's.
       as_stored: whether any decoder finds the same by the header alone.
@@ -66,33 +60,26 @@ class AudioInfo:
 
 
 def probe(path):
-    """Finds out what there is in an audio file; cheap where its header can be trusted, remembered until it changes.
-
-    Args:
-      path: an audio file.
-
-    Returns:
-      AudioInfo.
+    """AudioInfo of an audio file; cheap where its header can be trusted, remembered until it changes.
 
     Raises:
       AudioFileError: the file is missing, a folder, or nothing that libsndfile or an installed ffmpeg reads.
     """
     path = pathlib.Path(path)
     with _failures_named(path):
-        return _probe(*_identity(path))
+        return _probe(path)
 
 
-@functools.lru_cache(maxsize=65_536)
-def _probe(path, size, modified):
-    del size, modified  # only for the cache: a file that changed is another
+@remembered
+def _probe(path):
     with opened(path) as file:
         if isinstance(file, ffmpeg.Decoder):
             return _described(path)
         source = headers.find(path)
         encoding, notes = f"{file.format} {file.subtype}", source.notes
         n_samples = file.frames if source.n_samples is None else source.n_samples
-        if source.recount or file.format != "MP3" and file.subtype.startswith(_ESTIMATED):
-            counted, complaint = _count(*_identity(path))
+        if source.recount or file.format != "MP3" and file.subtype.startswith("MPEG_LAYER"):  # no length is stated
+            counted, complaint = _count(path)
             n_samples = file.frames if source.recount else counted
             if complaint:
                 notes += (("damaged", f"what follows {counted / file.samplerate:.1f} s does not decode ({complaint})"),)
@@ -113,15 +100,9 @@ def _described(path):
     return AudioInfo(path, found.sample_rate, found.n_channels, n_samples, found.encoding, False, notes)
 
 
-def _identity(path):
-    stat = path.stat()
-    return path, stat.st_size, stat.st_mtime_ns
-
-
-@functools.lru_cache(maxsize=65_536)
-def _count(path, size, modified):
+@remembered
+def _count(path):
     """Number of samples that soundfile decodes, and what it says where it then fails, else ""."""
-    del size, modified
     n_samples = 0
     with opened(path, counting=True) as file:
         in_order(file)
@@ -131,21 +112,21 @@ def _count(path, size, modified):
         except soundfile.LibsndfileError as error:
             if not n_samples:
                 raise
-            return n_samples, error.error_string.removeprefix("Error : ").rstrip(".")
+            return n_samples, _reason(error)
     return n_samples, ""
+
+
+def _reason(error):
+    return error.error_string.removeprefix("Error : ").rstrip(".")
 
 
 @contextlib.contextmanager
 def opened(path, random_access=False, counting=False):
-    """Opens an audio file for the length of a with block.
+    """An audio file, at its first sample, as a soundfile.SoundFile or what reads like one, for a with block.
 
     Args:
-      path: an audio file.
       random_access: whether parts of it will be read that lie far from its beginning.
       counting: whether to open it so that it may promise more samples than it has.
-
-    Yields:
-      soundfile.SoundFile at its first sample, or what reads like one.
 
     Raises:
       AudioFileError: the file can't be opened, or libsndfile found something wrong in it within the block.
@@ -158,7 +139,7 @@ def opened(path, random_access=False, counting=False):
             return
         splice = source.splice
         if source.recount and not counting:
-            splice = source.recount(_count(*_identity(path))[0])
+            splice = source.recount(_count(path)[0])
         # Without a buffer, because libsndfile begins where the descriptor stands.
         plain = stack.enter_context(open(path, "rb", buffering=0))
         # A descriptor has no name, so that content decides: going by the names .au, .snd, .vox, .gsm and .raw,
@@ -170,28 +151,21 @@ def opened(path, random_access=False, counting=False):
             if not (name := headers.signature(path)):
                 raise
             file = _by_ffmpeg(path, stack, random_access, name, error)
-        _check_rate(path, file.samplerate)
+        if not _SLOWEST_RATE <= file.samplerate <= _FASTEST_RATE:
+            reason = f"{file.samplerate} samples per second, which no music has"
+            raise AudioFileError(f"{path}: {reason}; correct its header, or take it out", "corrupt", reason)
         yield file
 
 
 def _by_ffmpeg(path, stack, random_access, name="", error=None):
     """Opens what soundfile does not read."""
     if not ffmpeg.is_installed():
-        reason = f"{name}, which is read where ffmpeg is installed"
-        raise AudioFileError(
-            f"{path}: {reason}; {ffmpeg.HOW_TO_INSTALL}, or convert it to FLAC",
-            "needs ffmpeg",
-            f"{name}: {ffmpeg.HOW_TO_INSTALL}",
-        ) from error
+        how = ffmpeg.HOW_TO_INSTALL
+        message = f"{path}: {name}, which is read where ffmpeg is installed; {how}, or convert it to FLAC"
+        raise AudioFileError(message, "needs ffmpeg", f"{name}: {how}") from error
     if ffmpeg.describe(path).has_pictures and path.suffix.lower() not in _SOUND_NAMES:
         raise AudioFileError(f"{path}: a film; save its sound as a file of its own", "not audio", "a film")
     return stack.enter_context(ffmpeg.random_access(path) if random_access else ffmpeg.Decoder(path))
-
-
-def _check_rate(path, rate):
-    if not _SLOWEST_RATE <= rate <= _FASTEST_RATE:
-        reason = f"{rate} samples per second, which no music has"
-        raise AudioFileError(f"{path}: {reason}; correct its header, or take it out", "corrupt", reason)
 
 
 @contextlib.contextmanager
@@ -202,8 +176,8 @@ def _failures_named(path):
     try:
         yield
     except soundfile.LibsndfileError as error:
-        reason = error.error_string.removeprefix("Error : ").rstrip(".")
-        problem = "not audio" if reason == _UNKNOWN_FORMAT else "corrupt"
+        reason = _reason(error)
+        problem = "not audio" if reason == "Format not recognised" else "corrupt"
         advice = "convert it to WAV, FLAC, OGG or MP3, or take it out"
         raise AudioFileError(f"{path}: can't be read as audio ({reason}); {advice}", problem, reason) from error
     except OSError as error:
@@ -221,26 +195,16 @@ def _raise_no_file(path):
 
 
 def n_samples_at(info, sample_rate=SAMPLE_RATE):
-    """Length of a file after resampling.
-
-    Args:
-      info: AudioInfo.
-      sample_rate: target rate in Hz.
-
-    Returns:
-      ceil(n_samples * target rate / stored rate), per channel.
-    """
+    """Samples per channel of the file of an AudioInfo at another rate in Hz."""
     return resampled_length(info.n_samples, info.sample_rate, sample_rate)
 
 
 def read(path, start=0, n_samples=None, sample_rate=SAMPLE_RATE):
-    """Reads a part of an audio file, or all of it, as stereo at one rate.
+    """A part of an audio file, or all of it, as stereo at `sample_rate` Hz.
 
     Args:
-      path: an audio file.
       start: first sample to return, counted at `sample_rate`, not negative.
       n_samples: how many, counted at `sample_rate`; None: all that follow.
-      sample_rate: of the result, Hz.
 
     Returns:
       float32 `[samples, 2]`; like a slice, shorter than `n_samples` where the file ends.
@@ -306,32 +270,12 @@ def in_order(file):
 
 
 def read_on(file, info, position, n_samples, watch=None):
-    """Reads on in a file.
+    """float32 `[n_samples, 2]` of an open file that stands at sample `position`, at its own rate; errors as `read`.
 
     Args:
-      file: an open one, that stands at sample `position`.
-      info: AudioInfo of it.
-      position: see `file`.
-      n_samples: how many, at the file's own rate.
       watch: function that is shown the samples as they are stored, float32 `[samples, channels]`, and the largest value
         that their encoding has; or None.
-
-    Returns:
-      float32 `[n_samples, 2]`.
-
-    Raises:
-      AudioFileError: as `read`.
     """
-    waveform = _stored(file, info, position, n_samples)
-    if watch is not None:
-        watch(waveform, _FULL_SCALES.get(file.subtype, 1.0))
-    if file.subtype in ("VORBIS", "OPUS"):
-        waveform = channels.from_vorbis(waveform)
-    return channels.to_stereo(waveform, getattr(file, "layout", ""))
-
-
-def _stored(file, info, position, n_samples):
-    """float32 `[n_samples, channels]` of an open file that stands at sample `position`."""
     try:
         waveform = file.read(n_samples, dtype="float32", always_2d=True)
     except (MemoryError, OverflowError) as error:
@@ -345,4 +289,8 @@ def _stored(file, info, position, n_samples):
         first = position + int(np.argmin((np.abs(waveform) < _LARGEST).all(axis=1)))
         reason = f"NaN or infinity at {first / info.sample_rate:.3f} s"
         raise AudioFileError(f"{info.path}: {reason}; write the file again, or take it out", "not finite", reason)
-    return waveform
+    if watch is not None:
+        watch(waveform, _FULL_SCALES.get(file.subtype, 1.0))
+    if file.subtype in ("VORBIS", "OPUS"):
+        waveform = channels.from_vorbis(waveform)
+    return channels.to_stereo(waveform, getattr(file, "layout", ""))

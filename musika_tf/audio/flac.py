@@ -21,14 +21,7 @@ _BLOCK_SIZES = {1: 192, **{i: 576 << i - 2 for i in range(2, 6)}, **{i: 256 << i
 
 
 def find(data, start):
-    """How to read a FLAC file.
-
-    Args:
-      data: all of the file, bytes or mmap, FLAC from byte `start` on.
-
-    Returns:
-      Source.
-    """
+    """Source of a file, bytes or mmap, that is FLAC from byte `start` on."""
     head = data[start : start + _HEAD_BYTES]
     if len(head) < _HEAD_BYTES or head[4] & 0x7F:  # not STREAMINFO: libsndfile will say so
         return Source(Splice(b"", start))
@@ -51,8 +44,7 @@ def find(data, start):
 def _is_joined(data, start, stop, block_size, ending):
     """Whether another FLAC file begins in this one; looks at a few places alone, unless in doubt.
 
-    Args:
-      ending: samples by the last frame, None to be in doubt.
+    `ending` is the number of samples by the last frame, None to be in doubt.
     """
     step = (stop - start) // _PROBES
     if ending is not None and step > _PROBE_BYTES:
@@ -73,11 +65,9 @@ def _last_sample(tail, block_size):
 
 
 def _frame_end(header, block_size):
-    """Number of the sample behind the frame with this header, 0 where it is none.
+    """Number of the sample behind the frame with this header, 16 bytes, 0 where it is none.
 
-    Args:
-      header: 16 bytes.
-      block_size: samples in each frame but the last, where all are alike.
+    `block_size` is that of all frames but the last, in samples, where they are alike.
     """
     if len(header) < 6 or header[1] & 0xFE != 0xF8 or header[2] & 0xF == 0xF or header[3] & 1:
         return 0

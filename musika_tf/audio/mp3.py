@@ -35,15 +35,11 @@ _COVER_BYTES = 2000  # a tag of fewer holds no picture
 
 
 def find(data, start, named):
-    """How to read an MP3 file, or one of layer I or II.
+    """Source of an MP3 file, bytes or mmap, or one of layer I or II; None where there are no such frames.
 
     Args:
-      data: all of the file, bytes or mmap.
       start: position behind the tags in front.
       named: whether its name says MP3, so that the first frame may lie behind anything.
-
-    Returns:
-      Source, or None where these are no such frames.
     """
     first = _first_frame(data, start, start + _SEARCHED if named else start + 1)
     if first is None:
@@ -87,10 +83,9 @@ class _Tag:
     """What the Xing or VBRI tag of a first frame says.
 
     Attributes:
-      n_frames, n_bytes: as stated, 0 where not.
+      n_frames, n_bytes: as stated, 0 where not; begin, end: of its frame, bytes.
       delay: LAME's samples before the music, None where not stated; padding: and behind it.
       is_sealed: whether its checksum holds.
-      begin, end: of its frame, bytes.
     """
 
     n_frames: int
@@ -136,12 +131,9 @@ class _Tag:
 
 
 def _tag_frame(header, n_frames, n_bytes, trimmed):
-    """bytes of a silent frame like one with the given header, with a Xing tag that says what follows.
+    """bytes of a silent frame like one with a header of 4 bytes, with a Xing tag that says what follows.
 
-    Args:
-      header: 4 bytes.
-      n_frames, n_bytes: that follow.
-      trimmed: samples at the beginning and at the end that are no music.
+    `trimmed` are the numbers of samples at the beginning and at the end that are no music.
     """
     is_mpeg1, is_mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
     bit_rate_and_padding = _MIDDLE_BIT_RATE << 4 | header[2] & 0x0C
@@ -170,15 +162,12 @@ def frame_bytes(data, position):
     return per_kbit * kbits // _RATES[version][rate] + padding
 
 
-def _layer(data, position):
-    return data[position + 1] >> 1 & 3
-
-
 def _samples(data, position):
     """Of each side in the frame at a position."""
-    if _layer(data, position) == _LAYER_1:
+    version, layer = data[position + 1] >> 3 & 3, data[position + 1] >> 1 & 3
+    if layer == _LAYER_1:
         return 384
-    return 576 if _layer(data, position) == _LAYER_3 and data[position + 1] >> 3 & 3 != 3 else 1152
+    return 576 if layer == _LAYER_3 and version != 3 else 1152
 
 
 def _kind(header):
@@ -205,13 +194,9 @@ def _first_frame(data, start, stop, wanted=None):
 
 
 def _rows(data, position, stop):
-    """The rows of frames without anything between them.
+    """list of (begin, end) of the rows of frames without anything between them, and the number of whole frames in all.
 
-    Args:
-      data: bytes or mmap; position, stop: where the first row begins and the tags behind the last begin.
-
-    Returns:
-      list of (begin, end) in bytes, and the number of whole frames in them all.
+    The first row begins at byte `position`, and the tags behind the last at byte `stop`.
     """
     kind, rows, count, lengths = _kind(data[position : position + 4]), [], 0, {}
     while position is not None:

@@ -12,21 +12,16 @@ from mutagen.ogg import error as PageError
 from musika_tf.audio.source import Source, Splice
 
 _HEAD = struct.Struct("<4sBBqIII")
-_FIRST, _LAST = 2, 4  # flags of a stream's pages
-_TAIL_BYTES = 2 * 65_307  # two of the longest pages
+_FIRST, LAST = 2, 4  # flags of a stream's pages
+TAIL_BYTES = 2 * 65_307  # two of the longest pages
 _HEAD_BYTES = 1 << 16  # in which a page has its usual length
 _UNLIKELY = 2.0  # times as many bytes a page as at the beginning: numbers that began again
 
 
 def set_serial(path, serial):
-    """Gives all pages of a file with one Ogg stream another serial number, in place.
-
-    Args:
-      path: the file.
-      serial: 32 bits.
+    """Gives all pages of a file with one Ogg stream another serial number of 32 bits, in place.
 
     Raises:
-      OSError: it can't be written.
       ValueError: it is no whole Ogg stream.
     """
     with open(path, "r+b") as file:
@@ -44,14 +39,7 @@ def set_serial(path, serial):
 
 
 def find(data, start):
-    """How to read an Ogg file.
-
-    Args:
-      data: all of the file, bytes or mmap, Ogg from byte `start` on.
-
-    Returns:
-      Source.
-    """
+    """Source of a file, bytes or mmap, that is Ogg from byte `start` on."""
     more = "the streams chained behind its first" if _is_chained(data, start) else ""
     return Source(Splice(b"", start), more=more)
 
@@ -68,7 +56,7 @@ def _is_chained(data, start):
             serials.add(head[4])
         n_pages += 1
         place += _page_bytes(data, place)
-    last = data.rfind(b"OggS\0", max(len(data) - _TAIL_BYTES, start))
+    last = data.rfind(b"OggS\0", max(len(data) - TAIL_BYTES, start))
     tail = _page(data, last) if last >= 0 else None
     if not tail or not n_pages:
         return False

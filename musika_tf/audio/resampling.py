@@ -21,15 +21,9 @@ def resampled_length(n_samples, from_rate, to_rate):
 
 
 def resample(waveform, from_rate, to_rate):
-    """Changes the sample rate with soxr, quality HQ.
+    """Changes the sample rate, integer Hz, with soxr, quality HQ; outside its ends the input counts as silence.
 
-    Args:
-      waveform: float `[samples, channels]`.
-      from_rate: Hz, integer.
-      to_rate: Hz, integer.
-
-    Returns:
-      float32 `[ceil(samples * to_rate / from_rate), channels]`; outside its ends the input counts as silence.
+    float `[samples, channels]` -> float32 `[ceil(samples * to_rate / from_rate), channels]`.
     """
     waveform = np.asarray(waveform, np.float32)
     if from_rate == to_rate:
@@ -50,13 +44,9 @@ def input_span(from_rate, to_rate, start, stop):
 
 
 def resample_part(known, known_start, from_rate, to_rate, start, stop):
-    """Output samples start..stop of an input of which the samples from known_start on are known.
+    """Output samples start..stop, float32 `[stop - start, channels]`.
 
-    Args:
-      known: float32 `[samples, channels]`, all of the input that lies in `input_span`.
-
-    Returns:
-      float32 `[stop - start, channels]`.
+    Of the input all that lies in `input_span` is `known`, float32 `[samples, channels]` from `known_start` on.
     """
     margin = margin_samples(from_rate, to_rate)
     skip = margin * to_rate // from_rate

@@ -1,10 +1,46 @@
 """What a decoder is to be given in place of a file whose header or surroundings mislead it."""
 
 import bisect
+import contextlib
 import dataclasses
+import functools
+import mmap
 import os
+from pathlib import Path
 
 _ID3_BYTES = 128
+
+
+def identity(path):
+    """Path, size and time of modification: a file that changed is another."""
+    stat = os.stat(path)
+    return Path(path), stat.st_size, stat.st_mtime_ns
+
+
+def remembered(function):
+    """The same function of a file's path, whose results are remembered until the file changes."""
+
+    @functools.lru_cache(maxsize=65_536)  # a file is opened for every crop that is read
+    def known(path, size, modified):
+        del size, modified
+        return function(path)
+
+    @functools.wraps(function)
+    def of_file(path):
+        return known(*identity(path))
+
+    return of_file
+
+
+@contextlib.contextmanager
+def mapped(path):
+    """The bytes of a file, as a mmap where there are any; OSError where it can't be read."""
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield data
+        else:
+            yield b""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +85,7 @@ class Source:
 
 
 class SplicedFile:
-    """A Splice as a file for soundfile to read.
-
-    Args:
-      splice: Splice.
-      file: open for reading bytes, without a buffer.
-    """
+    """A Splice of a file, open for reading bytes without a buffer, for soundfile to read."""
 
     def __init__(self, splice, file):
         n_bytes = os.fstat(file.fileno()).st_size

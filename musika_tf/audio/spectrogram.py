@@ -28,11 +28,8 @@ def stft(waveform, config):
 def log_magnitude(waveform, config, floor=_FLOOR):
     """Normalised log magnitude. float32 `[..., samples]` -> float32 `[..., frames, bins]` in about [-1, 1].
 
-    Args:
-      waveform: samples.
-      config: AutoencoderConfig.
-      floor: power below which it is cut. A loss wants a higher one: the gradient of a log grows without bound in
-        the nulls between partials.
+    It is cut below `floor`, a power. A loss wants a higher one: the gradient of a log grows without bound in the nulls
+    between partials.
     """
     return log_power(power(stft(waveform, config)), floor)
 
@@ -49,12 +46,7 @@ def log_power(power, floor=_FLOOR):
 
 
 def spectrum_of(magnitude, phase):
-    """Real and imaginary part of a spectrum.
-
-    Args:
-      magnitude: normalised log magnitude `[..., frames, bins]`.
-      phase: phase over pi, same shape.
-    """
+    """Normalised log magnitude and phase over pi, `[..., frames, bins]` each -> real and imaginary part."""
     decibels = magnitude * DB_RANGE - DB_OFFSET
     amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
     angle = phase * math.pi
@@ -84,13 +76,9 @@ def inverse(magnitude, phase, config):
 
 
 def extend(waveform, config):
-    """Extends whole waveforms with zeros to the frames of a whole number of latents.
+    """Extends whole waveforms `[b, samples]` with zeros to the frames of a whole number n of latents.
 
-    Args:
-      waveform: float32 `[b, samples]`.
-
-    Returns:
-      `[b, crop_samples(16 n)]` with n = ceil(samples / samples_per_latent).
+    The result is `[b, crop_samples(16 n)]` with n = ceil(samples / samples_per_latent).
     """
     n_samples = tf.shape(waveform)[1]
     missing = -n_samples % config.samples_per_latent

@@ -20,7 +20,6 @@ def header(sample_rate, n_samples=None, comment=""):
     """The bytes of a stereo 16-bit WAV file before its samples.
 
     Args:
-      sample_rate: Hz.
       n_samples: per channel, or None for a stream without end; so is one of more than 4 GB.
       comment: text for the file's comment tag.
     """
@@ -40,12 +39,7 @@ def header(sample_rate, n_samples=None, comment=""):
 class WavStream:
     """Writes a WAV stream to a file descriptor, which stays open; `with` like `AudioWriter`.
 
-    Args:
-      descriptor: of a pipe or file.
-      sample_rate, comment, n_samples: as `header`.
-
-    Attributes:
-      n_samples: written so far, per channel.
+    Arguments as of `header`; its own `n_samples` are those written so far, per channel.
     """
 
     def __init__(self, descriptor, sample_rate, comment="", n_samples=None):
@@ -85,8 +79,7 @@ class WavStream:
 def standard_output():
     """The descriptor of standard output, for the samples alone: prints go to standard error meanwhile.
 
-    Raises:
-      UserError: standard output is a terminal.
+    UserError where it is a terminal.
     """
     if os.isatty(1):
         raise UserError("--out=-: standard output is a terminal; add a player, such as: --out - | aplay")

@@ -26,16 +26,17 @@ def length_at(data, position):
 
 def front(data):
     """The position behind tags and zeros at the beginning of a file."""
-    position = 0
+    position, behind = 0, _behind_zeros(data, 0)
     while n_bytes := length_at(data, position):
-        position += n_bytes
-        zeros = data[position : position + _MOST_ZEROS] if data[position : position + 1] == b"\0" else b""
-        position += len(zeros) - len(zeros.lstrip(b"\0"))
-    if not position and data[:1] == b"\0":
-        zeros = data[:_MOST_ZEROS]
-        stripped = len(zeros) - len(zeros.lstrip(b"\0"))
-        return stripped if data[stripped : stripped + 1] == b"\xff" else 0  # an MP4 begins with zeros, too
+        position = _behind_zeros(data, position + n_bytes)
+    if not position and data[behind : behind + 1] == b"\xff":  # an MP4 begins with zeros, too
+        return behind
     return position
+
+
+def _behind_zeros(data, position):
+    zeros = data[position : position + _MOST_ZEROS] if data[position : position + 1] == b"\0" else b""
+    return position + len(zeros) - len(zeros.lstrip(b"\0"))
 
 
 def back(data, start):

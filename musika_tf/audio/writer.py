@@ -5,7 +5,6 @@ import errno
 import os
 import pathlib
 import shutil
-import struct
 import zlib
 
 import numpy as np
@@ -27,10 +26,6 @@ _MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,
 
 def check_output(path, comment=""):
     """Finds out, before any work is done, whether an AudioWriter can write a file.
-
-    Args:
-      path: the file to be written.
-      comment: text for its comment tag.
 
     Raises:
       UserError: the extension isn't one of FORMATS, the folder doesn't exist, or the format can't hold the comment.
@@ -71,13 +66,9 @@ class AudioWriter:
 
     Args:
       path: name that ends in .wav, .flac or .ogg; a file of that name is replaced, of a link the file that it leads to.
-      sample_rate: Hz.
-      comment: text for the file's comment tag, see `read_comment`.
+      comment: text for the file's comment tag.
       n_samples: how many will be written, where that is known; a WAV file of more than 4 GB becomes an RF64 file, which
-        has the same extension.
-
-    Attributes:
-      n_samples: written so far, per channel.
+        has the same extension. As an attribute: how many were written so far, per channel.
 
     Raises:
       UserError: see `check_output`; also when writing fails, or nothing was written.
@@ -96,26 +87,19 @@ class AudioWriter:
             self._container = "RF64"
 
     def __enter__(self):
-        entered = False
-        try:
-            with self._failures_named():
-                self._hidden_path.touch()  # which says why it can't be, as libsndfile does not
-                self._file = soundfile.SoundFile(
-                    os.fsencode(self._hidden_path), "w", self._sample_rate, 2, self._encoding, format=self._container
-                )
+        with contextlib.ExitStack() as undo, self._failures_named():
+            undo.callback(atomic.remove, self._hidden_path)  # a signal that arrives now finds nobody else to do it
+            self._hidden_path.touch()  # which says why it can't be, as libsndfile does not
+            self._file = soundfile.SoundFile(
+                os.fsencode(self._hidden_path), "w", self._sample_rate, 2, self._encoding, format=self._container
+            )
             if self._comment:
                 self._file.comment = self._comment
-            entered = True
-        finally:  # a signal that arrives while the file is made finds nobody else to remove it
-            if not entered:
-                atomic.remove(self._hidden_path)
+            undo.pop_all()
         return self
 
     def write(self, waveform):
-        """Appends samples.
-
-        Args:
-          waveform: float `[samples, 2]` in [-1, 1]; WAV and FLAC clip what lies outside.
+        """Appends samples, float `[samples, 2]` in [-1, 1]; WAV and FLAC clip what lies outside.
 
         Raises:
           ValueError: another shape, or samples that are no numbers.
@@ -176,38 +160,3 @@ def to_int16(waveform):
     # Not left to libsndfile, which scales by 32,767 for WAV and 32,768 for FLAC: the two would differ, and a WAV
     # file that is read and written again would change.
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def read_comment(path):
-    """The comment tag of an audio file, "" where it has none.
-
-    Raises:
-      files.AudioFileError: the file can't be read as audio.
-    """
-    with files.opened(path) as file:
-        return file.comment if file.format not in ("WAV", "WAVEX", "RF64") else _wav_comment(path)
-
-
-def _wav_comment(path):
-    """The same of a WAV or RF64 file, of which libsndfile reads no more than 2 kB: the chunk ICMT of its list INFO."""
-    with open(path, "rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", head)
-            if name == b"data":  # ours lies before it, and it may say that it never ends
-                return ""
-            if name != b"LIST":
-                file.seek(size + size % 2, os.SEEK_CUR)
-            elif file.read(4) == b"INFO":
-                return _info(file.read(size - 4)).get(b"ICMT", "")
-    return ""
-
-
-def _info(data):
-    """Texts by name of the chunks in a list."""
-    texts, start = {}, 0
-    while start + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, start)
-        texts[name] = data[start + 8 : start + 8 + size].partition(b"\0")[0].decode(errors="replace")
-        start += 8 + size + size % 2
-    return texts

@@ -15,16 +15,10 @@ from musika_tf.collection import augmentation, dataset
 from musika_tf.frechet import frechet_distance
 
 _CROPS = 32
-_FLOOR = 1e-5
 
 
 def assessor(trainer, paths):
-    """A function without arguments to the figure by its name.
-
-    Args:
-      trainer: AutoencoderTrainer.
-      paths: audio files.
-    """
+    """A function without arguments to the figure, by its name, of an AutoencoderTrainer for these audio files."""
     autoencoder, config = trainer.autoencoder, trainer.autoencoder.config
     batch_size = min(_CROPS, trainer.training.batch_size)
     batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, batch_size, seed=0))
@@ -40,7 +34,7 @@ def assessor(trainer, paths):
         )
 
     def heard(waveform):
-        frames = spectrogram.log_magnitude(trainer.inner(waveform), config, _FLOOR)
+        frames = spectrogram.log_magnitude(trainer.inner(waveform), config, floor=1e-5)
         return tf.reshape(frames, [-1, config.n_bins])
 
     def assess():

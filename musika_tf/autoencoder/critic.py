@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from musika_tf.audio import spectrogram
+
 STFT_SIZES = (2048, 512)  # not the decoder's own 1024: it has to fool views that it was not made for
 
 
@@ -20,15 +22,8 @@ class SpectrogramCritic(keras.Model):
         self.heads = [_conv(1, 1, "float32") for _ in STFT_SIZES]
 
     def call(self, waveform, training=False):
-        """Judges waveforms.
-
-        Args:
-          waveform: float32 `[b, samples]`.
-          training: True also takes a step of the power iteration.
-
-        Returns:
-          Scores `[b, time, frequency]` for each STFT size, and every hidden activation.
-        """
+        """Waveforms float32 `[b, samples]` -> scores `[b, time, frequency]` for each STFT size, and every hidden
+        activation; in training the power iteration takes a step, too."""
         scores, features = [], []
         for size, stack, head in zip(STFT_SIZES, self.stacks, self.heads, strict=True):
             x = _picture(waveform, size)
@@ -47,8 +42,6 @@ def _conv(channels, stride, dtype=None):
 
 def _picture(waveform, size):
     """`[b, samples]` -> `[b, frames, bins, 2]`: log magnitude and the frequency coordinate, both about [-1, 1]."""
-    spectrum = tf.signal.stft(waveform, size, size // 4)
-    power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-    magnitude = tf.math.log(power + 1e-4) / 10.0
+    magnitude = tf.math.log(spectrogram.power(tf.signal.stft(waveform, size, size // 4)) + 1e-4) / 10.0
     frequency = tf.broadcast_to(tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1]), tf.shape(magnitude))
     return tf.stack([magnitude, frequency], axis=-1)

@@ -7,20 +7,25 @@ from keras import ops
 from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
 
 
-class Encoder1(keras.Model):
-    """Frames to level-1 latents, each frame by itself: `[b, t, bins]` -> `[b, t, level1_size]` in (-1, 1)."""
+class Encoder(keras.Model):
+    """Convolutions over time, each (channels, kernel, strides, padding), and at the end `size` numbers in (-1, 1)."""
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, shapes, size, **kwargs):
         super().__init__(**kwargs)
-        wide = 4 * config.width
-        self.hidden = [keras.layers.Conv1D(wide, 1, activation="swish") for _ in range(5)]
-        self.out = keras.layers.Conv1D(config.level1_size, 1, activation="tanh", dtype="float32")
+        self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
+        self.out = keras.layers.Conv1D(size, 1, activation="tanh", dtype="float32")
 
-    def call(self, magnitude):
-        x = magnitude
+    def call(self, x):
         for layer in self.hidden:
             x = layer(x)
         return self.out(x)
+
+
+class Encoder1(Encoder):
+    """Frames to level-1 latents, each frame by itself: `[b, t, bins]` -> `[b, t, level1_size]`."""
+
+    def __init__(self, config, **kwargs):
+        super().__init__(5 * [(4 * config.width, 1, 1, "valid")], config.level1_size, **kwargs)
 
 
 class NoisyConv(keras.layers.Layer):
@@ -151,15 +156,8 @@ class Decoder1(keras.Model):
         return [self.n_steps // k for k in (1, 2, 4, 8, 4, 2, 1, 2, 1)]
 
     def call(self, latents, noise=None):
-        """Decodes windows.
-
-        Args:
-          latents: `[b, window_frames, level1_size]`.
-          noise: N(0, 1) `[b, sum(noise_steps)]`, or None for none.
-
-        Returns:
-          Normalised log magnitude and phase over pi, both `[b, window_frames, bins]` in [-1, 1].
-        """
+        """Windows `[b, window_frames, level1_size]` and noise N(0, 1) `[b, sum(noise_steps)]`, or None for none
+        -> normalised log magnitude and phase over pi, both `[b, window_frames, bins]` in [-1, 1]."""
         n = split_noise(noise, self.noise_steps)
         g0 = self.g0(latents, next(n))
         g1 = self.g1(g0, next(n))

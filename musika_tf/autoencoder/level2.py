@@ -2,15 +2,14 @@
 
 import keras
 
-from musika_tf.autoencoder.level1 import conv, up
+from musika_tf.autoencoder.level1 import Encoder, conv, up
 from musika_tf.layers import split_noise
 
 
-class Encoder2(keras.Model):
-    """`[b, 16, level1_size]` -> `[b, 1, latent_size]` in (-1, 1)."""
+class Encoder2(Encoder):
+    """`[b, 16, level1_size]` -> `[b, 1, latent_size]`."""
 
     def __init__(self, config, **kwargs):
-        super().__init__(**kwargs)
         h = config.width
         shapes = [
             (h, 3, 1, "same"),
@@ -21,14 +20,7 @@ class Encoder2(keras.Model):
             (3 * h, 3, 1, "valid"),
             (3 * h, 1, 1, "same"),
         ]
-        self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
-        self.out = keras.layers.Conv1D(config.latent_size, 1, activation="tanh", dtype="float32")
-
-    def call(self, level1_latents):
-        x = level1_latents
-        for layer in self.hidden:
-            x = layer(x)
-        return self.out(x)
+        super().__init__(shapes, config.latent_size, **kwargs)
 
 
 class Decoder2(keras.Model):

@@ -4,20 +4,16 @@ import math
 
 import tensorflow as tf
 
+from musika_tf.audio import spectrogram
+
 SPECTRAL_SIZES = (8192, 4096, 2048, 512, 128)  # 1024, the decoder's own, is the consistency's; long ones hear pitch
 _SOFT = 3e-4  # amplitude below which logs flatten out: nulls between partials would otherwise rule the gradient
 
 
 def frequency_weights(n_bins, fft_length, knee):
-    """Weights of STFT bins, falling with frequency, mean 1.
+    """Weights of the bins of an STFT, falling with frequency, mean 1: float32 `[n_bins]`.
 
-    Args:
-      n_bins: number of bins.
-      fft_length: FFT length that the bins belong to.
-      knee: bin of a 1024-point FFT where the weight has halved; 0 weighs all bins alike.
-
-    Returns:
-      float32 `[n_bins]`.
+    The `knee` is the bin of a 1024-point FFT where the weight has halved; 0 weighs all bins alike.
     """
     if not knee:
         return tf.ones([n_bins])
@@ -54,7 +50,7 @@ def _norm(spectra):
 
 def _amplitude(waveform, size):
     spectrum = tf.signal.stft(waveform, size, size // 4) / (size**0.5)
-    return tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-10)
+    return tf.sqrt(spectrogram.power(spectrum) + 1e-10)
 
 
 def phase_differences(spectrum, phase, window_frames):
@@ -66,13 +62,13 @@ def phase_differences(spectrum, phase, window_frames):
 
     Args:
       spectrum: complex64 `[b, frames, bins]` of the target.
-      phase: over pi, `[b, frames, bins]`.
+      phase: over pi, the same shape.
       window_frames: the decoder's; the differences across its seams don't count.
 
     Returns:
       Two scalars from 0 to 2: along time and along frequency.
     """
-    amplitude = tf.sqrt(tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum)) + 1e-9)
+    amplitude = tf.sqrt(spectrogram.power(spectrum) + 1e-9)
     target = tf.math.real(spectrum) / amplitude, tf.math.imag(spectrum) / amplitude
     angle = phase * math.pi
     weight = tf.sqrt(amplitude)
@@ -95,12 +91,8 @@ def _turn(error, later, earlier, weight, also=1.0):
 def feature_matching(real_features, fake_features, over_replicas=lambda sizes: sizes):
     """Mean L1 between the critic's activations, each relative to the mean size of the real ones.
 
-    The only loss that is no mean over items: its denominators belong to the batch.
-
-    Args:
-      real_features: list of activations, no gradient wanted.
-      fake_features: as many, of the same shapes.
-      over_replicas: the denominators' mean over all replicas that share the batch.
+    The only loss that is no mean over items: its denominators belong to the batch, so `over_replicas` is to take their
+    mean over all replicas that share it.
     """
     sizes = over_replicas([tf.reduce_mean(tf.abs(r)) for r in real_features])
     losses = [

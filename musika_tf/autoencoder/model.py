@@ -83,9 +83,7 @@ class Autoencoder:
     def decode1(self, level1_latents, noise=None):
         """`[b, frames, level1_size]` -> magnitude, phase `[b, frames, bins]`; frames a multiple of a window.
 
-        Args:
-          level1_latents: level-1 latents.
-          noise: `[b * windows, size of decoder 1's noise]`, or None.
+        The noise is `[b * windows, size of decoder 1's noise]`, or None.
         """
         batch = tf.shape(level1_latents)[0]
         windows = fold(level1_latents, self.config.window_frames)

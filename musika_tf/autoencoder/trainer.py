@@ -17,29 +17,17 @@ from musika_tf.autoencoder import losses
 from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
-from musika_tf.training.optimisers import adam
+from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import loss_scale_of
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
-_CONSISTENCY_FLOOR = 1e-5  # -50 dB
-
-TRAINED = {
-    1: ("encoder1", "decoder1"),
-    2: ("decoder1",),
-    3: ("encoder2", "decoder2"),
-    4: ("decoder2",),
-}
+TRAINED = {1: ("encoder1", "decoder1"), 2: ("decoder1",), 3: ("encoder2", "decoder2"), 4: ("decoder2",)}
 
 
 class AutoencoderTrainer(tf.Module):
-    """Owns the step and the optimisers of one phase.
+    """Owns the step and the optimisers of one phase, 1 to 4; trains an Autoencoder in place.
 
-    Args:
-      autoencoder: the Autoencoder to train in place.
-      training: AutoencoderTraining.
-      phase: 1, 2, 3 or 4.
-      critic: SpectrogramCritic for phases 2 and 4, otherwise None.
-      devices: Devices that share each batch.
+    Only phases 2 and 4 have a critic, a SpectrogramCritic.
     """
 
     def __init__(self, autoencoder, training, phase, critic=None, devices=ONE):
@@ -49,11 +37,12 @@ class AutoencoderTrainer(tf.Module):
         self.networks = autoencoder.networks
         self.n_steps = training.steps[phase - 1]
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.guard = Guard(training.max_skips, training.max_rollbacks)
+        self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)
         self.trained = [v for name in TRAINED[phase] for v in self.networks[name].trainable_variables]
         betas = (training.beta_1, training.beta_2)
-        rate, share, scale = training.learning_rates[phase - 1], training.final_rate_share, self.guard["rate_scale"]
-        self.optimiser = adam(rate, self.n_steps, share, betas, self.trained, training.clip_norm, scale)
+        share, scale = training.final_rate_share, self.guard["rate_scale"]
+        schedule = Falling(training.learning_rates[phase - 1], self.n_steps, share, scale)
+        self.optimiser = Adam(schedule, betas, self.trained, training.clip_norm)
         self.average = MovingAverage(self.trained, training.ema_decay)
         self.critic = critic if phase in (2, 4) else None
         if self.critic is not None:
@@ -61,8 +50,8 @@ class AutoencoderTrainer(tf.Module):
             self.networks["critic"] = self.critic
             self.critic_start = int(training.critic_start * self.n_steps)
             n_critic = max(self.n_steps - self.critic_start, 1)
-            rate = training.critic_learning_rate
-            self.critic_optimiser = adam(rate, n_critic, share, betas, self.critic.trainable_variables, 10.0, scale)
+            schedule = Falling(training.critic_learning_rate, n_critic, share, scale)
+            self.critic_optimiser = Adam(schedule, betas, self.critic.trainable_variables, 10.0)
         config = autoencoder.config
         self.weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
         self._plain_step = devices.function(self._step)
@@ -86,7 +75,7 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape() as tape:
             terms, _ = self._losses(waveform)
             loss = self._total(terms)
-        self._update(tape, [Objective(self.optimiser, loss, self.trained)])
+        update(tape, [(self.optimiser, loss)], self.guard, self.average.update, devices=self.devices)
         return self._after({**terms, "loss": loss})
 
     def _step_with_critic(self, waveform):
@@ -103,15 +92,9 @@ class AutoencoderTrainer(tf.Module):
             terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)
             loss = self._total(terms)
             critic_loss = (hinge.on_real(real_scores) + hinge.on_fake(fake_scores)) / 2.0
-        objectives = (
-            Objective(self.optimiser, loss, self.trained),
-            Objective(self.critic_optimiser, critic_loss, self.critic.trainable_variables),
-        )
-        self._update(tape, objectives, moved)
+        objectives = (self.optimiser, loss), (self.critic_optimiser, critic_loss)
+        update(tape, objectives, self.guard, self.average.update, moved, self.devices)
         return self._after({**terms, "critic": critic_loss, "loss": loss})
-
-    def _update(self, tape, objectives, moved=()):
-        update(tape, objectives, self.guard, self.average.update, moved, self.devices, self.loss_scale)
 
     def _after(self, scalars):
         self.step_count.assign_add(1)
@@ -159,7 +142,7 @@ class AutoencoderTrainer(tf.Module):
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
         spectrum = spectrogram.stft(waveform, config)
         terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
-        twice = [spectrogram.log_magnitude(w, config, _CONSISTENCY_FLOOR) for w in (real, fake)]
+        twice = [spectrogram.log_magnitude(w, config, floor=1e-5) for w in (real, fake)]  # -50 dB
         terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
         return terms, fake
 

@@ -27,17 +27,12 @@ def mixed_down(batches):
 
 
 def augmented(batches, crop_samples, seed, first_batch=0, part=(0, 1)):
-    """Augments batches of stereo crops.
+    """Augments batches: tf.data.Dataset of float32 `[b, crop_samples]`, peaks at most 1 or as high as they were.
 
     Args:
       batches: tf.data.Dataset of float32 `[b, source_samples(crop_samples), 2]` at any one sample rate.
-      crop_samples: samples of the result.
-      seed: integer.
       first_batch: number of the first batch, which places the draws.
       part: (i, n): which of n equal parts of each batch these are.
-
-    Returns:
-      tf.data.Dataset of float32 `[b, crop_samples]`, peaks at most 1 or as high as they were.
     """
 
     def change(number, waveforms):

@@ -31,14 +31,9 @@ _BYTES_PER_SAMPLE = {"PCM_16": 2 * 2, "FLOAT": 2 * 4}
 
 
 def cached(paths, cache_dir):
-    """The files that stand in for audio files in training; those that are missing or damaged are made.
+    """The Path of the file that stands in for each audio file; files without a sample stand for themselves.
 
-    Args:
-      paths: audio files.
-      cache_dir: folder, made where missing; several processes may use it at once.
-
-    Returns:
-      list of pathlib.Path in the order of `paths`; files without a sample stand for themselves.
+    Those that are missing or damaged are made, as is `cache_dir`, which several processes may use at once.
 
     Raises:
       files.AudioFileError: a source can't be read.
@@ -103,18 +98,14 @@ class _Entry:
         container = "WAV" if self.n_bytes < _MOST_WAV_BYTES else "RF64"
         with (
             failures_named(self.target.parent),
-            contextlib.suppress(_Stopped),
+            contextlib.suppress(concurrent.futures.CancelledError),
             atomic.replacing(self.target, to_disk=True) as hidden_path,
             soundfile.SoundFile(hidden_path, "w", files.SAMPLE_RATE, 2, self.encoding, format=container) as file,
         ):
             for waveform in blocks.read(self.source):
                 if stop.is_set():
-                    raise _Stopped
+                    raise concurrent.futures.CancelledError
                 file.write(to_int16(waveform) if self.encoding == "PCM_16" else waveform)
-
-
-class _Stopped(Exception):
-    """Nobody waits for the file any more."""
 
 
 def _check_room(entries, cache_dir):

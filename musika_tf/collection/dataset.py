@@ -49,9 +49,6 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
 
     Args:
       paths: audio files, in an order that stays the same from run to run.
-      crop_samples: samples per crop.
-      batch_size: crops per batch.
-      seed: integer.
       first_batch: number of batches to leave out; costs nothing.
       part: (i, n): the i-th of n equal parts of each batch only, for one of n workers; no other crop is read.
 
@@ -67,13 +64,17 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
     share = batch_size // part[1]
 
     def choose(i):
-        return *_choose(lengths, crop_samples, seed, i // share * batch_size + part[0] * share + i % share), tf.zeros(
-            [0, 2]
-        )
+        index = i // share * batch_size + part[0] * share + i % share
+        return *_choose(lengths, crop_samples, seed, index), tf.zeros([0, 2])
 
     dataset = tf.data.Dataset.range(first_batch * share, np.iinfo(np.int64).max).map(choose)
     if any(sample_types):
-        dataset = _map_one_by_one(dataset, functools.partial(_by_tensorflow_io, names, sample_types, crop_samples))
+        # tensorflow-io keeps the open file under the operation's name: two calls at a time read from each other's
+        # file (its issues 1647 and 1764). The option stops tf.data from making the map parallel on its own.
+        options = tf.data.Options()
+        options.experimental_optimization.map_parallelization = False
+        by_tensorflow_io = functools.partial(_by_tensorflow_io, names, sample_types, crop_samples)
+        dataset = dataset.map(by_tensorflow_io, num_parallel_calls=None).with_options(options)
     by_soundfile = functools.partial(_by_soundfile, names, crop_samples)
     dataset = dataset.map(by_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
@@ -113,14 +114,6 @@ def _choose(lengths, crop_samples, seed, index):
     return file, draw(1, tf.constant(last_starts)[file] + 1)
 
 
-def _map_one_by_one(dataset, function):
-    # tensorflow-io keeps the open file under the operation's name: two calls at a time read from each other's
-    # file (its issues 1647 and 1764). The option stops tf.data from making the map parallel on its own.
-    options = tf.data.Options()
-    options.experimental_optimization.map_parallelization = False
-    return dataset.map(function, num_parallel_calls=None).with_options(options)
-
-
 def _by_tensorflow_io(names, sample_types, crop_samples, file, start, waveform):
     """A draw with its crop `[crop_samples, 2]`, where tensorflow-io reads the file; else as it was, `[0, 2]`."""
     known = sorted(set(sample_types) - {None}, key=lambda dtype: dtype.name)
@@ -132,8 +125,18 @@ def _by_tensorflow_io(names, sample_types, crop_samples, file, start, waveform):
 
 def _by_soundfile(names, crop_samples, file, start, waveform):
     """The crop `[crop_samples, 2]` of a draw, unless tensorflow-io has read it."""
-    read = functools.partial(_read_with_soundfile, names[file], start, crop_samples)
-    return tf.ensure_shape(tf.cond(tf.size(waveform) > 0, lambda: waveform, read), [crop_samples, 2])
+
+    def read(path, start):
+        with _python_calls:
+            if _python_calls.are_over:
+                return np.zeros([crop_samples, 2], np.float32)
+            waveform = files.read(os.fsdecode(path), int(start), crop_samples)
+        return np.pad(waveform, [(0, crop_samples - len(waveform)), (0, 0)])
+
+    def crop():
+        return tf.numpy_function(read, [names[file], start], tf.float32, stateful=False)
+
+    return tf.ensure_shape(tf.cond(tf.size(waveform) > 0, lambda: waveform, crop), [crop_samples, 2])
 
 
 def _read_with_tensorflow_io(path, start, n_samples, dtype):
@@ -151,19 +154,6 @@ def _read_with_tensorflow_io(path, start, n_samples, dtype):
         return waveform
     is_finite = tf.reduce_all(tf.math.is_finite(waveform))
     return tf.cond(is_finite, lambda: waveform, lambda: tf.zeros([0, 2]))  # soundfile's turn, which says what is wrong
-
-
-def _read_with_soundfile(path, start, n_samples):
-    """float32 `[n_samples, 2]` of any file."""
-
-    def read(path, start):
-        with _python_calls:
-            if _python_calls.are_over:
-                return np.zeros([n_samples, 2], np.float32)
-            waveform = files.read(os.fsdecode(path), int(start), n_samples)
-        return np.pad(waveform, [(0, n_samples - len(waveform)), (0, 0)])
-
-    return tf.numpy_function(read, [path, start], tf.float32, stateful=False)
 
 
 class _PythonCalls:
@@ -190,12 +180,10 @@ class _PythonCalls:
             self._running -= 1
             self._last_end = time.monotonic()
 
-    def _finish(self, quiet_seconds=0.25, at_most_seconds=10.0):
+    def _finish(self):
         self.are_over = True
-        deadline = time.monotonic() + at_most_seconds
-        while self._running or time.monotonic() - self._last_end < quiet_seconds:
-            if time.monotonic() > deadline:
-                break
+        deadline = time.monotonic() + 10.0
+        while time.monotonic() < deadline and (self._running or time.monotonic() - self._last_end < 0.25):
             time.sleep(0.01)
 
 

@@ -9,23 +9,13 @@ CLIPPED_SHARE = 1e-4  # of the samples, from which on a file is called clipped
 
 
 class Levels:
-    """Peak and clipping of what was shown to `add`.
-
-    Attributes:
-      peak: largest absolute value.
-      n_values: samples of all channels.
-    """
+    """Clipping and peak, the largest absolute value, of what was shown to `add`, `n_values` samples of all channels."""
 
     def __init__(self):
         self.peak, self.n_values, self._n_clipped = 0.0, 0, 0
 
     def add(self, waveform, full_scale=1.0):
-        """Takes the next samples into account.
-
-        Args:
-          waveform: float `[samples, channels]`, all finite.
-          full_scale: largest value of their encoding.
-        """
+        """Takes the next samples into account: float `[samples, channels]`, all finite, `full_scale` at most."""
         if not waveform.size:
             return
         self.n_values += waveform.size

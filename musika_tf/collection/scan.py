@@ -37,19 +37,13 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml")  # often found under the name of aud
 
 
 def scan(path, sample_rate=files.SAMPLE_RATE, window_samples=0, for_training=False, known=None, show_progress=False):
-    """The table of a folder, every file read to its end, in bounded memory and in as many threads as there are cores.
+    """The Table of a folder, every file read to its end, in bounded memory and in as many threads as there are cores.
 
     Args:
-      path, sample_rate, window_samples: as `headers`.
+      path, sample_rate, window_samples: as of `headers`, as are errors.
       for_training: whether digital silence is left out.
       known: CSV file of an earlier table, whose unchanged files aren't read again; or None.
       show_progress: whether to draw a line on standard error.
-
-    Returns:
-      Table.
-
-    Raises:
-      AudioFileError: as `headers`.
     """
     known = known_levels(known) if known else {}
     judge = functools.partial(_judged, known=known, for_training=for_training)
@@ -58,7 +52,7 @@ def scan(path, sample_rate=files.SAMPLE_RATE, window_samples=0, for_training=Fal
     with silent_stderr() as terminal, ThreadPoolExecutor(os.cpu_count()) as pool:
         progress = Progress(1, seconds[-1], file=terminal) if show_progress else None
         for row, done in zip(pool.map(judge, rows), seconds, strict=True):
-            table.add(row)
+            table.rows.append(row)
             if progress is not None:
                 progress(done)
         if progress is not None:
@@ -67,17 +61,13 @@ def scan(path, sample_rate=files.SAMPLE_RATE, window_samples=0, for_training=Fal
 
 
 def headers(path, sample_rate=files.SAMPLE_RATE, window_samples=0):
-    """One row for each file below a folder, judged by its header.
+    """A Row for each file below a folder, judged by its header, or for a file of any name; sorted by name.
 
     Hidden files and folders are skipped, links to folders not followed (but named).
 
     Args:
-      path: a folder, or a file of any name.
       sample_rate: to which the audio will be resampled, Hz.
       window_samples: a file of fewer samples at this rate will be padded.
-
-    Returns:
-      list of Row, sorted by name.
 
     Raises:
       AudioFileError: the path does not exist, or in the folder nothing is audio or named like it.
@@ -96,15 +86,9 @@ def headers(path, sample_rate=files.SAMPLE_RATE, window_samples=0):
 
 
 def find_audio(path):
-    """Lists the audio files of a folder, or the one file that is named.
+    """The pathlib.Path of each audio file that `headers` finds, sorted by the path relative to the folder.
 
     What is named like audio and can't be read is listed too, so that reading it says what is wrong.
-
-    Args:
-      path: a folder, searched as `headers` does, or a file.
-
-    Returns:
-      list of pathlib.Path, sorted by the path relative to the folder.
 
     Raises:
       AudioFileError: the path does not exist, or the folder holds no audio file.
@@ -136,15 +120,16 @@ def _judged(row, known, for_training):
     """A row of `headers` after all samples were read."""
     if row.status != USED:
         return row
-    levels = known.get((row.file, row.n_bytes, row.modified, f"{row.seconds:.3f}"))
-    if levels is None:
+    heard = known.get((row.file, row.n_bytes, row.modified, f"{row.seconds:.3f}"))
+    if heard is None:
         levels = Levels()
         try:
             for _ in blocks.read(row.path, sample_rate=None, watch=levels.add):
                 pass
         except files.AudioFileError as error:
             return refused(row, error)
-    return row.heard(levels, leave_out_silence=for_training)
+        heard = levels.peak, levels.clipped
+    return row.heard(*heard, leave_out_silence=for_training)
 
 
 def _walk(root):
@@ -227,11 +212,8 @@ def _whole(row, info):
         return row.left_out("truncated", f"truncated ({seconds:.1f}{of} s are there)")
     cut = completeness.lacks_ogg_end(row.path)
     if not info.n_samples:
-        return (
-            row.left_out("truncated", "truncated (no samples are left)")
-            if cut
-            else row.left_out("empty", "empty (no samples)")
-        )
+        problem, reason = ("truncated", "no samples are left") if cut else ("empty", "no samples")
+        return row.left_out(problem, f"{problem} ({reason})")
     return row.noted("cut", "its end may be missing") if cut else row
 
 

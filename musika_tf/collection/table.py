@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 
 from musika_tf import atomic, durations
-from musika_tf.collection import levels as level
+from musika_tf.collection.levels import CLIPPED_SHARE, SILENCE
 from musika_tf.errors import UserError, printable
 
 USED, LEFT_OUT, IGNORED = "used", "left out", "ignored"
@@ -20,7 +20,6 @@ class Row:
     """One file of a collection.
 
     Attributes:
-      path: where it is.
       file: its name below the collection's folder.
       status: USED; LEFT_OUT: it is audio, or named like it, and isn't used; IGNORED: never claimed to be audio.
       seconds, rate, channels: as stored, rate in Hz; None where it isn't audio.
@@ -62,28 +61,19 @@ class Row:
         """The row of a file that isn't used for this reason; what would have been done to it is forgotten."""
         return dataclasses.replace(self, status=status, flags=(flag,), notes=(note,))
 
-    def heard(self, levels, leave_out_silence=False):
-        """The row once all samples were read.
-
-        Args:
-          levels: anything with peak and clipped.
-          leave_out_silence: whether digital silence is of no use.
-        """
-        row = dataclasses.replace(self, peak=levels.peak, clipped=levels.clipped)
-        if levels.peak < level.SILENCE:
+    def heard(self, peak, clipped, leave_out_silence=False):
+        """The row once all samples were read; for training digital silence is left out."""
+        row = dataclasses.replace(self, peak=peak, clipped=clipped)
+        if peak < SILENCE:
             if leave_out_silence:
                 return row.left_out("silent", "digital silence")
             return row.noted("silent", _HEARD["silent"])
-        if levels.clipped >= level.CLIPPED_SHARE:
-            return row.noted("clipped", f"clipped ({_percent(levels.clipped)} of its samples)")
+        if clipped >= CLIPPED_SHARE:
+            return row.noted("clipped", f"clipped ({_percent(clipped)} of its samples)")
         return row
 
     def remembered(self, flags):
-        """The row with what an earlier run said of the samples.
-
-        Args:
-          flags: of the row as it was then.
-        """
+        """The row with what the flags of an earlier run say of the samples."""
         row = self
         for flag in flags:
             if flag in _HEARD and flag not in row.flags:
@@ -96,9 +86,6 @@ class Table:
 
     def __init__(self, rows=()):
         self.rows = list(rows)
-
-    def add(self, row):
-        self.rows.append(row)
 
     def of(self, status):
         """The rows of this status."""
@@ -117,9 +104,7 @@ class Table:
     def text(self, all_rows=True):
         """The table, aligned, and a sentence that sums it up.
 
-        Args:
-          all_rows: False leaves out the files that are used as they are. Those that never claimed to be audio are only
-            counted.
+        Without `all_rows` files that are used as they are stay out. Those that never claimed to be audio are counted.
         """
         rows = [row for row in self.rows if row.status != IGNORED and (all_rows or row.flags)]
         cells = [("file", "seconds", "Hz", "channels", "encoding", "what was done, or why not"), *map(_cells, rows)]
@@ -138,15 +123,7 @@ class Table:
         return text
 
     def check(self, where, strict=False):
-        """Refuses a collection of which nothing, or with `strict` not all, can be used.
-
-        Args:
-          where: the flag that named it, for the error.
-          strict: whether one file that is left out is too many.
-
-        Raises:
-          UserError: it is so; names the first files.
-        """
+        """UserError that names the flag `where` if nothing, or with `strict` not all, of a collection can be used."""
         left_out = self.of(LEFT_OUT)
         if self.of(USED) and not (strict and left_out):
             return
@@ -158,11 +135,7 @@ class Table:
         raise UserError(f"{where}: nothing in it can be used ({named or 'no audio'})")
 
     def write(self, path):
-        """Writes all rows as CSV, complete or not at all.
-
-        Raises:
-          UserError: it can't be written.
-        """
+        """Writes all rows as CSV, complete or not at all; UserError where that can't be."""
         path = pathlib.Path(path)
         try:
             with (
@@ -194,35 +167,20 @@ _COLUMNS = {
 
 
 def known_levels(path):
-    """What a CSV file of `Table.write` knows of the samples of files.
-
-    Args:
-      path: of the file; one that is missing or damaged knows nothing.
+    """What a CSV file of `Table.write` knows of the samples of files; nothing if it is missing or damaged.
 
     Returns:
-      dict of (file, n_bytes, modified, seconds as text) -> KnownLevels. The seconds: what is read of an unchanged file
-      is another, for instance, when ffmpeg has been installed.
+      dict of (file, n_bytes, modified, seconds as text) -> (peak, clipped). The seconds: what is read of an unchanged
+      file is another, for instance, when ffmpeg has been installed.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return {
-            (row["file"], int(row["bytes"]), int(row["modified"]), row["seconds"]): KnownLevels(
-                float(row["peak"]), float(row["clipped"])
-            )
-            for row in rows
-            if row["peak"]
-        }
+        heard = [row for row in rows if row["peak"]]
+        files = [(row["file"], int(row["bytes"]), int(row["modified"]), row["seconds"]) for row in heard]
+        return dict(zip(files, [(float(row["peak"]), float(row["clipped"])) for row in heard], strict=True))
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return {}
-
-
-@dataclasses.dataclass(frozen=True)
-class KnownLevels:
-    """Peak and clipping of a file, as `levels.Levels`."""
-
-    peak: float
-    clipped: float
 
 
 def _percent(share):

@@ -13,12 +13,11 @@ import numpy as np
 
 from musika_tf.conditioning import madmom_package
 from musika_tf.conditioning.recording import FRAME, Recording, parts
-from musika_tf.conditioning.signal import Extracted, Signal, is_number, is_positive
-from musika_tf.conditioning.tempo import Tempo
+from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.conditioning.tempo import AtBpm, Tempo
 from musika_tf.conditioning.viterbi import FewChoices
 from musika_tf.errors import UserError
 
-_FEWEST_BEATS = 8
 # Spectra are made a minute at a time. The network is recurrent in both directions and hears a whole piece, or parts of
 # twenty minutes with a minute more on each side.
 _SPECTRA_SECONDS, _SPECTRA_CONTEXT_SECONDS = 60, 2.0
@@ -27,20 +26,17 @@ _BEATS_BEYOND = 8  # whose mean interval the clock has before the first one and 
 
 
 def track(audio):
-    """Beats of a piece and their places in the bar, by MadMom.
-
-    Args:
-      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
+    """Beats by MadMom of a piece, `[samples, 2]` at 44.1 kHz or a Recording.
 
     Returns:
-      float64 `[beats]` ascending seconds; int64 `[beats]`, 1 (the bar's first beat) .. 4.
+      float64 `[beats]` ascending seconds; their places in the bar, int64 `[beats]` from 1 to 4.
 
     Raises:
       UserError: MadMom is not installed, or hears no beats.
     """
     Beat().extractor()  # or what to install
     beats = _madmom()[1](activations(Recording.of(audio)))
-    if len(beats) < _FEWEST_BEATS:
+    if len(beats) < 8:
         raise UserError("beat: no beats to be heard; leave the piece out, or beat out of --conditioning")
     return beats[:, 0].astype(np.float64), beats[:, 1].astype(np.int64)
 
@@ -63,26 +59,21 @@ def activations(recording):
 @functools.cache
 def _madmom():
     downbeats = madmom_package.load().features.downbeats
-    decode = downbeats.DBNDownBeatTrackingProcessor(
-        beats_per_bar=[Beat.beats_per_bar], fps=madmom_package.FRAMES_PER_SECOND
-    )
+    decode = downbeats.DBNDownBeatTrackingProcessor([Beat.beats_per_bar], fps=madmom_package.FRAMES_PER_SECOND)
     decode.hmms = [FewChoices(hmm) for hmm in decode.hmms]  # theirs take 2 GB for five minutes
     return downbeats.RNNDownBeatProcessor(), decode
 
 
 def beats_at(times, beat_times, places, beats_per_bar=4):
-    """Tracked beats -> how many beats after a bar's beginning `times` are.
+    """Tracked beats -> how many beats after a bar's beginning `times` are, float64 `[n]`.
 
-    Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there.
+    Linear from beat to beat; beyond the first and the last at the mean interval of the eight beats there. Bars begin at
+    whole multiples of `beats_per_bar`.
 
     Args:
       times: float64 `[n]`, seconds.
       beat_times: `[beats]`, ascending seconds, at least two.
       places: int `[beats]`, 1..beats_per_bar; the clock catches up where the tracker skips a place.
-      beats_per_bar: beats in a bar.
-
-    Returns:
-      float64 `[n]`; bars begin at whole multiples of `beats_per_bar`.
     """
     steps = (np.diff(places) - 1) % beats_per_bar + 1
     numbers = places[0] - 1 + np.concatenate([[0], np.cumsum(steps)])
@@ -99,20 +90,6 @@ def _rate(beat_times, numbers):
 
 
 @dataclasses.dataclass(frozen=True)
-class Clock:
-    """The clock of a generated piece: times `[n]` -> float32 `[n, 10]`."""
-
-    bpm: float
-
-    @property
-    def text(self):
-        return repr(self.bpm)
-
-    def __call__(self, times):
-        return Beat().clock(np.asarray(times, np.float64) * self.bpm / 60.0).numpy()
-
-
-@dataclasses.dataclass(frozen=True)
 class Beat(Signal):
     """A clock: cosines and sines of the phase within the bar, the half bar, the beat, the eighth and the sixteenth.
 
@@ -123,7 +100,7 @@ class Beat(Signal):
     unit = "cosine and sine of bar phase"
     legal = (-1.0, 1.0)
     n_channels = 10
-    grid_keys = {"bpm": is_positive, "first_beat_seconds": is_number}
+    grid_keys = Tempo.grid_keys
     beats_per_bar = 4
     harmonics = (1, 2, 4, 8, 16)
     flag = "bpm"
@@ -141,8 +118,7 @@ class Beat(Signal):
 
     def from_grid(self, facts, times):
         """The clock of a grid with `bpm` and `first_beat_seconds`: times float64 `[n]` -> float32 `[n, 10]`."""
-        beats = (np.asarray(times, np.float64) - facts["first_beat_seconds"]) * facts["bpm"] / 60.0
-        return self.clock(beats).numpy()
+        return self.from_bpm(np.float64(facts["bpm"]), np.asarray(times) - facts["first_beat_seconds"]).numpy()
 
     def from_bpm(self, bpm, times):
         """The clock of a piece at `bpm` whose bar 1 begins at time 0: float32 `[n, 10]`."""
@@ -163,7 +139,7 @@ class Beat(Signal):
         return {"beats_per_bar": self.beats_per_bar, "first_downbeat_seconds": 0.0}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        return Clock(Tempo().parse_user(text).bpm)  # the range is that of the tempo, where the model has one
+        return AtBpm(self, Tempo().parse_user(text).bpm)  # the range is that of the tempo, where the model has one
 
     def draw(self, style_seed, times, span, bpm):
         return self.from_bpm(bpm, times)

@@ -11,12 +11,7 @@ _SCALES = ("mean", "deviation", "lowest", "highest")
 
 
 class Conditioner(tf.Module):
-    """Scales a model's conditioning channels and draws default ones.
-
-    Args:
-      names: the signals or their names, in the order of their channels.
-      latents_per_second: rate of the line.
-    """
+    """Scales a model's conditioning channels, in the order of the signals' names, and draws default ones."""
 
     def __init__(self, names, latents_per_second):
         super().__init__()
@@ -24,18 +19,12 @@ class Conditioner(tf.Module):
         self.extractors = {}  # signal's name -> what read it off the training pieces, where that is known
         self.latents_per_second = latents_per_second
         self.n_channels = sum(signal.n_channels for signal in self.signals)
-        self.mean = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
-        self.deviation = tf.Variable(tf.ones([self.n_channels]), trainable=False)
-        self.lowest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
-        self.highest = tf.Variable(tf.zeros([self.n_channels]), trainable=False)
+        zeros = tf.zeros([self.n_channels])
+        self.mean, self.lowest, self.highest = (tf.Variable(zeros, trainable=False) for _ in range(3))
+        self.deviation = tf.Variable(zeros + 1.0, trainable=False)
 
     def fit(self, pieces, extractors=None):
-        """Learns units, scale and range from the training pieces.
-
-        Args:
-          pieces: list of float32 `[n, k]`, as stored by encode.py.
-          extractors: dict of signal's name -> extractor, for the metadata.
-        """
+        """Learns units, scale and range from training pieces, a list of float32 `[n, k]` as stored by encode.py."""
         if not self.n_channels:
             return
         self.extractors = dict(extractors or {})
@@ -65,12 +54,7 @@ class Conditioner(tf.Module):
             getattr(self, name).assign(state[name])
 
     def check_extractors(self, extractors, where):
-        """Refuses training pieces whose signals another extractor read than this model's; UserError.
-
-        Args:
-          extractors: dict of signal's name -> extractor.
-          where: flag and value, for the error.
-        """
+        """UserError, which begins with `where`, if another extractor read a signal than this model's."""
         for name, known in self.extractors.items():
             if extractors.get(name, known) != known:
                 raise UserError(

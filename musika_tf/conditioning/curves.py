@@ -51,33 +51,22 @@ def plain(seconds):
     return np.format_float_positional(seconds, trim="-")
 
 
-@dataclasses.dataclass(frozen=True)
-class OneChannel:
+class OneChannel(Curve):
     """A curve as the signal of one channel: times `[n]` -> float32 `[n, 1]`."""
 
-    curve: Curve
-
-    @property
-    def text(self):
-        return self.curve.text
-
     def __call__(self, times):
-        return column(self.curve(times))
+        return column(super().__call__(times))
 
 
 def one_channel(text, signal, span, shown=None):
     """`Signal.parse_user` of a signal of one channel: a OneChannel. Errors about the range quote `shown`, if given."""
     curve = parse(text, signal.flag)
     check_range(curve.values, span, signal.legal, signal.flag, shown or text, "")
-    return OneChannel(curve)
+    return OneChannel(curve.times, curve.values)
 
 
 def parse(text, flag):
-    """The Curve of what a user wrote; see the module's table.
-
-    Raises:
-      UserError: malformed, times that don't ascend, values that are not finite, or a file that can't be read.
-    """
+    """The Curve of what a user wrote; UserError where times don't ascend, values aren't finite, or it is malformed."""
     where = f"--{flag}={text}"
     stripped = text.strip()
     if _is_number(stripped):
@@ -105,7 +94,7 @@ def _rows(path, where):
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or no name that a file can have
         raise UserError(f"{where}: can't be read ({error}); give {GRAMMAR}") from error
-    if rows and not any(_is_number(cell.strip()) for cell in rows[0]) and not _is_point(rows[0]):
+    if rows and not any(_is_number(cell.strip()) for cell in rows[0]):
         rows = rows[1:]
     if not rows:
         raise UserError(f"{where}: no rows; give a CSV file of time,value rows")
@@ -115,17 +104,12 @@ def _rows(path, where):
     return [tuple(row) for row in rows]
 
 
-def _is_point(row):
-    return len(row) == 2 and _is_number(row[1].strip())
-
-
 def _curve(points, where):
-    times = [_seconds(time.strip(), where) for time, _ in points]
-    values = [_value(value.strip(), where) for _, value in points]
-    for (before, _), earlier, (after, _), later in zip(points, times, points[1:], times[1:], strict=False):
-        if later <= earlier:
-            raise UserError(f"{where}: times must ascend, but {after.strip()} follows {before.strip()}")
-    return Curve(np.array(times), np.array(values))
+    times = np.array([_seconds(time.strip(), where) for time, _ in points])
+    values = np.array([_value(value.strip(), where) for _, value in points])
+    for i in np.flatnonzero(np.diff(times) <= 0)[:1]:
+        raise UserError(f"{where}: times must ascend, but {points[i + 1][0].strip()} follows {points[i][0].strip()}")
+    return Curve(times, values)
 
 
 def _seconds(text, where):

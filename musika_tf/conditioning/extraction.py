@@ -31,18 +31,12 @@ class Choice:
 
     def is_in(self, arrays):
         """Whether an `.npz`, as a dict of arrays, holds the signal by this extractor."""
-        by = str(arrays.get(f"extractor_{self.name}", self.signal.first_extractor))
-        return f"conditioning_{self.name}" in arrays and by == self.extractor
+        return f"conditioning_{self.name}" in arrays and self.signal.extractor_in(arrays) == self.extractor
 
     def arrays(self, audio, times):
-        """What an `.npz` holds of the signal.
+        """What an `.npz` holds of the signal of a Recording at `times`, float64 `[n]` seconds of the latents' centres.
 
-        Args:
-          audio: Recording.
-          times: float64 `[n]`, seconds of the latents' centres.
-
-        Returns:
-          Dict of `conditioning_<name>` float32 `[n, k]`, `extractor_<name>` text, `confidence_<name>` float32.
+        Dict of `conditioning_<name>` float32 `[n, k]`, `extractor_<name>` text, `confidence_<name>` float32.
         """
         if self.facts is None:
             extracted = self.signal.extract(audio, times)
@@ -59,8 +53,6 @@ def choose(signals, audio_path, source="auto"):
     """A Choice for each array that the signals of one file need.
 
     Args:
-      signals: list of Signal.
-      audio_path: the audio file.
       source: one of SOURCES: the `.json` beside it where there is one, that alone, or the audio alone.
 
     Raises:
@@ -70,7 +62,8 @@ def choose(signals, audio_path, source="auto"):
     facts = read_facts(audio_path) if from_grid else {}
     choices = {}
     for signal in signals:
-        known = bool(signal.grid_keys) and _holds(facts, signal)
+        checks = signal.grid_keys.items()
+        known = bool(checks) and all(is_right(facts.get(key)) for key, is_right in checks)
         if source == "grid" and signal.grid_keys and not known:
             path = Path(audio_path).with_suffix(".json")
             raise UserError(
@@ -78,16 +71,12 @@ def choose(signals, audio_path, source="auto"):
                 "tools/render_corpus.py writes such files; --signal_source=audio reads the audio itself"
             )
         if signal.stored_name not in choices:
-            extractor = GRID if known else _installed_extractor(signal, audio_path)
+            try:
+                extractor = GRID if known else signal.extractor()
+            except UserError as error:
+                raise UserError(f"{audio_path}: {error}") from error
             choices[signal.stored_name] = Choice(signal, extractor, facts if known else None)
     return list(choices.values())
-
-
-def _installed_extractor(signal, audio_path):
-    try:
-        return signal.extractor()
-    except UserError as error:
-        raise UserError(f"{audio_path}: {error}") from error
 
 
 def read_facts(audio_path):
@@ -100,11 +89,6 @@ def read_facts(audio_path):
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: no JSON ({error}); remove it, or use --signal_source=audio") from error
     return facts if isinstance(facts, dict) else {}
-
-
-def _holds(facts, signal):
-    """Whether the facts have what the signal needs."""
-    return all(is_right(facts.get(key)) for key, is_right in signal.grid_keys.items())
 
 
 def doubt(choice, arrays):

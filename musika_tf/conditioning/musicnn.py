@@ -43,9 +43,8 @@ TAGS = (
 
 _BATCH_PATCHES = 16
 _EPSILON = 1e-3  # of every batch norm
-# Which checkpoint variables make which layer: TensorFlow 1 numbered them in order of construction.
-_CONVOLUTIONS = ("", "_1", "_2", "_3", "_4", "_5", "_6", "_7")
-_NORMS = ("", "_1", "_2", "_3", "_4", "_5", "_6", "_7", "_8", "_9", "_10")
+# How TensorFlow 1 numbered the layers of the checkpoint, in order of construction: 8 convolutions, 11 norms.
+_NUMBERS = ("", *(f"_{n}" for n in range(1, 11)))
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class MusiCNN:
 
     def __init__(self, variables):
         """Args: variables: dict of checkpoint name -> array."""
-        self._convolutions = [_layer(variables, f"conv2d{n}") for n in _CONVOLUTIONS]
-        self._norms = [_affine(variables, f"batch_normalization{n}") for n in _NORMS]
+        self._convolutions = [_layer(variables, f"conv2d{n}") for n in _NUMBERS[:8]]
+        self._norms = [_affine(variables, f"batch_normalization{n}") for n in _NUMBERS]
         self._dense = [_layer(variables, name) for name in ("dense", "dense_1")]
         self._run = tf.function(self.network, input_signature=[tf.TensorSpec([None, PATCH_FRAMES, N_MELS])])
 
@@ -74,15 +73,11 @@ class MusiCNN:
         return cls(_read_checkpoint(_package_folder() / "MTT_musicnn"))
 
     def __call__(self, waveform, sample_rate=44_100, hop_seconds=1.0):
-        """Embeds a waveform, patch by patch, in bounded memory.
+        """Embedding of 1 + (frames - 187) // hop patches; what remains at the end is not heard.
 
         Args:
           waveform: float32 `[samples, 2]` or `[samples]`; two channels are averaged.
-          sample_rate: of the waveform, Hz.
           hop_seconds: from one patch of three seconds to the next, rounded to frames of 16 ms.
-
-        Returns:
-          Embedding of 1 + (frames - 187) // hop patches; what remains at the end is not heard.
 
         Raises:
           ValueError: less than three seconds, or a value that is not finite.

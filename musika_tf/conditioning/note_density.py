@@ -7,53 +7,36 @@ the 99th percentile of its training set, cut at 1, so that 0.45 means the same w
 
 import dataclasses
 import functools
-import logging
 import math
 
 import numpy as np
 
 from musika_tf.conditioning import curves, madmom_package
 from musika_tf.conditioning.recording import Recording
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, are_numbers, column, is_positive
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, are_numbers, column, is_positive, warn_once
 from musika_tf.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 # Deviation of the Gaussian. Wide enough that it covers some notes of slow music too (2 sqrt(pi) s = 3.5 s, about a
 # bar) and so says how dense they are and not where each of them is, which is the generator's to decide; narrow against
 # the 11.9 s that the generator sees at once.
 BANDWIDTH_SECONDS = 1.0
-FULL_SCALE_PERCENTILE = 99
 
 _ONE_ONSET_SECONDS = 0.03  # strokes of a spread chord, a flam: MIREX's onset detection counts one, and so do ears
-_THRESHOLD = 0.54  # of MadMom's activation, its authors' choice
-_SMOOTH_SECONDS = 0.05
-_REACH = 6.0  # deviations beyond which a Gaussian counts nothing
+_REACH_SECONDS = 6 * BANDWIDTH_SECONDS  # beyond which a Gaussian counts nothing
 _SLACK_SECONDS = 1.0  # the last latent's centre may lie beyond the audio's end
 _CHUNK = 1024  # times at once: an hour's onsets times an hour's latents would not fit into memory
 
 
 def onsets(audio, detector):
-    """Onsets of a piece, heard in parts: float64 `[onsets]`, ascending seconds.
-
-    Args:
-      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
-      detector: a name of DETECTORS.
-    """
-    seconds, detect = _PART_SECONDS[detector], DETECTORS[detector]
-    parts = Recording.of(audio).parts(seconds, CONTEXT_SECONDS)
-    return np.concatenate([part.own_events(detect(part.waveform)) for part in parts])
+    """Onsets of a piece, `[samples, 2]` at 44.1 kHz or a Recording, by one of DETECTORS: ascending seconds, float64."""
+    parts = Recording.of(audio).parts(_PART_SECONDS[detector], CONTEXT_SECONDS)
+    return np.concatenate([part.own_events(DETECTORS[detector](part.waveform)) for part in parts])
 
 
 def _by_madmom(waveform):
-    detectors = madmom_package.load().features.onsets
-    frame = 1.0 / madmom_package.FRAMES_PER_SECOND
-    pick = detectors.OnsetPeakPickingProcessor(
-        threshold=_THRESHOLD,
-        smooth=_SMOOTH_SECONDS,
-        pre_max=frame,
-        post_max=frame,
-        fps=madmom_package.FRAMES_PER_SECOND,
+    detectors, rate = madmom_package.load().features.onsets, madmom_package.FRAMES_PER_SECOND
+    pick = detectors.OnsetPeakPickingProcessor(  # its authors' choice
+        threshold=0.54, smooth=0.05, pre_max=1.0 / rate, post_max=1.0 / rate, fps=rate
     )
     return pick(_madmom_network()(madmom_package.signal(waveform)))
 
@@ -85,30 +68,20 @@ def as_heard(strokes):
     return np.array(heard)
 
 
-def density(onset_times, times, seconds, bandwidth=BANDWIDTH_SECONDS):
-    """Onsets per second around `times`, by a Gaussian kernel.
+def density(onset_times, times, seconds):
+    """Onsets per second at `times` `[n]` of a piece of so many `seconds`, by a Gaussian kernel: float64 `[n]`.
 
     Of a kernel that reaches beyond the piece only the inside counts, or every song would begin and end sparse.
-
-    Args:
-      onset_times: `[onsets]`, seconds.
-      times: `[n]`, seconds within the piece.
-      seconds: length of the piece.
-      bandwidth: deviation of the Gaussian in seconds.
-
-    Returns:
-      float64 `[n]`.
     """
     onset_times, times = np.sort(np.asarray(onset_times, np.float64)), np.asarray(times, np.float64)
     sums = np.zeros(len(times))
     for start in range(0, len(times), _CHUNK):
         part = times[start : start + _CHUNK]
-        reach = _REACH * bandwidth
-        near = onset_times[np.searchsorted(onset_times, part.min() - reach) :]
-        near = near[: np.searchsorted(near, part.max() + reach)]
-        sums[start : start + _CHUNK] = np.exp(-0.5 * ((part[:, None] - near) / bandwidth) ** 2).sum(axis=1)
-    inside = _normal_cdf((seconds - times) / bandwidth) - _normal_cdf(-times / bandwidth)
-    return sums / (bandwidth * math.sqrt(2.0 * math.pi)) / inside
+        near = onset_times[np.searchsorted(onset_times, part.min() - _REACH_SECONDS) :]
+        near = near[: np.searchsorted(near, part.max() + _REACH_SECONDS)]
+        sums[start : start + _CHUNK] = np.exp(-0.5 * ((part[:, None] - near) / BANDWIDTH_SECONDS) ** 2).sum(axis=1)
+    inside = _normal_cdf((seconds - times) / BANDWIDTH_SECONDS) - _normal_cdf(-times / BANDWIDTH_SECONDS)
+    return sums / (BANDWIDTH_SECONDS * math.sqrt(2.0 * math.pi)) / inside
 
 
 def _normal_cdf(x):
@@ -130,7 +103,8 @@ class NoteDensity(Signal):
     def extractor(self):
         if madmom_package.installed():
             return madmom_package.NAME
-        _warn_of_librosa()
+        extra = madmom_package.EXTRA
+        warn_once(f"note_density: MadMom is not installed ({extra}); librosa's simpler onset detector stands in")
         return "librosa"
 
     def extract(self, audio, times):
@@ -147,11 +121,8 @@ class NoteDensity(Signal):
         return column(density(as_heard(facts["onsets_seconds"]), times, seconds))
 
     def fitted(self, pieces, latents_per_second):
-        full_scale = float(np.percentile(np.concatenate(pieces), FULL_SCALE_PERCENTILE))
+        full_scale = float(np.percentile(np.concatenate(pieces), 99))
         return dataclasses.replace(self, full_scale=max(full_scale, 1e-3))  # not 0, in music without any onset
-
-    def restored(self, row):
-        return dataclasses.replace(self, full_scale=row.get("full_scale"))
 
     def to_units(self, stored):
         return np.clip(np.asarray(stored) / np.float32(self.full_scale or 1.0), 0.0, 1.0).astype(np.float32)
@@ -166,10 +137,3 @@ class NoteDensity(Signal):
     def draw(self, style_seed, times, span, bpm):
         # Where most of the training lies.
         return self.held(style_seed, times, span, span.mean[0], span.deviation[0])
-
-
-@functools.cache
-def _warn_of_librosa():
-    logger.warning(
-        "note_density: MadMom is not installed (%s); librosa's simpler onset detector stands in", madmom_package.EXTRA
-    )

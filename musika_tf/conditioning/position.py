@@ -23,12 +23,9 @@ from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, column
 from musika_tf.errors import UserError
 
 INTRO, ENDING = 0.15, 0.85  # the body lies between them: about the share that both have in rendered and in real songs
-MIDDLE = 0.5
 # Training sees the centres of latents, half of one short of a song's first sample and its last: a trained range that
 # comes this near to them reaches them.
 _EDGE = 0.05
-_DRAWN_SPREAD = 0.1
-_DEFAULT_SONG_SECONDS = 180.0
 _GRAMMAR = "plan, plan:INTRO,ENDING (as plan:20s,30s), body, a number from 0 to 1, a curve or a CSV file"
 _PARTS = "two durations, as plan:20s,30s, or three with the length of all of it, as plan:20s,30s,4m"
 
@@ -107,15 +104,12 @@ class Position(Signal):
         seconds = float(np.median([len(piece) for piece in pieces]) / latents_per_second)
         return dataclasses.replace(self, typical_seconds=seconds)
 
-    def restored(self, row):
-        return dataclasses.replace(self, typical_seconds=row.get("typical_seconds"))
-
     def facts(self):
         return {} if self.typical_seconds is None else {"typical_seconds": round(self.typical_seconds, 3)}
 
     def parse_user(self, text, span=None, total_seconds=None):
         kind, _, rest = text.strip().partition(":")
-        song = self.typical_seconds or _DEFAULT_SONG_SECONDS
+        song = self.typical_seconds or 180.0
         body_seconds = (ENDING - INTRO) * song
         if text.strip() == "body":
             return Body(body_seconds)
@@ -147,4 +141,4 @@ class Position(Signal):
 
     def draw(self, style_seed, times, span, bpm):
         # Only a piece of known length has a beginning and an ending.
-        return self.held(style_seed, times, span, MIDDLE, _DRAWN_SPREAD)
+        return self.held(style_seed, times, span, 0.5, 0.1)

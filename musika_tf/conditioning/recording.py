@@ -20,12 +20,7 @@ _BLOCK = 10 * SAMPLE_RATE
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """Audio at 44.1 kHz that can be read again and again.
-
-    Attributes:
-      n_samples: its length.
-      blocks: function without arguments to an iterable of consecutive float32 `[samples, 2]`.
-    """
+    """Audio at 44.1 kHz that can be read again and again: `blocks()` are consecutive float32 `[samples, 2]`."""
 
     n_samples: int
     blocks: Callable
@@ -83,16 +78,12 @@ class Part:
 
 
 def parts(blocks, least, context, unit=1):
-    """Cuts a stream into parts.
+    """Cuts a stream of consecutive arrays `[rows, ...]`: yields Parts, at least one if there is a block.
 
     Args:
-      blocks: iterable of consecutive arrays `[rows, ...]`.
       least: fewest rows of a part's own share, except the last.
       context: rows of the neighbours on each side, rounded down to whole units.
       unit: rows; cuts lie at whole units.
-
-    Yields:
-      Part, at least one if there is a block.
     """
     context = int(context) // unit * unit
     kept, start, settled = None, 0, 0
@@ -109,12 +100,7 @@ def parts(blocks, least, context, unit=1):
 
 
 def spans(chunks, size, step):
-    """Cuts a stream into spans that begin every `step` samples.
-
-    Args:
-      chunks: iterable of consecutive float32 `[samples]`.
-      size: samples in a span.
-      step: samples from one span to the next, at most `size`.
+    """Cuts a stream of consecutive float32 `[samples]` into spans that begin every `step` samples, at most `size`.
 
     Yields:
       float32 `[size]`, and last what is left, which is shorter.

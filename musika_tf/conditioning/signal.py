@@ -10,18 +10,22 @@
 """
 
 import dataclasses
+import functools
+import logging
 
 import numpy as np
 
 from musika_tf.errors import UserError
 
+logger = logging.getLogger(__name__)
+
 SAMPLE_RATE = 44_100  # of what extractors hear
 GRID = "grid"  # the extractor of what a corpus itself knows
 
 
-def centres(n_latents, latents_per_second, first=0):
-    """Seconds of the centres of latents `first` .. `first + n_latents - 1`, float64 `[n]`."""
-    return (np.arange(first, first + n_latents, dtype=np.int64) + 0.5) / latents_per_second
+def centres(n_latents, latents_per_second):
+    """Seconds of the latents' centres, float64 `[n_latents]`."""
+    return (np.arange(n_latents) + 0.5) / latents_per_second
 
 
 def column(values):
@@ -42,6 +46,12 @@ def is_positive(value):
 def are_numbers(value):
     """Whether it is a list of such numbers."""
     return isinstance(value, list) and all(map(is_number, value))
+
+
+@functools.cache
+def warn_once(warning):
+    """Logs a warning the first time that it is given."""
+    logger.warning(warning)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +84,6 @@ class Signal:
     n_channels = 1
     grid_keys = {}  # the facts that `from_grid` needs -> function that checks the value
     least_confidence = 0.0  # pieces below are no use for training
-    first_extractor = GRID  # of files whose encode.py read grids alone and did not say so
     draw_row = 0  # of Stream.CONDITIONING, one per signal: part of every piece's identity, never change it
 
     @property
@@ -87,22 +96,20 @@ class Signal:
         """Its name in an `.npz`: `conditioning_<this>`, `extractor_<this>`, `confidence_<this>`."""
         return self.name
 
+    def extractor_in(self, arrays):
+        """What read it, by the arrays of an `.npz`; old files had grids alone and did not say so."""
+        return str(arrays.get(f"extractor_{self.stored_name}", GRID))
+
     def extractor(self):
         """Name of what `extract` uses on this machine; UserError names the extra to install where there is nothing."""
         raise NotImplementedError
 
     def extract(self, audio, times):
-        """Reads the signal off a piece.
+        """Reads the signal off a piece: an Extracted; UserError where it has no such signal (no beat, too short).
 
         Args:
           audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
           times: float64 `[n]`, seconds of the latents' centres.
-
-        Returns:
-          Extracted.
-
-        Raises:
-          UserError: the piece has no such signal (no beat, too short).
         """
         raise NotImplementedError
 
@@ -120,7 +127,8 @@ class Signal:
 
     def restored(self, row):
         """The signal as a row of the metadata describes it."""
-        return self
+        known = {field.name: row[field.name] for field in dataclasses.fields(self) if field.name in row}
+        return dataclasses.replace(self, **known)
 
     def to_units(self, stored):
         """Stored channels `[n, c]` in the unit of the metadata."""
@@ -131,42 +139,30 @@ class Signal:
         return {}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        """What a user asked for, as a function of time.
+        """What a user asked for: a function of times float64 `[n]` to float32 `[n, n_channels]` in the unit.
+
+        Its attribute `text` asks for the same again. UserError where it is malformed, or out of the trained range.
 
         Args:
           text: the value of the signal's flag.
           span: Span of the model; None allows every legal value.
           total_seconds: length of the piece, None without end.
-
-        Returns:
-          Function of times float64 `[n]` to float32 `[n, n_channels]` in the unit; its attribute `text` asks for the
-          same again.
-
-        Raises:
-          UserError: malformed, or out of the trained range.
         """
         raise NotImplementedError
 
     def draw(self, style_seed, times, span, bpm):
-        """The signal that a style draws, a pure function of style and time, in TensorFlow.
+        """The signal that a style draws: float32 tensor `[n, n_channels]` in the unit, pure in style and time.
 
         Args:
           style_seed: int64 scalar.
           times: float64 tensor `[n]`, seconds.
-          span: Span.
+          span: Span of the model.
           bpm: float32 scalar, the tempo of the piece.
-
-        Returns:
-          float32 tensor `[n, n_channels]` in the unit.
         """
         raise NotImplementedError
 
     def held(self, style_seed, times, span, centre, spread):
-        """One value throughout a piece: normal around `centre`, cut at one deviation (`spread`) and at `span`.
-
-        Returns:
-          float32 tensor `[n, 1]` for n `times`.
-        """
+        """One value, `[n, 1]` for n `times`: normal around `centre`, cut at one deviation (`spread`) and at `span`."""
         import tensorflow as tf
 
         from musika_tf.randomness import Stream, truncated_normal_rows

@@ -8,7 +8,6 @@ from musika_tf.conditioning import tags
 from musika_tf.conditioning.beat import Beat
 from musika_tf.conditioning.note_density import NoteDensity
 from musika_tf.conditioning.position import Position
-from musika_tf.conditioning.signal import Signal
 from musika_tf.conditioning.tags import Tag
 from musika_tf.conditioning.tempo import Tempo
 from musika_tf.errors import UserError
@@ -23,13 +22,7 @@ def summary():
 
 
 def find(name):
-    """The signal of a name, as in a bundle's metadata; a Signal is returned as it is.
-
-    Raises:
-      UserError: no such signal; lists the valid ones.
-    """
-    if isinstance(name, Signal):
-        return name
+    """The signal of a name, as in a bundle's metadata; UserError lists the valid ones."""
     if name in SIGNALS:
         return SIGNALS[name]
     word = name.removeprefix(tags.PREFIX)
@@ -43,14 +36,11 @@ def find(name):
 def parse(text):
     """`"tempo,beat"` -> the signals of these names, in this order; UserError lists the valid ones."""
     found = []
-    for name in (part.strip() for part in text.split(",")):
-        if not name:
-            continue
-        try:
-            own = [Tag(word) for word in tags.CHOSEN] if name == tags.GROUP else [find(name)]
-        except UserError as error:
-            raise UserError(f"--conditioning={text}: {error}") from None
-        found += own
+    try:
+        for name in filter(None, map(str.strip, text.split(","))):
+            found += map(Tag, tags.CHOSEN) if name == tags.GROUP else [find(name)]
+    except UserError as error:
+        raise UserError(f"--conditioning={text}: {error}") from None
     if len({signal.name for signal in found}) < len(found):
         raise UserError(f"--conditioning={text}: the same signal twice")
     return found

@@ -46,17 +46,12 @@ class Steering:
 
 
 def steer(settings, metadata, style_seed, total_seconds=None):
-    """The Steering of a piece.
+    """The Steering of a piece; None if nothing is steered and the bundle draws all signals.
 
     Args:
       settings: dict of `SETTINGS` name -> what the user wrote; None or "" leaves it to the style. `tempo` is also that
         of the beat clock, whose bar 1 begins at time 0.
-      metadata: of the bundle.
-      style_seed: draws what is not steered.
       total_seconds: where the piece ends, for a planned position; None without end.
-
-    Returns:
-      Steering, or None if nothing is steered and the bundle draws all signals.
 
     Raises:
       UserError: a setting is malformed, out of the trained range, or of a signal that the model does not know.
@@ -70,11 +65,11 @@ def steer(settings, metadata, style_seed, total_seconds=None):
     channels = _channels(metadata)
     asked, texts = {}, {}
     for setting, text in settings.items():
-        follow = _follow_tags if setting == tags.GROUP else _follow
-        functions = follow(setting, text, channels, metadata, total_seconds)
+        functions = _follow(setting, text, channels, metadata, total_seconds)
         asked |= functions
         texts[setting] = _text(setting, functions)
-    bpm = _bpm(asked, metadata, style_seed)
+    paced = [asked[name] for name in _STEERED["tempo"] if name in asked]
+    bpm = paced[0].bpm if paced else drawn_bpm(metadata, style_seed)
     functions = tuple(
         asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
     )
@@ -83,7 +78,9 @@ def steer(settings, metadata, style_seed, total_seconds=None):
 
 def drawn_bpm(metadata, style_seed):
     """The BPM that a style draws; None if the model has neither tempo nor beat."""
-    return _bpm({}, metadata, style_seed)
+    if not any(row["name"] in _STEERED["tempo"] for row in metadata["conditioning"]):
+        return None
+    return float(tempo.drawn(style_seed, *map(np.float32, tempo.span(metadata))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,26 +113,17 @@ def _span(row):
 
 def _follow(setting, text, channels, metadata, total_seconds):
     """Functions of time, by name, of the signals that a setting steers."""
-    names = [name for name in _STEERED[setting] if name in channels]
-    if not names:
-        raise _untrained(signals.find(setting).flag, text, channels, metadata)
+    if setting == tags.GROUP:
+        values = {tags.PREFIX + word: value for word, value in tags.parse_words(text).items()}
+    else:
+        values = {name: text for name in _STEERED[setting] if name in channels}
+    if not values or not set(values) <= set(channels):
+        raise _untrained(SETTINGS[setting], text, channels, metadata)
     # The clock's own range is -1..1; of its tempo the model says nothing, or its signal tempo does.
     return {
-        name: channels[name][0].parse_user(text, None if name == "beat" else channels[name][1], total_seconds)
-        for name in names
+        name: channels[name][0].parse_user(value, None if name == "beat" else channels[name][1], total_seconds)
+        for name, value in values.items()
     }
-
-
-def _follow_tags(setting, text, channels, metadata, total_seconds):
-    """The same for words."""
-    functions = {}
-    for word, value in tags.parse_words(text).items():
-        name = tags.PREFIX + word
-        if name not in channels:
-            raise _untrained(setting, text, channels, metadata)
-        signal, span = channels[name]
-        functions[name] = signal.parse_user(value, span, total_seconds)
-    return functions
 
 
 def _text(setting, functions):
@@ -154,13 +142,3 @@ def _untrained(flag, text, channels, metadata):
 
 def _flag_of(signal):
     return f"--{signal.flag}" + (f"={signal.word}" if isinstance(signal, tags.Tag) else "")
-
-
-def _bpm(asked, metadata, style_seed):
-    """The BPM of the piece, asked for or drawn; None if the model has neither tempo nor beat."""
-    known = [row["name"] for row in metadata["conditioning"] if row["name"] in _STEERED["tempo"]]
-    if not known:
-        return None
-    if known[0] in asked:
-        return asked[known[0]].bpm
-    return float(tempo.drawn(style_seed, *map(np.float32, tempo.span(metadata))))

@@ -38,16 +38,9 @@ def _network():
 
 
 def activations(audio, times):
-    """Activations of all fifty words at `times`.
+    """Activations of all fifty words at `times`, float64 `[n]` seconds: float32 `[n, 50]`, 0..1.
 
     Heard over three seconds, each second; linear between the middles of these, constant beyond.
-
-    Args:
-      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording; three seconds or more.
-      times: float64 `[n]`, seconds.
-
-    Returns:
-      float32 `[n, 50]`, 0..1.
 
     Raises:
       UserError: less than three seconds, or MusiCNN's weights are not installed.
@@ -102,7 +95,7 @@ class Tag(Signal):
         return self.held(style_seed, times, span, span.mean[0], _DRAWN_SHARE * span.deviation[0])
 
 
-def parse_words(text, flag=GROUP):
+def parse_words(text):
     """`"techno=0.9,ambient=0.1"` -> {"techno": "0.9", "ambient": "0.1"}; UserError where it is not of this form.
 
     A value may be a curve, `"techno=0:0.1,30s:0.8,ambient=0.1"`: a part without a word continues it.
@@ -114,9 +107,9 @@ def parse_words(text, flag=GROUP):
             continue
         word, equals, value = (piece.strip() for piece in part.partition("="))
         if not (word and equals and value):
-            raise UserError(f"--{flag}={text}: give words with values, such as techno=0.9,ambient=0.1")
+            raise UserError(f"--{GROUP}={text}: give words with values, such as techno=0.9,ambient=0.1")
         word = word.replace("_", " ")  # so that no shell needs quotes
         if word in words:
-            raise UserError(f"--{flag}={text}: {word!r} is there twice")
+            raise UserError(f"--{GROUP}={text}: {word!r} is there twice")
         words[word] = value
     return words

@@ -8,17 +8,14 @@ import dataclasses
 import functools
 import importlib.util
 import itertools
-import logging
 import warnings
 
 import numpy as np
 
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.recording import Recording, spans
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, is_number, is_positive
+from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, check_range, is_number, is_positive, warn_once
 from musika_tf.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 EXTRA = "extra tempo, for Python below 3.12: pip install -e '.[tempo]'"
 MODEL = "fcn"
@@ -55,11 +52,7 @@ def drawn(style_seed, low, high):
 
 
 def estimate(audio, estimator):
-    """(BPM, confidence 0..1) of a piece.
-
-    Args:
-      audio: float32 `[samples, 2]` at 44.1 kHz, or a Recording.
-      estimator: a name of ESTIMATORS.
+    """(BPM, confidence 0..1) of a piece, `[samples, 2]` at 44.1 kHz or a Recording, by one of ESTIMATORS.
 
     Raises:
       UserError: librosa finds no beats.
@@ -142,9 +135,10 @@ ESTIMATORS = {"tempocnn": _by_tempocnn, "librosa": _by_librosa}
 
 
 @dataclasses.dataclass(frozen=True)
-class ConstantTempo:
-    """times `[n]` -> float32 `[n, 1]`."""
+class AtBpm:
+    """A signal that has a `from_bpm` in a piece of one tempo: times `[n]` -> float32 `[n, channels]`."""
 
+    signal: Signal
     bpm: float
 
     @property
@@ -152,7 +146,7 @@ class ConstantTempo:
         return repr(self.bpm)
 
     def __call__(self, times):
-        return np.full([len(times), 1], self.bpm, np.float32)
+        return self.signal.from_bpm(np.float64(self.bpm), np.asarray(times, np.float64)).numpy()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,17 +156,15 @@ class Tempo(Signal):
     name = "tempo"
     unit = "BPM"
     legal = (_SLOWEST, 285)
-    grid_keys = {
-        "bpm": is_positive,
-        "first_beat_seconds": is_number,
-    }  # rendered piano has a bpm too, but no grid: it breathes
+    # Rendered piano has a bpm too, but no grid: it breathes.
+    grid_keys = {"bpm": is_positive, "first_beat_seconds": is_number}
     least_confidence = LEAST_CONFIDENCE
     flag = "bpm"
 
     def extractor(self):
         if installed():
             return "tempocnn"
-        _warn_of_librosa()
+        warn_once(f"tempo: Tempo-CNN is not installed ({EXTRA}); librosa's beat tracker stands in")
         return "librosa"
 
     def extract(self, audio, times):
@@ -198,12 +190,7 @@ class Tempo(Signal):
         if len(curve.values) > 1:
             raise UserError(f"--{self.flag}={text}: give one number; a piece has one tempo")
         check_range(curve.values, span, self.legal, self.flag, text, self.unit)
-        return ConstantTempo(float(curve.values[0]))
+        return AtBpm(self, float(curve.values[0]))
 
     def draw(self, style_seed, times, span, bpm):
         return self.from_bpm(bpm, times)
-
-
-@functools.cache
-def _warn_of_librosa():
-    logger.warning("tempo: Tempo-CNN is not installed (%s); librosa's beat tracker stands in", EXTRA)

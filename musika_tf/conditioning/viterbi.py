@@ -9,11 +9,7 @@ import numpy as np
 
 
 class FewChoices:
-    """Stands in for a `madmom.ml.hmm.HiddenMarkovModel` as a decoder.
-
-    Args:
-      hmm: the model.
-    """
+    """Stands in for a `madmom.ml.hmm.HiddenMarkovModel` as a decoder."""
 
     def __init__(self, hmm):
         self.transition_model, self.observation_model = hmm.transition_model, hmm.observation_model
@@ -30,14 +26,7 @@ class FewChoices:
         self._choices, self._choice_logs = states[rows], np.where(present, log_probabilities[rows], -np.inf)
 
     def viterbi(self, observations):
-        """Decodes observations.
-
-        Args:
-          observations: `[n, k]`, what the observation model takes.
-
-        Returns:
-          The states int64 `[n]`; the path's log probability.
-        """
+        """What the observation model takes, `[n, k]` -> the states int64 `[n]`, and the path's log probability."""
         densities = np.asarray(self.observation_model.log_densities(observations))
         kinds = np.asarray(self.observation_model.pointers)
         likeliest, rows = self._initial, np.arange(len(self._choosers))

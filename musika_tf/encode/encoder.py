@@ -79,7 +79,7 @@ class FileEncoder:
             latents, n_samples = self.encode(blocks.read(row.path, rate, levels.add))
         if not n_samples:
             raise UserError(f"{row.path}: no samples; give audio that is not empty")
-        row = row.heard(levels)
+        row = row.heard(levels.peak, levels.clipped)
         sizes = {"n_samples": np.int64(n_samples), "sample_rate": np.int64(rate)}
         return row, {"latents": latents, **sizes, "flags": np.array(row.flags, np.str_)}
 

@@ -47,7 +47,7 @@ def encode_folder(audio_dir, out_dir, encode_all, model_id, config, report=print
         outcomes = in_order(jobs, encode_all(jobs))
         for row in rows:
             outcome = next(outcomes) if row.status == USED else Outcome(row)
-            table.add(outcome.row)
+            table.rows.append(outcome.row)
             seconds += outcome.encoded_seconds
             for line in outcome.lines:
                 report(line)

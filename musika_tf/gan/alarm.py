@@ -23,10 +23,7 @@ _SAME = 1e-2  # distances below this are those of the same audio in two pieces
 class Alarm:
     """Compares generated pieces with those of the training.
 
-    Args:
-      pieces: list of latents float32 `[n, latent_size]`, not copied.
-      deviation: of each channel in training, `[latent_size]`.
-      mirror: stereo.layouts.Mirror of the latents.
+    These are a list of float32 `[n, latent_size]`, not copied; the deviation is that of each channel, `[latent_size]`.
     """
 
     def __init__(self, pieces, deviation, mirror):
@@ -45,11 +42,7 @@ class Alarm:
         self._real_spread = self._spread(spans, lambda i, j: owners[i] != owners[j] or not several)
 
     def figures(self, generated):
-        """The two figures by name.
-
-        Args:
-          generated: latents of the same places in pieces of different seeds, `[seeds, n, latent_size]`; at least two.
-        """
+        """The two figures of latents of the same places in pieces of two seeds or more, `[seeds, n, latent_size]`."""
         n_seeds, n, latent_size = generated.shape
         spans = generated[:, : n // SPAN * SPAN].reshape(n_seeds, -1, SPAN, latent_size)
         few = spans.reshape(-1, SPAN, latent_size)[:: max(1, n_seeds * spans.shape[1] // _SPANS)]
@@ -75,8 +68,7 @@ class Alarm:
     def _nearest(self, spans, owners=None):
         """Distances `[q]` of spans `[q, SPAN, latent_size]` to their nearest in training.
 
-        Args:
-          owners: numbers of the pieces that they are from: these, and the same audio elsewhere, don't count.
+        If they are of the training, of the pieces with the numbers `owners`, these and the same audio don't count.
         """
         both = np.stack([spans, self._mirror(spans)])
         lowest = np.full(len(spans), np.inf)

@@ -45,12 +45,8 @@ def interpolate(anchors, spacing):
 def training_coordinates(config, batch_size, seed):
     """Coordinates for the critic's spans, as a training step draws them: float32 `[b, critic_window, coordinate_size]`.
 
-    Each is cropped from three anchors so that one lies at a window's centre or between the windows.
-
-    Args:
-      config: GanConfig.
-      batch_size: number of spans.
-      seed: int `[2]`, stateless.
+    Each is cropped from three anchors so that one lies at a window's centre or between the windows. `seed` is
+    stateless, int `[2]`.
     """
     seeds = tf.random.experimental.stateless_split(seed, 3)
     anchors = tf.random.stateless_normal([batch_size, 3, config.anchor_size], seeds[0])
@@ -64,17 +60,13 @@ def training_coordinates(config, batch_size, seed):
 
 
 def coordinates(config, seed, style_seed, first_window, n_windows, truncation):
-    """Coordinates of consecutive windows of a piece, without conditioning.
+    """Coordinates of windows of a piece, without conditioning: float32 `[n_windows, window, coordinate_size]`.
 
     Args:
-      config: GanConfig.
       seed, style_seed: int64 scalars, of the anchors and of the style.
       first_window: int64 scalar, may be negative.
       n_windows: int32 scalar.
       truncation: float32 scalar, bound of the normal distribution of anchors and style.
-
-    Returns:
-      float32 `[n_windows, window, coordinate_size]`.
     """
     steps = tf.range(tf.cast(n_windows, tf.int64) * config.window)
     line = anchor_line(config, seed, tf.cast(first_window, tf.int64) * config.window + steps, truncation)
@@ -84,14 +76,9 @@ def coordinates(config, seed, style_seed, first_window, n_windows, truncation):
 
 
 def anchor_line(config, seed, positions, truncation, loop=None):
-    """The interpolated anchors at consecutive positions: float32 `[n, anchor_size]`.
+    """The interpolated anchors at consecutive positions, int64 `[n]`: float32 `[n, anchor_size]`.
 
-    Args:
-      config: GanConfig.
-      seed: int64 scalar.
-      positions: int64 `[n]`, each one more than the one before.
-      truncation: float32 scalar.
-      loop: LoopGrid, or None for an endless line.
+    Other arguments as of `coordinates`; `loop` is a LoopGrid, or None for an endless line.
     """
     half_steps = 2 * positions + 1 - config.window  # from anchor 0, so that everything is whole numbers
     span = 2 * config.anchor_spacing
@@ -101,41 +88,35 @@ def anchor_line(config, seed, positions, truncation, loop=None):
         warped_index, warped_share = loop.warp(half_steps)
         index = tf.where(loop.endless, index, warped_index)
         share = tf.where(loop.endless, share, warped_share)
-    first = index[0]
+    first, size = index[0], config.anchor_size
     needed = first + tf.range(index[-1] - first + 2)
     if loop is None:
-        anchors = truncated_normal_rows(seed, Stream.ANCHORS, first, tf.size(needed), config.anchor_size, truncation)
+        anchors = truncated_normal_rows(seed, Stream.ANCHORS, first, tf.size(needed), size, truncation)
     else:
-        anchors = _rows_by_name(seed, Stream.ANCHORS, loop.anchors(needed), config.anchor_size, truncation)
+        named = loop.anchors(needed)
+        anchors = _each(lambda row: truncated_normal_rows(seed, Stream.ANCHORS, row, 1, size, truncation), named, size)
     left, right = tf.gather(anchors, index - first), tf.gather(anchors, index - first + 1)
     return left * (1.0 - share[:, None]) + right * share[:, None]
 
 
 def style_line(config, style_seeds, weights, truncation):
-    """Blends of styles, float32 `[n, anchor_size]`: weights are scaled to an L2 norm of 1, which keeps the deviation.
+    """Blends of styles: float32 `[n, anchor_size]`.
 
     Args:
-      config: GanConfig.
       style_seeds: int64 `[m]`, all different.
-      weights: float32 `[n, m]`; only their proportions count.
+      weights: float32 `[n, m]`; only their proportions count: an L2 norm of 1 keeps the deviation.
       truncation: float32 scalar.
     """
-    styles = tf.map_fn(
-        lambda seed: truncated_normal_rows(seed, Stream.STYLE, 0, 1, config.anchor_size, truncation)[0],
-        style_seeds,
-        fn_output_signature=tf.TensorSpec([config.anchor_size], tf.float32),
-    )
+    size = config.anchor_size
+    styles = _each(lambda seed: truncated_normal_rows(seed, Stream.STYLE, 0, 1, size, truncation), style_seeds, size)
     scale = tf.norm(weights, axis=-1, keepdims=True)
     return tf.linalg.matmul(tf.math.divide_no_nan(weights, scale), styles)
 
 
-def _rows_by_name(seed, stream, rows, size, bound):
-    """Single rows of the table of `truncated_normal_rows`: int64 `[n]` -> float32 `[n, size]`."""
-    return tf.map_fn(
-        lambda row: truncated_normal_rows(seed, stream, row, 1, size, bound)[0],
-        rows,
-        fn_output_signature=tf.TensorSpec([size], tf.float32),
-    )
+def _each(row, numbers, size):
+    """A function of an int64 to a row float32 `[1, size]`, for each of the numbers `[n]`: `[n, size]`."""
+    signature = tf.TensorSpec([size], tf.float32)
+    return tf.map_fn(lambda number: row(number)[0], numbers, fn_output_signature=signature)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,7 @@ def load_pieces(latents_dir, signals, min_latents, cache_dir=None):
 
     Args:
       latents_dir: folder, searched recursively.
-      signals: the conditioning.signal.Signal that every file must hold.
+      signals: that every file must hold.
       min_latents: shorter pieces are left out, as are digital silence and unclear signals, each with a warning.
       cache_dir: folder for one memory-mapped file with all latents, for collections that memory can't hold.
 
@@ -132,9 +132,7 @@ def batches(pieces, length, batch_size, seed, first_batch=0, part=(0, 1)):
     Each span comes from one piece, drawn in proportion to the starts that it offers; half are mirrored.
 
     Args:
-      pieces: LatentPieces with their mirror.
       length: latents of a span.
-      batch_size: spans per batch.
       first_batch: batches to leave out.
       part: (i, n): the i-th of n equal parts of each batch only, for one of n workers.
 

@@ -29,10 +29,8 @@ class Generator(keras.Model):
     Coordinates average-pooled by 2 again and again make a pyramid: its top (2 steps) is the stem's input, the rest
     scales the features level by level (spatial AdaIN).
 
-    Args:
-      config: GanConfig; window 64 is the published small variant, whose first block does not upsample.
-      latent_size: channels of a latent, left and right together.
-      noise_scale: initial scale of the noise layers.
+    A window of 64 is the published small variant, whose first block does not upsample. `noise_scale` is the initial
+    scale of the noise layers.
     """
 
     def __init__(self, config, latent_size, noise_scale=0.0, **kwargs):

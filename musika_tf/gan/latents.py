@@ -20,7 +20,7 @@ class LatentPieces:
       latents: list of float32 `[n, latent_size]`.
       conditioning: list of float32 `[n, n_conditioning]`, as stored.
       extractors: what read each signal off the pieces, by its name.
-      mirror: stereo.layouts.Mirror of the latents; None until their autoencoder is known.
+      mirror: None until their autoencoder is known.
     """
 
     latents: list
@@ -50,13 +50,9 @@ class LatentPieces:
 
 
 def each_piece(paths, signals, min_latents, known):
-    """Reads files one by one; arguments and errors as `load_pieces`.
+    """Yields (latents, conditioning) of each piece that is used; arguments and errors as `load_pieces`.
 
-    Args:
-      known: LatentPieces, whose model_id and extractors are entered as they are found.
-
-    Yields:
-      (latents, conditioning) of each piece that is used.
+    The model_id and the extractors are entered in `known`, LatentPieces, as they are found.
     """
     latent_size = None
     for path in paths:
@@ -67,7 +63,8 @@ def each_piece(paths, signals, min_latents, known):
                 f"{path}: latents of model {data['model_id']} among those of {known.model_id}; encode them apart"
             )
         latents = data["latents"]
-        if _is_useless(path, data, min_latents) or _is_doubtful(path, data, signals):
+        if reason := _useless(data, signals, min_latents):
+            logger.warning("%s: %s", path, reason)
             continue
         latent_size = latent_size or latents.shape[1]
         if latents.shape[1] != latent_size:
@@ -81,11 +78,7 @@ def each_piece(paths, signals, min_latents, known):
 
 
 def read_latents(path, names=None):
-    """One file of encode.py.
-
-    Args:
-      path: of the `.npz`.
-      names: of the arrays to read; all of them by default.
+    """The arrays of these names, by default all, in an `.npz` of encode.py.
 
     Returns:
       Dict: `latents` float32 `[n, latent_size]` and `conditioning_...` `[n, k]`, finite; `model_id` and `extractor_...`
@@ -107,28 +100,22 @@ def read_latents(path, names=None):
     return data
 
 
-_WHOLE_NUMBERS = dict.fromkeys(("n_samples", "sample_rate", "audio_bytes", "audio_modified"), "iu")
+# Dimensions and kinds of dtype of the arrays, by name or by its first word.
+_FORMS = {"latents": (2, "f"), "conditioning": (2, "f"), "flags": (1, "U"), "model_id": (0, "U"), "extractor": (0, "U")}
+_FORMS |= {"confidence": (0, "f")}
+_FORMS |= dict.fromkeys(("n_samples", "sample_rate", "audio_bytes", "audio_modified"), (0, "iu"))
 
 
 def _checked(name, array):
     """An array of an `.npz`, as what it is by its name; ValueError where it is not."""
-    kind = name.split("_")[0]
-    if kind in ("latents", "conditioning"):
-        if array.ndim != 2 or array.dtype.kind != "f" or (kind == "latents" and array.dtype != np.float32):
-            raise ValueError(f"{name} are {array.dtype} {array.shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} are not all finite")
-        return array
-    if name == "model_id" or kind == "extractor":
-        if array.ndim or array.dtype.kind != "U":
-            raise ValueError(f"{name} is {array.dtype} {array.shape}")
-        return str(array)
-    if name == "flags" and (array.ndim != 1 or array.dtype.kind != "U"):
-        raise ValueError(f"{name} are {array.dtype} {array.shape}")
-    numbers = {"confidence": "f"}.get(kind, _WHOLE_NUMBERS.get(name))
-    if numbers and (array.ndim or array.dtype.kind not in numbers):
-        raise ValueError(f"{name} is {array.dtype} {array.shape}")
-    return array
+    kind = name if name in _FORMS else name.split("_")[0]
+    n_dimensions, dtypes = _FORMS.get(kind, (array.ndim, array.dtype.kind))
+    is_right = array.ndim == n_dimensions and array.dtype.kind in dtypes
+    if not is_right or (kind == "latents" and array.dtype != np.float32):
+        raise ValueError(f"{name} {'are' if n_dimensions else 'is'} {array.dtype} {array.shape}")
+    if n_dimensions == 2 and array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} are not all finite")
+    return str(array) if kind in ("model_id", "extractor") else array
 
 
 def _channels(path, data, signals):
@@ -150,32 +137,24 @@ def _channels(path, data, signals):
     return np.concatenate(columns, axis=1)
 
 
-def _is_useless(path, data, min_latents):
-    """Whether a piece is too short to train with, or digital silence (which older files don't tell)."""
+def _useless(data, signals, min_latents):
+    """Why a piece can't be trained with, "" if it can (of digital silence older files don't tell)."""
     n_latents = len(data["latents"])
     if n_latents < min_latents:
-        logger.warning("%s: left out, its %d latents are fewer than the %d of a span", path, n_latents, min_latents)
-        return True
+        return f"left out, its {n_latents} latents are fewer than the {min_latents} of a span"
     if "silent" in data.get("flags", ()):
-        logger.warning("%s: left out, it is digital silence", path)
-        return True
-    return False
-
-
-def _is_doubtful(path, data, signals):
-    """Whether an extractor was too unsure of a piece to train with what it said."""
+        return "left out, it is digital silence"
     for signal in signals:
         confidence = float(data.get(f"confidence_{signal.stored_name}", 1.0))
         if confidence < signal.least_confidence:
-            logger.warning("%s: left out, its %s is not clear (confidence %.2f)", path, signal.name, confidence)
-            return True
-    return False
+            return f"left out, its {signal.name} is not clear (confidence {confidence:.2f})"
+    return ""
 
 
 def _check_extractors(path, data, signals, known):
     """Enters the extractors of a file in `known`; refuses those of other files, since they measure differently."""
     for signal in signals:
-        extractor = str(data.get(f"extractor_{signal.stored_name}", signal.first_extractor))
+        extractor = signal.extractor_in(data)
         if known.setdefault(signal.name, extractor) != extractor:
             raise UserError(
                 f"{path}: {signal.name} by {extractor} among files where it is by {known[signal.name]}; run encode.py "

@@ -48,13 +48,12 @@ class Gan:
 
     @classmethod
     def create(cls, config, latent_size, n_conditioning=0, noise_scale=0.0, policy="float32"):
-        """Builds the networks with fresh weights; the average starts as the generator.
+        """Builds the networks with fresh weights; the average starts as the generator and computes in float32.
 
         Args:
-          config: GanConfig.
           latent_size, n_conditioning: channels of a latent and of its conditioning.
           noise_scale: initial scale of the generator's noise layers.
-          policy: one of precision.POLICIES, for what is trained; the average computes in float32.
+          policy: one of precision.POLICIES, for what is trained.
         """
         with precision.policy(policy):
             generator = Generator(config, latent_size, noise_scale)
@@ -74,10 +73,6 @@ class Gan:
         return sum(self.generator.noise_steps)
 
     def generate(self, coordinates, noise=None):
-        """Latents `[windows, window, latent_size]` of the averaged generator, at their own scale.
-
-        Args:
-          coordinates: `[windows, window, coordinate_size + n_conditioning]`.
-          noise: `[windows, noise_size]` or None.
-        """
+        """Coordinates `[windows, window, coordinate_size + n_conditioning]` and noise `[windows, noise_size]` or None
+        -> latents `[windows, window, latent_size]` of the averaged generator, at their own scale."""
         return self.standardiser.restore(self.averaged(coordinates, noise))

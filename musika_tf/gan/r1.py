@@ -7,11 +7,8 @@ class R1Controller(tf.Module):
     """Turns R1 up while the critic is too certain.
 
     The switch starts at -1 (fully on) and stays in [-1, 0]. An update lowers it by 1e-4 where the critic's certainty,
-    clip(mean D(real) - mean D(fake), 0, 2) / 2, is above 0.9, and raises it by 1e-4 otherwise.
-
-    Args:
-      weight: weight of R1 when fully on.
-      active: False keeps the switch at -1.
+    clip(mean D(real) - mean D(fake), 0, 2) / 2, is above 0.9, and raises it by 1e-4 otherwise. Where it isn't `active`
+    the switch stays at -1. `weight` is that of R1 when fully on.
     """
 
     def __init__(self, weight, active=True):
@@ -39,8 +36,7 @@ def scores_and_penalty(critic, real, loss_scale=None):
 
     Args:
       critic: function of latents `[b, t, c]` to a list of scores `[b, patches]`.
-      real: real latents.
-      loss_scale: LossScale, where the critic computes in float16: the inner gradient needs its range too.
+      loss_scale: where the critic computes in float16: the inner gradient needs its range too.
     """
     real = tf.cast(real, tf.float32)
     with tf.GradientTape() as tape:

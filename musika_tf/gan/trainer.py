@@ -9,19 +9,13 @@ from musika_tf.layers import fold, unfold
 from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
-from musika_tf.training.optimisers import adam
+from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import loss_scale_of
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 
 class GanTrainer(tf.Module):
-    """Owns the step, the optimisers, the R1 controller and the moving average.
-
-    Args:
-      gan: the Gan to train in place.
-      training: GanTraining.
-      devices: Devices that share each batch.
-    """
+    """Owns the step, the optimisers, the R1 controller and the moving average; trains a Gan in place."""
 
     def __init__(self, gan, training, devices=ONE):
         super().__init__()
@@ -30,15 +24,14 @@ class GanTrainer(tf.Module):
         self.networks = {"generator": gan.generator, "averaged": gan.averaged, "critic": gan.critic}
         self.standardiser = gan.standardiser
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.guard = Guard(training.max_skips, training.max_rollbacks)
+        self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)
         self.r1 = R1Controller(training.r1_weight, training.r1_control)
-        self.weights = gan.generator.trainable_variables
-        self.critic_weights = gan.critic.trainable_variables
-        args = training.learning_rate, training.steps, training.final_rate_share, (training.beta_1, training.beta_2)
-        scale = self.guard["rate_scale"]
-        self.optimiser = adam(*args, self.weights, rate_scale=scale)
-        self.critic_optimiser = adam(*args, self.critic_weights, rate_scale=scale)
-        self.average = MovingAverage(self.weights, training.ema_decay, gan.averaged.trainable_variables)
+        rates = training.learning_rate, training.steps, training.final_rate_share
+        schedule, betas = Falling(*rates, self.guard["rate_scale"]), (training.beta_1, training.beta_2)
+        self.optimiser = Adam(schedule, betas, gan.generator.trainable_variables)
+        self.critic_optimiser = Adam(schedule, betas, gan.critic.trainable_variables)
+        averages = gan.averaged.trainable_variables
+        self.average = MovingAverage(gan.generator.trainable_variables, training.ema_decay, averages)
         self._plain_step = devices.function(lambda x, c: self._step(x, c, with_r1=False))
         self._r1_step = devices.function(lambda x, c: self._step(x, c, with_r1=True))
 
@@ -54,7 +47,9 @@ class GanTrainer(tf.Module):
         return (self._r1_step if with_r1 else self._plain_step)(latents, conditioning)
 
     def _step(self, latents, conditioning, with_r1):
-        seeds = self._seeds(5)
+        # Stateless, so that a resumed run draws what an unbroken one does.
+        seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
+        seeds = tf.random.experimental.stateless_split(seed, 5)
         real = self.gan.standardiser.standardise(latents)
         real_blur, fake_blur = self._instance_noise(real, seeds[2])
         with tf.GradientTape(persistent=True) as tape:
@@ -77,11 +72,8 @@ class GanTrainer(tf.Module):
             self.r1.update(scalars["real"], scalars["fake"])
             self.average.update()
 
-        objectives = (
-            Objective(self.optimiser, generator_loss, self.weights),
-            Objective(self.critic_optimiser, critic_loss, self.critic_weights),
-        )
-        update(tape, objectives, self.guard, applied, devices=self.devices, loss_scale=self.loss_scale)
+        objectives = (self.optimiser, generator_loss), (self.critic_optimiser, critic_loss)
+        update(tape, objectives, self.guard, applied, devices=self.devices)
         self.step_count.assign_add(1)
         return scalars
 
@@ -125,11 +117,6 @@ class GanTrainer(tf.Module):
         deviation = self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
         pairs = [2, real.shape[0] * self.devices.n, *real.shape[1:]]
         return tf.unstack(deviation * self.devices.share(tf.random.stateless_normal(pairs, seed), axis=1))
-
-    def _seeds(self, n):
-        """Stateless seeds of this step, so that a resumed run draws what an unbroken one does."""
-        seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
-        return tf.unstack(tf.random.experimental.stateless_split(seed, n))
 
 
 def _partners(n):

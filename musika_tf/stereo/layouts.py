@@ -19,12 +19,7 @@ from musika_tf.stereo import parametric
 
 @dataclasses.dataclass(frozen=True)
 class Mirror:
-    """Exchanges left and right in latents: which channel goes where, and the sign that it gets.
-
-    Attributes:
-      order: int `[channels]`.
-      sign: float32 `[channels]`.
-    """
+    """Exchanges left and right in latents: where each channel goes, int `[channels]`, and its sign, float32."""
 
     order: np.ndarray
     sign: np.ndarray
@@ -58,15 +53,11 @@ class Parametric:
         return latents[None, :, : self.config.latent_size]
 
     def spread(self, magnitude, phase, latents):
-        """The decoded channel and its latents -> both channels.
+        """The decoded channel -> real and imaginary part of left and right, `[2, 16 m, bins]` each.
 
         Args:
-          magnitude: normalised log magnitude `[1, 16 m, bins]`.
-          phase: over pi, the same shape.
+          magnitude, phase: normalised, `[1, 16 m, bins]` each.
           latents: `[m + 2, latent_channels]`, with one neighbour on either side.
-
-        Returns:
-          Real and imaginary part of left and right, `[2, 16 m, bins]` each.
         """
         spectrum = spectrogram.spectrum_of(magnitude[0], phase[0])
         return parametric.spread(spectrum, latents[:, self.config.latent_size :], self.config)

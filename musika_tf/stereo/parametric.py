@@ -34,7 +34,6 @@ import tensorflow as tf
 from musika_tf.audio import spectrogram
 
 _MEAN_RUN_HZ = 2000.0  # of bins that turn the same way; where the sign changes, frames that overlap cancel a little
-_SEED = 2005
 _ALIKE = 1e-4  # coherence this near to 1 is 1: what is mono stays exactly mono
 
 
@@ -47,29 +46,23 @@ def band_of_bin(config):
     edges = erb[-1] * np.arange(1, n_bands) / n_bands
     wanted = np.searchsorted(edges, erb, side="right")
     for k in range(1, config.n_bins):  # each band has a bin, however narrow: a bin at most starts the next band
-        left = config.n_bins - k
-        must_start = n_bands - 1 - bands[k - 1] >= left
-        bands[k] = min(bands[k - 1] + (1 if must_start or wanted[k] > bands[k - 1] else 0), n_bands - 1)
+        must_start = n_bands - 1 - bands[k - 1] >= config.n_bins - k
+        bands[k] = min(bands[k - 1] + (must_start or wanted[k] > bands[k - 1]), n_bands - 1)
     return bands
 
 
 @functools.lru_cache(maxsize=8)
 def _turns(config):
     """+1 or -1 for each bin, float32 `[bins]`: which way the channels turn apart."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(2005)
     share = config.sample_rate / config.fft_length / _MEAN_RUN_HZ
     return np.cumprod(np.where(rng.random(config.n_bins) < share, -1.0, 1.0)).astype(np.float32)
 
 
 def analyse(spectra, config):
-    """The parameters of every latent.
+    """Left and right, complex64 `[2, 16 m, bins]` -> the parameters of every latent, float32 `[m, 2 * stereo_bands]`.
 
-    Args:
-      spectra: complex64 `[2, 16 m, bins]`, left and right.
-      config: AutoencoderConfig.
-
-    Returns:
-      float32 `[m, 2 * stereo_bands]` in [-1, 1]: pans, then likenesses. Silence has pan 0 and likeness 1.
+    They lie in [-1, 1], pans before likenesses. Silence has pan 0 and likeness 1.
     """
     cross = tf.math.real(spectra[0]) * tf.math.real(spectra[1]) + tf.math.imag(spectra[0]) * tf.math.imag(spectra[1])
     left, right, cross = (_by_band(x, config) for x in (*tf.unstack(spectrogram.power(spectra)), cross))
@@ -88,15 +81,11 @@ def _by_band(x, config):
 
 
 def spread(spectrum, parameters, config):
-    """Turns one channel into two.
+    """Turns one channel into two: real and imaginary parts of left and right, float32 `[2, 16 m, bins]` each.
 
     Args:
       spectrum: real and imaginary part of the decoded channel, float32 `[16 m, bins]` each.
       parameters: float32 `[m + 2, 2 * stereo_bands]`: those of the m latents and of one neighbour on either side.
-      config: AutoencoderConfig.
-
-    Returns:
-      Real and imaginary parts of left and right, float32 `[2, 16 m, bins]` each.
     """
     pan, likeness = tf.split(tf.clip_by_value(_to_frames(parameters, config), -1.0, 1.0), 2, axis=-1)
     gains = math.sqrt(2.0) * tf.sin(math.pi / 4.0 * tf.stack([1.0 - pan, 1.0 + pan]))  # [2, 16 m, bands]

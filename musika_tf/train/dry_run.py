@@ -10,20 +10,11 @@ from musika_tf.timing import median_seconds
 
 
 def training(job, phases, table):
-    """What training the autoencoder will take.
-
-    Args:
-      job: train.phases.Job.
-      phases: numbers of those that will be trained.
-      table: audio.table.Table of what they will be trained with.
-
-    Returns:
-      Lines of text.
-    """
+    """What training these phases of a phases.Job with the audio of a Table will take: lines of text."""
     batch_size, crop_samples = job.training.batch_size, job.training.crop_samples(job.config)
-    samples = table.seconds * files.SAMPLE_RATE
+    n_batches = max(round(table.seconds * files.SAMPLE_RATE / (batch_size * crop_samples)), 1)
     crops = f"{batch_size} crops of {crop_samples / files.SAMPLE_RATE:.2f} s"
-    lines = [f"{_batches(samples, batch_size * crop_samples)} batches of {crops} are as much audio as there is"]
+    lines = [f"{n_batches} batches of {crops} are as much audio as there is"]
     autoencoder, whole = Autoencoder.create(job.config), 0.0
     batches = iter(augmentation.mixed_down(dataset.crops(table.paths, crop_samples, batch_size, seed=0)))
     for phase in phases:
@@ -33,10 +24,6 @@ def training(job, phases, table):
         whole += seconds
         lines.append(f"phase {phase}: {text}: {durations.spoken(seconds)}")
     return [*lines, f"training will take about {durations.spoken(whole)} on this machine"]
-
-
-def _batches(samples, samples_of_batch):
-    return max(round(samples / samples_of_batch), 1)
 
 
 def _of_phase(trainer, batches):

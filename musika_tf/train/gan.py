@@ -1,6 +1,7 @@
 """Latents in, bundle out: the GAN's training with everything around it."""
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -62,10 +63,6 @@ class Job:
         return Path(self.checkpoint_dir) / "gan"
 
     @property
-    def signals_to_read(self):
-        return [signals.find(name) for name in self.signals]
-
-    @property
     def target(self):
         return Path(self.bundle_dir or Path(self.checkpoint_dir) / "bundle")
 
@@ -88,7 +85,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     devices.check_batch(job.training.batch_size, "gan_batch_size")
     bundle.check_target(job.target)
     tf.keras.utils.set_random_seed(job.training.seed)
-    pieces = data.load_pieces(job.latents_dir, job.signals_to_read, job.config.critic_window, job.cache_dir)
+    needed = [signals.find(name) for name in job.signals]
+    pieces = data.load_pieces(job.latents_dir, needed, job.config.critic_window, job.cache_dir)
     with devices.scope():
         autoencoder, gan, conditioner = _networks(job, pieces.model_id)
     if pieces.model_id != autoencoder.identity():
@@ -112,10 +110,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         save_flags(job.directory)
     logger.info("GAN: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
 
-    def batches(first):
-        size, seed = job.training.batch_size, job.training.seed
-        return data.batches(pieces, job.config.critic_window, size, seed, first, devices.part)
-
+    size, seed = job.training.batch_size, job.training.seed
+    batches = functools.partial(data.batches, pieces, job.config.critic_window, size, seed, part=devices.part)
     line = Line(Codec(autoencoder), gan, conditioner)
     previews = devices.is_chief and (_previewer(line, autoencoder.config), _assessor(line, pieces, trainer))
     complete = loop.train(trainer, batches, job.directory, job.save_every, *(previews or (None, None)))
@@ -211,9 +207,8 @@ def _previewer(line, config):
         return line.generate(seed, seed, tf.constant(0, tf.int64), n_latents, 2.0, tf.zeros([0, 0]))
 
     def write(directory, step):
-        preview.write(
-            directory / "previews", step, [render(seed).numpy() for seed in PREVIEW_SEEDS], config.sample_rate
-        )
+        waveforms = [render(seed).numpy() for seed in PREVIEW_SEEDS]
+        preview.write(directory / "previews", step, waveforms, config.sample_rate)
 
     return write
 

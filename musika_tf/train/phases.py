@@ -1,6 +1,7 @@
 """One folder of checkpoints, four phases: what each starts from, and how it is run."""
 
 import dataclasses
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -67,12 +68,7 @@ def keep_table(table, checkpoint_dir):
 
 
 def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda directory: None):
-    """Trains one phase, resuming where it was.
-
-    Args:
-      job: the Job.
-      phase: 1..4.
-      save_flags: called with the phase's directory, to store the flags beside its checkpoints.
+    """Trains one phase, resuming where it was; `save_flags` gets its directory, to store the flags there.
 
     Returns:
       True when the phase is complete, False when it was interrupted (and saved).
@@ -92,9 +88,7 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         save_flags(job.directory(phase))
     logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
 
-    def batches(first):
-        return _batches(job, paths, trainer.crop_samples, job.training.seed * 4 + phase, first)
-
+    batches = functools.partial(_batches, job, paths, trainer.crop_samples, job.training.seed * 4 + phase)
     previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
     complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)))
     if complete:

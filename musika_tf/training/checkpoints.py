@@ -26,20 +26,17 @@ from musika_tf.native import plain_folder
 logger = logging.getLogger(__name__)
 
 _BEST, _RECORD = "best", "best.json"
-_NO_BEST = "--export=best: %s holds no best checkpoint; train on, or export the last"
 
 
 class Checkpoints:
-    """Saves and restores a trainer under `directory`, keeping the newest few.
+    """Saves and restores a trainer under `directory`, keeping the newest two checkpoints.
 
     Args:
       trainer: see `training.loop`.
-      directory: made where missing.
-      keep: how many checkpoints to keep.
       writes: False for the workers beside the chief, which hold the same variables and leave the saving to it.
     """
 
-    def __init__(self, trainer, directory, keep=2, writes=True):
+    def __init__(self, trainer, directory, writes=True):
         self._writes, self.directory = writes, Path(directory)
         _latest(directory)  # refuses a corrupt folder before anything is written into it
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +44,7 @@ class Checkpoints:
         networks = {name: [v.value for v in network.weights] for name, network in trainer.networks.items()}
         guard = tf.train.Checkpoint(**trainer.guard.variables)
         checkpoint = tf.train.Checkpoint(trainer=trainer, networks=networks, guard=guard)
-        self._manager = tf.train.CheckpointManager(checkpoint, plain_folder(self.directory), keep)
+        self._manager = tf.train.CheckpointManager(checkpoint, plain_folder(self.directory), 2)
         self._is_finite = tf.function(lambda: _is_finite(checkpoint), autograph=False)
 
     @property
@@ -56,11 +53,7 @@ class Checkpoints:
         return [str(self.directory / Path(path).name) for path in self._manager.checkpoints]
 
     def restore(self, path=None):
-        """Restores the newest checkpoint, or the one at `path`; False where there is none.
-
-        Raises:
-          UserError: it is damaged, or of other networks.
-        """
+        """Restores the newest checkpoint, or the one at `path`; False where there is none; see `damage_named`."""
         path = path or _latest(self.directory)  # another process may have saved it
         if path is None:
             return False
@@ -76,10 +69,7 @@ class Checkpoints:
         return f"{others[-1]} is older: write its name into {self.directory / 'checkpoint'} in place of this one"
 
     def save(self, step):
-        """Saves under the number `step`, unless a variable is not finite.
-
-        Returns:
-          The checkpoint's path; None where nothing was saved because a variable is not finite.
+        """Saves under the number `step` and returns the path; None, and nothing saved, if a variable is not finite.
 
         Raises:
           UserError: it can't be written; what was saved before is complete.
@@ -101,14 +91,7 @@ class Checkpoints:
             ) from error
 
     def offer(self, path, step, name, value):
-        """Keeps a copy of the checkpoint at `path` where its figure `value` is the lowest so far.
-
-        Args:
-          path: what `save` returned.
-          step: its step.
-          name: of the figure.
-          value: the figure; lower is better.
-        """
+        """Keeps a copy of the checkpoint at `path`, saved at `step`, if its figure's `value` is the lowest so far."""
         known = best(self.directory)
         if not math.isfinite(value) or (known and known["figure"] == name and known["value"] <= value):
             return
@@ -131,12 +114,7 @@ def plain_path(path):
 
 @contextlib.contextmanager
 def damage_named(path, advice):
-    """Around what reads a checkpoint: a UserError where it is damaged, or of other networks.
-
-    Args:
-      path: the checkpoint's.
-      advice: how to go on without it.
-    """
+    """Around what reads a checkpoint: a UserError, with `advice`, where it is damaged, or of other networks."""
     try:
         yield
     except (tf.errors.OpError, IndexError) as error:  # the latter where the file is too short
@@ -149,11 +127,7 @@ def damage_named(path, advice):
 
 
 def _latest(directory):
-    """Path of the newest checkpoint, None where there is none yet.
-
-    Raises:
-      UserError: there are some, but `checkpoint` does not name one.
-    """
+    """Path of the newest checkpoint, None where there is none yet; UserError if `checkpoint` names none of several."""
     directory = Path(directory)
     state = directory / "checkpoint"
     try:
@@ -197,24 +171,23 @@ def exported(directory):
 
 
 def export(directory, which):
-    """Chooses what `exported` returns, until it is chosen again: "last" or "best".
-
-    Raises:
-      UserError: the best is wanted and there is none.
-    """
-    record = best(directory)
-    if record is None and which == "best":
-        raise UserError(_NO_BEST % directory)
+    """Chooses what `exported` returns, until it is chosen again: "last", or "best" (UserError where there is none)."""
+    record = _wanted_best(directory) if which == "best" else best(directory)
     if record and record.get("exported", False) != (which == "best"):
         _write(Path(directory) / _BEST / _RECORD, {**record, "exported": which == "best"})
 
 
 def restore_best(trainer, directory):
     """Puts the best checkpoint of `directory` into a trainer; UserError where there is none."""
+    checkpoint = _wanted_best(directory)["checkpoint"]
+    Checkpoints(trainer, directory).restore(str(Path(directory) / _BEST / checkpoint))
+
+
+def _wanted_best(directory):
     record = best(directory)
     if record is None:
-        raise UserError(_NO_BEST % directory)
-    Checkpoints(trainer, directory).restore(str(Path(directory) / _BEST / record["checkpoint"]))
+        raise UserError(f"--export=best: {directory} holds no best checkpoint; train on, or export the last")
+    return record
 
 
 def clean(directory):

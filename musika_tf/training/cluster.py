@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import re
-import signal
 import socket
 import time
 
@@ -29,11 +28,6 @@ class Cluster:
 
     workers: tuple
     index: int
-
-    @property
-    def peers(self):
-        """The other workers."""
-        return [worker for i, worker in enumerate(self.workers) if i != self.index]
 
 
 def read():
@@ -58,7 +52,8 @@ def wait_for_peers(cluster, limit_seconds=PEERS_SECONDS):
     Raises:
       UserError: this worker's port is taken, or a worker is missing after `limit_seconds`; names those.
     """
-    missing, deadline = cluster.peers, time.monotonic() + limit_seconds
+    missing = [worker for i, worker in enumerate(cluster.workers) if i != cluster.index]
+    deadline = time.monotonic() + limit_seconds
     with _listening(cluster):
         missing = [peer for peer in missing if not _answers(peer)]
         if missing:
@@ -71,21 +66,6 @@ def wait_for_peers(cluster, limit_seconds=PEERS_SECONDS):
                 )
             time.sleep(_EVERY_SECONDS)
             missing = [peer for peer in missing if not _answers(peer)]
-
-
-@contextlib.contextmanager
-def ended_by_signals():
-    """While entered, a signal ends the process at once: around native code that would hear it only when it is done."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
-    for number in handlers:
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -24,9 +24,11 @@ variables would be averaged at every write.
 import contextlib
 import logging
 import re
+import signal
 
 import tensorflow as tf
 
+from musika_tf import interruption
 from musika_tf.errors import UserError
 from musika_tf.native import silent_stderr
 from musika_tf.training import cluster
@@ -38,12 +40,7 @@ LOST_WORKER_SECONDS = 600  # a collective that takes longer has lost a worker; t
 
 
 class Devices:
-    """What a training runs on.
-
-    Args:
-      strategy: tf.distribute.MirroredStrategy or MultiWorkerMirroredStrategy; None is one device.
-      xla: compile the steps with XLA.
-    """
+    """What a training runs on: a MirroredStrategy or MultiWorkerMirroredStrategy, or one device, perhaps with XLA."""
 
     def __init__(self, strategy=None, xla=False):
         self.strategy, self.xla = strategy, xla
@@ -79,11 +76,9 @@ class Devices:
             yield
 
     def function(self, step, split=True):
-        """A tf.function of `step`, run on every replica with its share of this worker's tensors.
+        """A tf.function of `step`, run on every replica with its share of this worker's tensors, or all if not `split`.
 
-        Args:
-          step: function of tensors, batch first, to a structure of tensors that is the same on every replica.
-          split: False hands every replica the whole tensors.
+        The step is a function of tensors, batch first, to a structure of tensors that is the same on every replica.
         """
         if self.strategy is None:
             return _with_xla(step) if self.xla else tf.function(step, autograph=False)
@@ -143,9 +138,7 @@ ONE = Devices()
 def create(strategy="none", xla=False):
     """The Devices that the flags ask for; before TensorFlow has run anything.
 
-    Args:
-      strategy: one of STRATEGIES. `multi_worker` reads the environment's TF_CONFIG.
-      xla: compile the steps; not together with several devices.
+    Of STRATEGIES `multi_worker` reads TF_CONFIG; several devices do without `xla`, which compiles the steps.
 
     Raises:
       UserError: TF_CONFIG is missing or describes no cluster, or a worker of it does not start.
@@ -161,7 +154,8 @@ def create(strategy="none", xla=False):
             return Devices(tf.distribute.MirroredStrategy(gpus or cpus))
     cluster.wait_for_peers(cluster.read())
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=LOST_WORKER_SECONDS)
-    with cluster.ended_by_signals(), silent_stderr():
+    # Native code that would hear a signal only when it is done: it ends the process at once.
+    with interruption.handled_by(signal.SIG_DFL), silent_stderr():
         return Devices(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options))
 
 

@@ -8,13 +8,8 @@ import tensorflow as tf
 class MovingAverage(tf.Module):
     """Keeps `average <- decay * average + (1 - decay) * weights`.
 
-    Early on the decay is (1 + n) / (10 + n), so that the first weights are soon forgotten. Everything is in
-    variables: a checkpoint of this module resumes exactly.
-
-    Args:
-      variables: the weights to follow.
-      decay: in [0, 1).
-      averages: variables to keep the average in, such as those of a second network; new ones by default.
+    Early on the decay is (1 + n) / (10 + n), so that the first weights are soon forgotten. Everything is in variables:
+    a checkpoint resumes exactly. The averages may be those of a second network; by default they are new ones.
     """
 
     def __init__(self, variables, decay, averages=None):

@@ -36,7 +36,6 @@ def train(trainer, batches, directory, save_every, preview=None, assess=None):
     finds a full disk early, and there is always one to go back to.
 
     Args:
-      trainer: see the module.
       batches: function of the first step's number -> iterable of batches, so that a resumed run goes on in the data.
       directory: where checkpoints, `summaries/` and previews go.
       save_every: steps between two checkpoints.
@@ -161,26 +160,19 @@ class _Training:
             )
         guard.go_back(self.saved.restore)
         back = int(self.trainer.step_count.numpy())
-        message = (
-            "%s: step %d was not finite; back at step %d, and on with %g of the learning rate (roll-back %d of %d)"
+        share, times = float(guard["rate_scale"].numpy()), int(guard["rollbacks"].numpy())
+        logger.warning(
+            f"{self.directory}: step {self.step} was not finite; back at step {back}, and on with {share:g} of the "
+            f"learning rate (roll-back {times} of {guard.max_rollbacks})"
         )
-        numbers = float(guard["rate_scale"].numpy()), int(guard["rollbacks"].numpy()), guard.max_rollbacks
-        logger.warning(message, self.directory, self.step, back, *numbers)
         self.step = back
 
 
 def _readable(batches):
     """The batches; a file that proves unreadable in the middle of training is named in a UserError."""
-    iterator = iter(batches)
-    while True:
-        try:
-            batch = next(iterator)
-        except StopIteration:
-            return
-        except tf.errors.OpError as error:
-            # tf.data wraps a Python error in its own; the reader's line is within.
-            found = re.search(r"(?:AudioFile|User)Error: (.*)", error.message)
-            raise UserError(
-                found[1] if found else f"reading the data failed: {error.message.splitlines()[0]}"
-            ) from error
-        yield batch
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        # tf.data wraps a Python error in its own; the reader's line is within.
+        found = re.search(r"(?:AudioFile|User)Error: (.*)", error.message)
+        raise UserError(found[1] if found else f"reading the data failed: {error.message.splitlines()[0]}") from error

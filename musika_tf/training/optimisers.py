@@ -4,42 +4,13 @@ import keras
 import tensorflow as tf
 
 
-class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam with TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten.
+class Falling:
+    """A learning rate by step: a cosine from `rate` to `final_share` of it in `n_steps`, times `scale`.
 
-    Gradients come reduced over the replicas, and each replica updates its own copies.
+    The scale may be a variable, such as a Guard's. A share of 1 keeps the rate constant.
     """
 
-    def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        # Keras's own for TensorFlow would sum the gradients over the replicas, after they were clipped.
-        for gradient, variable in zip(grads, trainable_variables, strict=True):
-            self.update_step(gradient, variable, learning_rate)
-
-    def update_step(self, gradient, variable, learning_rate):
-        n = tf.cast(self.iterations.value + 1, tf.float32)
-        index = self._get_variable_index(variable)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[index]),
-            v=_handle(self._velocities[index]),
-            beta1_power=tf.pow(self.beta_1, n),
-            beta2_power=tf.pow(self.beta_2, n),
-            lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
-def _handle(variable):
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
-
-
-class Falling(keras.optimizers.schedules.LearningRateSchedule):
-    """A cosine from `rate` to `final_share` of it in `n_steps`, times `scale`, which may be a variable."""
-
-    def __init__(self, rate, n_steps, final_share, scale):
+    def __init__(self, rate, n_steps, final_share, scale=1.0):
         self._cosine = keras.optimizers.schedules.CosineDecay(rate, n_steps, alpha=final_share)
         self._scale = scale
 
@@ -47,22 +18,58 @@ class Falling(keras.optimizers.schedules.LearningRateSchedule):
         return self._cosine(step) * self._scale
 
 
-def adam(learning_rate, n_steps, final_share, betas, variables, clip_norm=None, rate_scale=1.0):
-    """Adam whose rate falls along a cosine to `final_share` of itself, built before any step is traced.
+class Adam(tf.Module):
+    """Keras's Adam by TensorFlow's own kernel: the same numbers in one pass over each weight instead of ten.
 
-    Args:
-      learning_rate: rate at step 0.
-      n_steps: steps until the rate reaches its end.
-      final_share: share of the rate that is left then; 1 keeps it constant.
-      betas: (beta_1, beta_2).
-      variables: weights to train, in a fixed order.
-      clip_norm: largest global norm of the gradients, or None.
-      rate_scale: factor of the rate, such as a Guard's variable.
+    Gradients come reduced over the replicas, and each replica updates its own copies. The names of the attributes that
+    checkpoints hold are those of Keras's optimisers, so that what these saved is resumed.
 
-    Returns:
-      A built keras.optimizers.Adam.
+    The schedule is a function of the step to the learning rate, `clip_norm` the largest global norm of the gradients.
     """
-    schedule = Falling(learning_rate, n_steps, final_share, rate_scale)
-    optimiser = FusedAdam(schedule, *betas, global_clipnorm=clip_norm)
-    optimiser.build(variables)
-    return optimiser
+
+    def __init__(self, schedule, betas, weights, clip_norm=None):
+        super().__init__()
+        self.schedule, self.betas, self.clip_norm, self.epsilon = schedule, betas, clip_norm, 1e-7
+        self._trainable_variables = list(weights)
+        self._iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Step, then momentum and velocity of each weight.
+        moments = [tf.Variable(tf.zeros(w.shape), trainable=False) for w in weights for _ in range(2)]
+        self._variables = [self._iterations, *moments]
+
+    @property
+    def weights(self):
+        """What it trains."""
+        return list(self._trainable_variables)
+
+    @property
+    def iterations(self):
+        """Steps done, int64."""
+        return self._iterations
+
+    @property
+    def learning_rate(self):
+        """Of the next step."""
+        return self.schedule(self._iterations)
+
+    def apply(self, gradients):
+        """Moves the weights by one step."""
+        if self.clip_norm is not None:
+            norm = tf.sqrt(tf.reduce_sum(tf.stack([tf.reduce_sum(tf.square(g)) for g in gradients])))
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, norm)
+        n = tf.cast(self._iterations + 1, tf.float32)
+        (beta_1, beta_2), rate = self.betas, tf.cast(self.learning_rate, tf.float32)
+        moments = self._variables[1::2], self._variables[2::2]
+        for gradient, weight, momentum, velocity in zip(gradients, self.weights, *moments, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=(weight.value if isinstance(weight, keras.Variable) else weight).handle,
+                m=momentum.handle,
+                v=velocity.handle,
+                beta1_power=tf.pow(beta_1, n),
+                beta2_power=tf.pow(beta_2, n),
+                lr=rate,
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+        self._iterations.assign_add(1)

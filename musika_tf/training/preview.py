@@ -11,11 +11,7 @@ from musika_tf.audio.writer import AudioWriter
 def write(directory, step, waveforms, sample_rate):
     """Writes `step-000500-0.wav`, ... and one picture of all their spectrograms, `step-000500.png`.
 
-    Args:
-      directory: folder, made where missing.
-      step: the training step, for the names.
-      waveforms: float32 `[n, samples]` mono or `[n, samples, 2]`.
-      sample_rate: in Hz.
+    The waveforms are float32 `[n, samples]` mono or `[n, samples, 2]`; the folder is made where missing.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)

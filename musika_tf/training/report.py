@@ -14,13 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Report:
-    """Shows scalars in the bar and writes them to `directory`/summaries; a full disk ends the summaries alone.
-
-    Args:
-      directory: the training's, a Path.
-      step: steps done before.
-      n_steps: steps until the bar is full.
-    """
+    """Shows scalars in the bar and writes them to `directory`/summaries; a full disk ends the summaries alone."""
 
     def __init__(self, directory, step, n_steps):
         self._bar = Bar(total=n_steps, initial=step, unit="step", dynamic_ncols=True)

@@ -1,21 +1,9 @@
 """How a training step changes weights, in one place: gradients -> (reduce) -> finite? -> apply."""
 
-import typing
-
 import tensorflow as tf
 
 from musika_tf.errors import UserError
 from musika_tf.training.devices import ONE
-
-LOWER = 0.5  # factor of the learning rates at each roll-back
-
-
-class Objective(typing.NamedTuple):
-    """A loss (scalar), the variables that are to lower it, and the optimiser that moves them."""
-
-    optimiser: typing.Any
-    loss: tf.Tensor
-    variables: typing.Sequence
 
 
 class Guard:
@@ -25,11 +13,10 @@ class Guard:
     made before there were guards can still be resumed.
 
     Args:
-      max_skips: skipped steps in a row after which the training has to go back.
+      max_skips: skipped steps in a row after which the training has to go back; at least 1, or UserError.
       max_rollbacks: times that it goes back before it gives up.
-
-    Raises:
-      UserError: fewer than 1 and 0.
+      loss_scale: LossScale where gradients are float16's, otherwise None. As long as it can fall, a step that is not
+        finite is taken for an overflow, and not counted.
 
     Attributes:
       variables: by name, scalars:
@@ -39,10 +26,10 @@ class Guard:
         rate_scale: factor of all learning rates, float32.
     """
 
-    def __init__(self, max_skips, max_rollbacks):
+    def __init__(self, max_skips, max_rollbacks, loss_scale=None):
         if max_skips < 1 or max_rollbacks < 0:
             raise UserError(f"max_skips={max_skips}, max_rollbacks={max_rollbacks}: must be at least 1 and 0")
-        self.max_skips, self.max_rollbacks = max_skips, max_rollbacks
+        self.max_skips, self.max_rollbacks, self.loss_scale = max_skips, max_rollbacks, loss_scale
         counters = {
             name: tf.Variable(0, dtype=tf.int64, trainable=False) for name in ("skipped", "in_a_row", "rollbacks")
         }
@@ -58,6 +45,10 @@ class Guard:
 
     def count(self, finite):
         """Enters the outcome of one step, a boolean scalar."""
+        if self.loss_scale is not None:
+            overflows = self.loss_scale.value > 1.0
+            self.loss_scale.update(finite)
+            finite = tf.logical_or(finite, overflows)
         in_a_row = self["in_a_row"]
         after_good = tf.where(in_a_row >= self.max_skips, in_a_row, 0)  # so that the loop needn't look at every step
         self["skipped"].assign_add(tf.cast(tf.logical_not(finite), tf.int64))
@@ -67,37 +58,34 @@ class Guard:
         """Lets `restore` put everything back, and remembers all the same: the counters stay, the rates are lowered."""
         kept = {name: variable.numpy() for name, variable in self.variables.items()}
         restore()
-        kept |= {"in_a_row": 0, "rollbacks": kept["rollbacks"] + 1, "rate_scale": kept["rate_scale"] * LOWER}
+        kept |= {"in_a_row": 0, "rollbacks": kept["rollbacks"] + 1, "rate_scale": kept["rate_scale"] / 2}
         for name, value in kept.items():
             self[name].assign(value)
 
 
-def update(tape, objectives, guard, applied, moved=(), devices=ONE, loss_scale=None):
+def update(tape, objectives, guard, applied, moved=(), devices=ONE):
     """Moves the weights of all networks of a step, or of none: where one loss or gradient is not finite, it is skipped.
 
     Args:
       tape: persistent tf.GradientTape that saw the losses.
-      objectives: Objectives. Weights that a loss does not reach stay as they are.
-      guard: Guard, which counts.
+      objectives: pairs (Adam, loss that its weights are to lower). Weights that a loss does not reach stay as they are.
       applied: function without arguments for what else changes with the weights, such as averages; called only
         when they do.
       moved: pairs (variable, its value before the step) of what the forward pass has changed already, as spectral
         normalisation does; put back when the step is skipped.
       devices: Devices whose replicas share the step; a loss is the mean over a replica's share.
-      loss_scale: LossScale where gradients are float16's, otherwise None. As long as it can fall, a step that is not
-        finite is taken for an overflow, and not counted.
     """
-    scale = None if loss_scale is None else tf.identity(loss_scale.value)
-    losses = [objective.loss for objective in objectives]
-    gradients = [_gradients(tape, objective, scale) for objective in objectives]
+    scale = None if guard.loss_scale is None else tf.identity(guard.loss_scale.value)
+    losses = [loss for _, loss in objectives]
+    gradients = [_gradients(tape, loss, optimiser.weights, scale) for optimiser, loss in objectives]
     losses, gradients = devices.mean((losses, gradients))  # from here on all replicas decide alike
     if scale is not None:
         gradients = [[g / scale for g in some] for some in gradients]
     finite = all_finite(losses + [g for some in gradients for g in some])
 
     def apply():
-        for objective, some in zip(objectives, gradients, strict=True):
-            objective.optimiser.apply(some, objective.variables)
+        for (optimiser, _), some in zip(objectives, gradients, strict=True):
+            optimiser.apply(some)
         applied()
         return finite
 
@@ -107,16 +95,12 @@ def update(tape, objectives, guard, applied, moved=(), devices=ONE, loss_scale=N
         return finite
 
     tf.cond(finite, apply, skip)
-    if loss_scale is None:
-        guard.count(finite)
-    else:
-        loss_scale.update(finite)
-        guard.count(tf.logical_or(finite, scale > 1.0))
+    guard.count(finite)
 
 
-def _gradients(tape, objective, scale):
-    gradients = tape.gradient(objective.loss, objective.variables, output_gradients=scale)
-    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, objective.variables, strict=True)]
+def _gradients(tape, loss, weights, scale):
+    gradients = tape.gradient(loss, weights, output_gradients=scale)
+    return [tf.zeros_like(v) if g is None else g for g, v in zip(gradients, weights, strict=True)]
 
 
 def all_finite(tensors):

@@ -8,9 +8,10 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+from comments import read_comment
 
 from musika_tf.audio import stream
-from musika_tf.audio.writer import AudioWriter, read_comment
+from musika_tf.audio.writer import AudioWriter
 from musika_tf.errors import UserError
 
 

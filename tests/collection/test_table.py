@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from musika_tf.collection import table
-from musika_tf.collection.table import IGNORED, LEFT_OUT, USED, KnownLevels, Row, Table
+from musika_tf.collection.table import IGNORED, LEFT_OUT, USED, Row, Table
 from musika_tf.errors import UserError
 
 PLAIN = Row(pathlib.Path("/m/a.wav"), "a.wav", USED, 3.0, 44_100, 2, "WAV PCM_16", n_bytes=5, modified=7)
@@ -16,14 +16,14 @@ COVER = Row(pathlib.Path("/m/c.JPG"), "c.JPG").left_out("not-audio", "not audio"
 
 
 def test_rows_say_what_was_done_or_why_not():
-    loud, silent = KnownLevels(1.0, 0.25), KnownLevels(1e-5, 0.0)
-    assert MONO.heard(KnownLevels(0.5, 0.0)) == dataclasses.replace(MONO, peak=0.5, clipped=0.0)
-    assert MONO.heard(loud).flags == ("mono", "clipped")
-    assert MONO.heard(loud).what == "mono upmixed, clipped (25 % of its samples)"
-    assert (MONO.heard(silent).status, MONO.heard(silent).flags) == (USED, ("mono", "silent"))
-    left_out = MONO.heard(silent, leave_out_silence=True)
+    loud, silent = (1.0, 0.25), (1e-5, 0.0)
+    assert MONO.heard(0.5, 0.0) == dataclasses.replace(MONO, peak=0.5, clipped=0.0)
+    assert MONO.heard(*loud).flags == ("mono", "clipped")
+    assert MONO.heard(*loud).what == "mono upmixed, clipped (25 % of its samples)"
+    assert (MONO.heard(*silent).status, MONO.heard(*silent).flags) == (USED, ("mono", "silent"))
+    left_out = MONO.heard(*silent, leave_out_silence=True)
     assert (left_out.status, left_out.flags, left_out.what) == (LEFT_OUT, ("silent",), "digital silence")
-    assert MONO.remembered(MONO.heard(silent).flags) == MONO.noted("silent", MONO.heard(silent).notes[-1])
+    assert MONO.remembered(MONO.heard(*silent).flags) == MONO.noted("silent", MONO.heard(*silent).notes[-1])
     assert MONO.remembered(("mono", "clipped", "short")).flags == ("mono", "clipped")  # short is the header's to say
     assert PLAIN.line() == "a.wav: used" and MONO.line() == "東京.wav: used: mono upmixed"
     assert LOST.line() == "b\\n.mp3: left out: not audio (HTML)"
@@ -66,7 +66,7 @@ def test_check(rows, strict, message):
 
 
 def test_csv_has_all_rows_and_all_columns(tmp_path):
-    whole = Table([PLAIN.heard(KnownLevels(0.123456789, 0.0)), MONO.heard(KnownLevels(1.0, 0.5)), LOST, COVER])
+    whole = Table([PLAIN.heard(0.123456789, 0.0), MONO.heard(1.0, 0.5), LOST, COVER])
     whole.write(tmp_path / "t.csv")
     rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
     assert [row["file"] for row in rows] == ["a.wav", "東京.wav", "b\\n.mp3", "c.JPG"]
@@ -77,8 +77,8 @@ def test_csv_has_all_rows_and_all_columns(tmp_path):
     }  # fmt: skip
     assert [row["status"] for row in rows] == ["used", "used", "left out", "ignored"]
     assert table.known_levels(tmp_path / "t.csv") == {
-        ("a.wav", 5, 7, rows[0]["seconds"]): KnownLevels(0.123456789, 0.0),
-        ("東京.wav", 5, 7, "3600.000"): KnownLevels(1.0, 0.5),
+        ("a.wav", 5, 7, rows[0]["seconds"]): (0.123456789, 0.0),
+        ("東京.wav", 5, 7, "3600.000"): (1.0, 0.5),
     }
 
 

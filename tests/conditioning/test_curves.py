@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musika_tf.conditioning import curves
+from musika_tf.conditioning import curves, signals
 from musika_tf.errors import UserError
 
 
@@ -102,7 +102,7 @@ def test_malformed_csv_is_named(tmp_path, content, named):
 
 
 def test_one_channel_is_a_column_of_float32():
-    column = curves.OneChannel(curves.parse("0:0,10:1", "x"))(np.array([0.0, 5.0]))
+    column = curves.one_channel("0:0,10:1", signals.find("position"), None)(np.array([0.0, 5.0]))
     assert column.dtype == np.float32
     assert column.tolist() == [[0.0], [0.5]]
 

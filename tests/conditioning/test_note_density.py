@@ -7,7 +7,7 @@ import clicks
 import numpy as np
 import pytest
 
-from musika_tf.conditioning import madmom_package, note_density
+from musika_tf.conditioning import madmom_package, note_density, signal
 from musika_tf.conditioning.note_density import NoteDensity, density
 from musika_tf.conditioning.signal import Span
 from musika_tf.errors import UserError
@@ -22,7 +22,7 @@ DETECTORS = ["librosa", pytest.param("madmom", marks=needs_madmom)]
 
 
 def test_one_onset_is_one_gaussian():
-    values = density([20.0], np.array([20.0, 21.0, 18.0]), seconds=40, bandwidth=1.0)
+    values = density([20.0], np.array([20.0, 21.0, 18.0]), seconds=40)
     peak = 1 / math.sqrt(2 * math.pi)
     np.testing.assert_allclose(values, [peak, peak * math.exp(-0.5), peak * math.exp(-2)], rtol=1e-9)
 
@@ -102,7 +102,7 @@ def test_strokes_of_one_chord_are_one_onset():
 
 def test_librosa_stands_in_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(madmom_package, "installed", lambda: False)
-    note_density._warn_of_librosa.cache_clear()
+    signal.warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert [NoteDensity().extractor() for _ in range(3)] == ["librosa"] * 3
     assert len(caplog.records) == 1 and "extra onsets" in caplog.text

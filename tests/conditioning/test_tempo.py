@@ -6,7 +6,7 @@ import clicks
 import numpy as np
 import pytest
 
-from musika_tf.conditioning import tempo
+from musika_tf.conditioning import signal, tempo
 from musika_tf.conditioning.signal import Span
 from musika_tf.conditioning.tempo import Tempo
 from musika_tf.errors import UserError
@@ -101,7 +101,7 @@ def test_extract_says_by_whom(monkeypatch):
 
 def test_librosa_stands_in_and_says_so(monkeypatch, caplog):
     monkeypatch.setattr(tempo, "installed", lambda: False)
-    tempo._warn_of_librosa.cache_clear()
+    signal.warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert [Tempo().extractor() for _ in range(3)] == ["librosa"] * 3
     assert len(caplog.records) == 1 and "extra tempo" in caplog.text

@@ -199,7 +199,7 @@ def test_a_weight_that_became_nan_leads_back(tmp_path, monkeypatch):
     def batches(first):
         for i in itertools.count(first):
             if i == 3 and not int(trainer.guard["rollbacks"]):
-                trainer.weights[0].assign(np.nan * trainer.weights[0])
+                trainer.optimiser.weights[0].assign(np.nan * trainer.optimiser.weights[0])
             yield batch(i)
 
     assert loop.train(trainer, batches, tmp_path, save_every=2)

@@ -8,9 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import tiny
-from comments import read_piece
+from comments import read_comment, read_piece
 
-from musika_tf.audio import writer
 from musika_tf.generate import parts, production, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.request import Request, piece_of
@@ -128,7 +127,7 @@ def test_workers_and_parts_make_the_same_bytes(loaded, steerable, tmp_path):
     parts.PartedFile(tmp_path / "shared.wav", steerable, loaded[1], song).write(None, Pool(2, cli.start_tensorflow))
     made = {path.read_bytes() for path in tmp_path.glob("*.wav")}
     assert len(made) == 1
-    assert read_piece(writer.read_comment(tmp_path / "shared.wav")) == song
+    assert read_piece(read_comment(tmp_path / "shared.wav")) == song
 
 
 def test_another_curve_is_another_piece(loaded):
@@ -174,7 +173,7 @@ def test_a_file_is_made_again_from_its_comment(steerable, loaded, loaded_once, t
     (tmp_path / "curve.csv").write_text("time,value\n0,0.1\n1.5,0.75\n")
     production.run(ask(steerable, out="one.flac", **options), None)
     (tmp_path / "curve.csv").unlink()  # the comment holds its points
-    comment = writer.read_comment("one.flac")
+    comment = read_comment("one.flac")
     rendering.write("other.flac", *loaded, read_piece(comment))
     assert (tmp_path / "one.flac").read_bytes() == (tmp_path / "other.flac").read_bytes()
     if "loop" in options:
@@ -187,7 +186,7 @@ def test_a_curve_of_many_points_is_in_the_comment_of_a_wav(steerable, loaded_onc
     rows = [(i, round(0.5 + 0.4 * np.sin(i / 9), 3)) for i in range(2000)]
     (tmp_path / "curve.csv").write_text("".join(f"{time},{value}\n" for time, value in rows))
     production.run(ask(steerable, note_density=str(tmp_path / "curve.csv"), out=str(tmp_path / "a.wav")), None)
-    piece = read_piece(writer.read_comment(tmp_path / "a.wav"))
+    piece = read_piece(read_comment(tmp_path / "a.wav"))
     assert piece.settings["note_density"] == ",".join(f"{time}:{value}" for time, value in rows)
 
 
@@ -198,7 +197,7 @@ def test_previews_begin_as_the_pieces_of_their_commands(steerable, loaded, loade
     assert asked.options() == ["--length=3m57s", "--style_to=9", "--bpm=140", "--tags=techno=0.5", "--click"]
     page = (tmp_path / "index.html").read_text()
     assert shlex.join(["--seed=7", *asked.options()]) in page
-    preview = read_piece(writer.read_comment(tmp_path / "steerable-7.flac"))
+    preview = read_piece(read_comment(tmp_path / "steerable-7.flac"))
     whole = piece_of(ask(seconds=Fraction(237), **options), 7, loaded[1])
     assert dataclasses.replace(whole, n_samples=2 * RATE) == preview
 

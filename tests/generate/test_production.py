@@ -13,9 +13,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
-from comments import read_piece
+from comments import read_comment, read_piece
 
-from musika_tf.audio.writer import read_comment
 from musika_tf.errors import UserError
 from musika_tf.generate import preview_page, production, rendering
 from musika_tf.generate.piece import Piece

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from comments import read_piece
+from comments import read_comment, read_piece
 
-from musika_tf.audio import writer
 from musika_tf.generate import rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan
@@ -90,7 +89,7 @@ def test_every_flag_that_steers_reaches_a_stream_and_a_file(steerable, tmp_path)
     rendering.write(tmp_path / "direct.wav", *bundle.load(steerable), song)
     expected, _ = soundfile.read(tmp_path / "direct.wav", dtype="int16")
     for name in ("stream.wav", "song.wav"):
-        assert read_piece(writer.read_comment(tmp_path / name)) == song
+        assert read_piece(read_comment(tmp_path / name)) == song
         np.testing.assert_array_equal(soundfile.read(tmp_path / name, dtype="int16")[0], expected)
 
 

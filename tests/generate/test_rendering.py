@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from comments import read_piece
+from comments import read_comment, read_piece
 
-from musika_tf.audio.writer import read_comment
 from musika_tf.generate import loops, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan

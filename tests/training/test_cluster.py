@@ -12,6 +12,7 @@ import time
 import pytest
 import tiny
 
+from musika_tf import interruption
 from musika_tf.errors import UserError
 from musika_tf.training import cluster
 from musika_tf.training.cluster import Cluster
@@ -83,10 +84,10 @@ def test_a_signal_ends_the_wait_at_once(tmp_path):
 def test_around_native_code_signals_end_the_process():
     before = signal.getsignal(signal.SIGTERM)
     script = (
-        "import os, signal; from musika_tf.training import cluster; signal.signal(signal.SIGTERM, print)\n"
-        "with cluster.ended_by_signals(): os.kill(os.getpid(), signal.SIGTERM)"
+        "import os, signal; from musika_tf import interruption; signal.signal(signal.SIGTERM, print)\n"
+        "with interruption.handled_by(signal.SIG_DFL): os.kill(os.getpid(), signal.SIGTERM)"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGTERM
-    with cluster.ended_by_signals():
+    with interruption.handled_by(signal.SIG_DFL):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is before

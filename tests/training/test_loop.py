@@ -15,8 +15,8 @@ from musika_tf.errors import UserError
 from musika_tf.frechet import frechet_distance
 from musika_tf.training import checkpoints, loop
 from musika_tf.training.devices import ONE
-from musika_tf.training.optimisers import adam
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.optimisers import Adam, Falling
+from musika_tf.training.update import Guard, update
 
 
 class Network(keras.Model):
@@ -165,12 +165,12 @@ class Descent(tf.Module):
         self.guard = Guard(max_skips=3, max_rollbacks=2)
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.weight = keras.Variable(0.0)
-        self.optimiser = adam(0.5, 100, 1.0, (0.0, 0.0), [self.weight], rate_scale=self.guard["rate_scale"])
+        self.optimiser = Adam(Falling(0.5, 100, 1.0, self.guard["rate_scale"]), (0.0, 0.0), [self.weight])
 
     def step(self, batch):
         with tf.GradientTape() as tape:
             loss = (1.0 + 0.0 * batch) * self.weight
-        update(tape, [Objective(self.optimiser, loss, [self.weight])], self.guard, lambda: None)
+        update(tape, [(self.optimiser, loss)], self.guard, lambda: None)
         self.step_count.assign_add(1)
         if int(self.step_count) == self.poison:
             self.weight.assign(np.nan)

@@ -15,9 +15,9 @@ from musika_tf.autoencoder.trainer import AutoencoderTrainer
 from musika_tf.config import AutoencoderTraining, GanTraining
 from musika_tf.gan.model import Gan
 from musika_tf.gan.trainer import GanTrainer
-from musika_tf.training.optimisers import adam
+from musika_tf.training.optimisers import Adam, Falling
 from musika_tf.training.precision import POLICIES, LossScale, policy
-from musika_tf.training.update import Guard, Objective, update
+from musika_tf.training.update import Guard, update
 
 CONFIG = dataclasses.replace(tiny.GAN, patch_critic=True)
 HALF = ("mixed_bfloat16", "mixed_float16")
@@ -78,7 +78,7 @@ def one_step(what, name):
     given = []
     for optimiser in (trainer.optimiser, getattr(trainer, "critic_optimiser", None)):
         if optimiser is not None:
-            optimiser.apply = lambda gradients, variables: given.append(gradients)
+            optimiser.apply = lambda gradients: given.append(gradients)
     scalars = trainer.step(batch(what, trainer))
     assert {v.dtype for v in [*scalars.values(), *[g for gradients in given for g in gradients]]} == {tf.float32}
     return {k: float(v) for k, v in scalars.items()}, [np.concatenate([np.ravel(g) for g in gs]) for gs in given]
@@ -161,21 +161,21 @@ def test_loss_scale_falls_at_once_and_rises_slowly():
 
 
 def test_a_step_that_overflows_is_left_out_and_others_are_unscaled():
-    weight, scale, guard = keras.Variable(1.0), LossScale(start=2.0**14), Guard(3, 0)
-    optimiser = adam(0.1, 10, 1.0, (0.0, 0.0), [weight])
-    guard, seen, apply = Guard(3, 4), [], optimiser.apply
-    optimiser.apply = lambda gradients, variables: (seen.extend(map(float, gradients)), apply(gradients, variables))
+    weight, scale = keras.Variable(1.0), LossScale(start=2.0**14)
+    optimiser = Adam(Falling(0.1, 10, 1.0), (0.0, 0.0), [weight])
+    guard, seen, apply = Guard(3, 4, scale), [], optimiser.apply
+    optimiser.apply = lambda gradients: (seen.extend(map(float, gradients)), apply(gradients))
     for slope, expected in ((3.0, 2.0**14), (100.0, 2.0**13)):
         with tf.GradientTape(persistent=True) as tape:
             loss = tf.cast(slope * tf.cast(weight.value, tf.float16), tf.float32)
-        update(tape, [Objective(optimiser, loss, [weight])], guard, lambda: None, loss_scale=scale)
+        update(tape, [(optimiser, loss)], guard, lambda: None)
         assert float(scale.value) == expected  # 100 * 2^14 is more than float16 holds
     assert seen == [3.0] and float(weight) == pytest.approx(0.9, rel=1e-4)
     assert int(optimiser.iterations) == 1 and int(guard["skipped"]) == 0  # an overflow is no broken step
     scale.value.assign(1.0)
     with tf.GradientTape(persistent=True) as tape:
         loss = weight.value * np.nan
-    update(tape, [Objective(optimiser, loss, [weight])], guard, lambda: None, loss_scale=scale)
+    update(tape, [(optimiser, loss)], guard, lambda: None)
     assert int(guard["skipped"]) == 1
 
 

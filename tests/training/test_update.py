@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from musika_tf.errors import UserError
-from musika_tf.training.optimisers import adam
-from musika_tf.training.update import Guard, Objective, all_finite, update
+from musika_tf.training.optimisers import Adam, Falling
+from musika_tf.training.update import Guard, all_finite, update
 
 
 class Pair:
@@ -17,7 +17,7 @@ class Pair:
         self.guard = Guard(**{"max_skips": 3, "max_rollbacks": 2, **limits})
         self.weights = [keras.Variable(1.0), keras.Variable(2.0)]
         scale = self.guard["rate_scale"]
-        self.optimisers = [adam(0.1, 100, 1.0, (0.5, 0.9), [w], rate_scale=scale) for w in self.weights]
+        self.optimisers = [Adam(Falling(0.1, 100, 1.0, scale), (0.5, 0.9), [w]) for w in self.weights]
         self.n_applied, self.normalised = tf.Variable(0), tf.Variable(5.0)
         self.step = tf.function(self._step, autograph=False)
 
@@ -26,7 +26,7 @@ class Pair:
         self.normalised.assign_add(1.0)  # as a forward pass of spectral normalisation does
         with tf.GradientTape(persistent=True) as tape:
             losses = [slope * weight + offset for slope, weight in zip(tf.unstack(slopes), self.weights, strict=True)]
-        objectives = [Objective(o, x, [w]) for o, x, w in zip(self.optimisers, losses, self.weights, strict=True)]
+        objectives = list(zip(self.optimisers, losses, strict=True))
         update(tape, objectives, self.guard, lambda: self.n_applied.assign_add(1), moved)
 
     def state(self):
