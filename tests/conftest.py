@@ -12,6 +12,38 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 import pytest  # noqa: E402
 
 
+@pytest.fixture
+def eagerly():
+    """Functions of TensorFlow run eagerly: a few steps take less time than tracing one."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of `timing` that stands still: `clock[0]` is what it shows, in seconds."""
+    from musika_tf import timing
+
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """A folder with two files of five seconds in its folder `audio`."""
+    import soundfile
+    import tiny
+
+    (tmp_path / "audio").mkdir()
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / "audio" / f"{name}.wav", 0.1 * tiny.normal(5 * 44_100, 2), 44_100)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """A bundle of the tiny networks on disk, saved once a session."""

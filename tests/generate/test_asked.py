@@ -1,18 +1,18 @@
 """What users steer by generate.py's flags: functions of absolute time in files, streams, parts, workers and loops."""
 
 import dataclasses
-import functools
 import shlex
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import tiny
+from asking import ask
 
 from musika_tf.audio import writer
 from musika_tf.generate import parts, production, rendering
 from musika_tf.generate.piece import Piece, read_comment
-from musika_tf.generate.request import Request, piece_of
+from musika_tf.generate.request import piece_of
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 from musika_tf.programs import cli
@@ -31,18 +31,9 @@ POINTS = {
 }
 
 
-_load = functools.cache(bundle.load)
-
-
 @pytest.fixture
 def loaded(steerable):
-    return _load(steerable)
-
-
-def ask(folder="models/none", seed=7, seconds=Fraction(1), **options):
-    names = {"tempo", "note_density", "position", "tags"} & set(options)
-    settings = {name: options.pop(name) for name in names}
-    return Request(shipped=str(folder), bundle_dir=None, seed=seed, seconds=seconds, settings=settings, **options)
+    return tiny.load(steerable)
 
 
 class Listening:
@@ -157,7 +148,7 @@ def test_a_click_is_added_on_the_clock_of_the_model(loaded):
 
 @pytest.fixture
 def loaded_once(monkeypatch):
-    monkeypatch.setattr(bundle, "load", _load)
+    monkeypatch.setattr(bundle, "load", tiny.load)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from musika_tf.generate import loops, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.request import Request, piece_of
 from musika_tf.generate.styles import StylePlan
-from musika_tf.model import bundle
 
 RATE = 44_100
 HOUR = 3600 * RATE
@@ -23,7 +22,7 @@ FOLDERS = [tiny.ROOT / "models" / name for name in ("piano-mini", "techno-mini")
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)
 def model(request):
-    return bundle.load(request.param)
+    return tiny.load(request.param)
 
 
 def test_the_models_are_whole_and_small():
@@ -110,7 +109,7 @@ def test_a_loop_has_no_seam(model, seconds):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_piano_plays_more_notes_where_more_are_asked_for(seed):
-    piano = bundle.load(FOLDERS[0])
+    piano = tiny.load(FOLDERS[0])
     settings = {"note_density": "0:0.15,29:0.15,31:0.75"}
     waveform = render(piano, seed, 0, 60 * RATE, settings=settings).mean(axis=1)
     onsets = librosa.onset.onset_detect(y=waveform, sr=RATE, units="time")

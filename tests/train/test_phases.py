@@ -1,15 +1,14 @@
 """The four phases: what each trains, what it starts from, and that an interrupted one goes on as if it had not been."""
 
 import dataclasses
-import itertools
-import os
-import signal
+import functools
 
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 import tiny
+from interrupted import numbered
 
 from musika_tf.autoencoder import checkpoints as stored
 from musika_tf.autoencoder.critic import SpectrogramCritic
@@ -23,12 +22,7 @@ NETWORKS = {"encoder1", "decoder1", "encoder2", "decoder2"}
 TRAINING = AutoencoderTraining(batch_size=2, steps=(4, 4, 4, 4), critic_width=2, critic_start=0.0)
 
 
-@pytest.fixture(autouse=True)
-def eagerly():
-    """Steps run eagerly: a few of them take less time than tracing one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def make_trainer(phase, seed=0, **changes):
@@ -150,18 +144,6 @@ def test_finish_puts_the_average_into_the_networks():
 # Going on
 
 
-def numbered(trainer, interrupt_at=None):
-    """Batch i is a function of i; before batch `interrupt_at` someone presses Ctrl-C."""
-
-    def batches(first):
-        for i in itertools.count(first):
-            if i == interrupt_at:
-                os.kill(os.getpid(), signal.SIGINT)
-            yield waveforms(trainer, seed=i)
-
-    return batches
-
-
 def everything(trainer):
     """All that a run has learnt: weights (the critic's too), their average and the optimisers' moments."""
     optimisers = [trainer.optimiser] + ([trainer.critic_optimiser] if trainer.critic is not None else [])
@@ -171,16 +153,17 @@ def everything(trainer):
 
 def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     trainer = make_trainer(2, critic_start=0.25)
-    assert loop.train(trainer, numbered(trainer), tmp_path / "unbroken", save_every=100)
+    batch = functools.partial(waveforms, trainer)
+    assert loop.train(trainer, numbered(batch), tmp_path / "unbroken", save_every=100)
     expected = everything(trainer)
     trainer = make_trainer(2, critic_start=0.25)
-    assert not loop.train(trainer, numbered(trainer, interrupt_at=1), tmp_path / "broken", save_every=100)
+    assert not loop.train(trainer, numbered(batch, interrupt_at=1), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 2
     halfway = everything(trainer)
     trainer = make_trainer(2, critic_start=0.25)
     for network in trainer.networks.values():
         tiny.scramble(network, seed=99)  # whatever the new process starts with
-    assert loop.train(trainer, numbered(trainer), tmp_path / "broken", save_every=100)
+    assert loop.train(trainer, numbered(batch), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 4
     resumed = everything(trainer)
     assert len(resumed) == len(expected)
