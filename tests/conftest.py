@@ -1,5 +1,6 @@
 """Settings for all tests and the programs they start. Read before any test imports TensorFlow."""
 
+import fcntl
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,16 +45,29 @@ def two_files(tmp_path):
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A bundle of the tiny networks on disk, saved once a session."""
+def bundle_for_all(tmp_path_factory, name, gan_channels, conditioner):
+    """The folder of a bundle of the tiny networks, which the first of all workers (`pytest -n`) saves."""
     import tiny
 
     from musika_tf.model import bundle
 
-    path = tmp_path_factory.mktemp("bundles") / "tiny"
-    bundle.save(path, tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), name="tiny", steps=12)
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = base / name
+    with open(base / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            networks = tiny.autoencoder(), tiny.gan(n_conditioning=gan_channels), conditioner()
+            bundle.save(path, *networks, name=name, steps=12)
     return path
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A bundle of the tiny networks on disk."""
+    import tiny
+
+    return bundle_for_all(tmp_path_factory, "tiny", 11, tiny.conditioner)
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +75,4 @@ def steerable(tmp_path_factory):
     """One of a model that every signal steers."""
     import tiny
 
-    from musika_tf.model import bundle
-
-    path = tmp_path_factory.mktemp("bundles") / "steerable"
-    conditioner = tiny.steerable()
-    bundle.save(path, tiny.autoencoder(), tiny.gan(n_conditioning=14), conditioner, name="steerable", steps=12)
-    return path
+    return bundle_for_all(tmp_path_factory, "steerable", 14, tiny.steerable)

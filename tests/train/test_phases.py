@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import shutil
 
 import numpy as np
 import pytest
@@ -183,20 +184,34 @@ def job(tmp_path, monkeypatch):
     return phases.Job(tiny.AUTOENCODER, TRAINING, [tmp_path / "audio" / "a.wav"], str(tmp_path / "ck"), save_every=100)
 
 
-def save_phase(job, phase):
-    """A checkpoint of `phase` whose averaged weights are all `phase`."""
-    trainer = make_trainer(phase)
-    for average in trainer.average.averages:
-        average.assign(tf.fill(average.shape, float(phase)))
-    loop.Checkpoints(trainer, job.directory(phase)).save(1)
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Function of a phase to a folder with a checkpoint of it whose averaged weights are all the phase's number."""
+
+    @functools.cache
+    def saved(phase):
+        folder = tmp_path_factory.mktemp(f"phase{phase}")
+        trainer = make_trainer(phase)
+        for average in trainer.average.averages:
+            average.assign(tf.fill(average.shape, float(phase)))
+        loop.Checkpoints(trainer, folder).save(1)
+        return folder
+
+    return saved
+
+
+@pytest.fixture
+def save_phase(saved):
+    """Function that puts a checkpoint of a phase into the job's folder."""
+    return lambda phase: shutil.copytree(saved(phase), job.directory(phase))
 
 
 @pytest.mark.parametrize(
     ("there", "phase", "missing"), [((), 2, 1), ((), 3, 1), ((1,), 3, 2), ((1, 2), 4, 3), ((), 4, 1)]
 )
-def test_missing_phase_is_named(job, there, phase, missing):
+def test_missing_phase_is_named(job, save_phase, there, phase, missing):
     for earlier in there:
-        save_phase(job, earlier)
+        save_phase(earlier)
     with pytest.raises(
         UserError, match=f"phase {phase} starts from phase {missing}.*phase{missing}.*--phase={missing} first"
     ):
@@ -204,10 +219,10 @@ def test_missing_phase_is_named(job, there, phase, missing):
     assert not job.directory(phase).exists()
 
 
-def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, caplog):
+def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, save_phase, caplog):
     phases._keep_config(job)
     for phase in (1, 2, 3, 4):
-        save_phase(job, phase)
+        save_phase(phase)
     loaded = stored.load(job.checkpoint_dir)
     assert loaded.config == job.config
     for name, phase in {"encoder1": 1, "decoder1": 2, "encoder2": 3, "decoder2": 4}.items():
@@ -216,10 +231,10 @@ def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, caplog
     assert not caplog.records
 
 
-def test_load_does_without_phases_2_and_4_and_says_so(job, caplog):
+def test_load_does_without_phases_2_and_4_and_says_so(job, save_phase, caplog):
     phases._keep_config(job)
     for phase in (1, 3):
-        save_phase(job, phase)
+        save_phase(phase)
     loaded = stored.load(job.checkpoint_dir)
     for name, phase in {"encoder1": 1, "decoder1": 1, "encoder2": 3, "decoder2": 3}.items():
         for weight in tiny.weights(loaded.networks[name]):
@@ -228,19 +243,19 @@ def test_load_does_without_phases_2_and_4_and_says_so(job, caplog):
 
 
 @pytest.mark.parametrize(("there", "missing"), [((), 1), ((1, 2), 3)])
-def test_load_names_the_missing_phase(job, there, missing):
+def test_load_names_the_missing_phase(job, save_phase, there, missing):
     phases._keep_config(job)
     for phase in there:
-        save_phase(job, phase)
+        save_phase(phase)
     with pytest.raises(UserError, match=f"phase {missing} is missing in .*phase{missing}"):
         stored.load(job.checkpoint_dir)
 
 
 @pytest.mark.parametrize("damaged", ["ckpt-1.index", "ckpt-1.data-00000-of-00001", "best"])
-def test_load_names_a_damaged_phase(job, damaged):
+def test_load_names_a_damaged_phase(job, save_phase, damaged):
     phases._keep_config(job)
     for phase in (1, 3):
-        save_phase(job, phase)
+        save_phase(phase)
     directory = job.directory(1)
     if damaged == "best":
         (directory / "best").mkdir()
@@ -286,11 +301,11 @@ def given(job, value):
     return dataclasses.replace(job, initial=initial)
 
 
-def test_fine_tuning_starts_from_what_was_given_where_no_phase_is_there(job):
+def test_fine_tuning_starts_from_what_was_given_where_no_phase_is_there(job, save_phase):
     phases._keep_config(job)
     phases._keep_initial(given(job, 7))
     phases._keep_initial(given(job, 8))  # a resumed run: what was given first counts
-    save_phase(job, 2)
+    save_phase(2)
     loaded = stored.load(job.checkpoint_dir)
     for name, value in {"encoder1": 7, "decoder1": 2, "encoder2": 7, "decoder2": 7}.items():
         for weight in tiny.weights(loaded.networks[name]):
