@@ -24,6 +24,16 @@ def eagerly():
 
 
 @pytest.fixture
+def warm_workers(monkeypatch):
+    """Workers are forks of a process that has TensorFlow imported, which takes seconds."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["warm_imports"])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+
+
+@pytest.fixture
 def clock(monkeypatch):
     """A clock of `timing` that stands still: `clock[0]` is what it shows, in seconds."""
     from musika_tf import timing

@@ -22,13 +22,13 @@ PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def ask(path, arguments):
     """Has the server run a command; the status, negative where a signal ended it."""
+    streams = [number for number in (0, 1, 2) if _is_open(number)]  # before the socket takes the number of a closed one
     connection = socket.socket(socket.AF_UNIX)
     for _ in range(6000):
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):  # it is about to start
             connection.connect(path)
             break
         time.sleep(0.05)
-    streams = [number for number in (0, 1, 2) if _is_open(number)]
     asked = {"arguments": arguments, "streams": streams, "cwd": os.getcwd(), "environment": dict(os.environ)}
     socket.send_fds(connection, [b" "], streams)
     connection.sendall(json.dumps(asked).encode())
@@ -65,12 +65,8 @@ def serve(path):
 
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     base = [entry for entry in sys.path[1:] if entry not in own]
-    sys.path[0] = os.path.dirname(os.path.dirname(__file__))
-    from musika_tf.native import import_tensorflow
-
-    import_tensorflow()
-    import musika_tf.generate.production  # noqa: F401
-    import musika_tf.train.phases  # noqa: F401
+    sys.path.insert(1, os.path.dirname(sys.path[0]))  # the repository
+    import warm_imports  # noqa: F401
 
     gc.freeze()  # pages that nobody writes are shared
     listener = socket.socket(socket.AF_UNIX)

@@ -117,7 +117,7 @@ def shared(recipe, names):
     return list(parallel.encode_all(recipe, pool, [job_of(name) for name in names]))
 
 
-def test_a_worker_that_dies_costs_its_file_alone():
+def test_a_worker_that_dies_costs_its_file_alone(warm_workers):
     outcomes = shared(mortal.Mortal("b"), "abcdef")
     [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]
     assert len(outcomes) == 6
@@ -125,12 +125,12 @@ def test_a_worker_that_dies_costs_its_file_alone():
     assert lost.row.what.startswith("its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
 
 
-def test_without_workers_the_rest_is_named():
+def test_without_workers_the_rest_is_named(warm_workers):
     with pytest.raises(UserError, match=r"the last worker died .signal 9.*\d of 6 files are done, the same command"):
         shared(mortal.Mortal(*"abcdef"), "abcdef")
 
 
-def test_what_concerns_all_files_stops_all():
+def test_what_concerns_all_files_stops_all(warm_workers):
     with pytest.raises(UserError, match="No space left"):
         shared(mortal.Mortal(), ["a", "full", "b"])
 

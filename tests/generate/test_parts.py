@@ -192,7 +192,7 @@ def _a_child(parent):
     return None
 
 
-def test_a_worker_tells_what_is_wrong(folder, loaded, tmp_path):
+def test_a_worker_tells_what_is_wrong(folder, loaded, warm_workers, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     for name in ("metadata.json", "saved_model.pb"):

@@ -201,7 +201,7 @@ def saved(tmp_path_factory):
 
 
 @pytest.fixture
-def save_phase(saved):
+def save_phase(job, saved):
     """Function that puts a checkpoint of a phase into the job's folder."""
     return lambda phase: shutil.copytree(saved(phase), job.directory(phase))
 
