@@ -1,5 +1,6 @@
 """Settings for all tests and the programs they start. Read before any test imports TensorFlow."""
 
+import fcntl
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,16 +13,71 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 import pytest  # noqa: E402
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A bundle of the tiny networks on disk, saved once a session."""
+@pytest.fixture
+def eagerly():
+    """Functions of TensorFlow run eagerly: a few steps take less time than tracing one."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def warm_workers(monkeypatch):
+    """Workers are forks of a process that has TensorFlow imported, which takes seconds."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["musika_tf.model.codec"])  # what can't be imported would go unsaid
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: context)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of `timing` that stands still: `clock[0]` is what it shows, in seconds."""
+    from musika_tf import timing
+
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """A folder with two files of five seconds in its folder `audio`."""
+    import soundfile
+    import tiny
+
+    (tmp_path / "audio").mkdir()
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / "audio" / f"{name}.wav", 0.1 * tiny.normal(5 * 44_100, 2), 44_100)
+    return tmp_path
+
+
+def bundle_for_all(tmp_path_factory, name, gan_channels, conditioner):
+    """The folder of a bundle of the tiny networks, which the first of all workers (`pytest -n`) saves."""
     import tiny
 
     from musika_tf.model import bundle
 
-    path = tmp_path_factory.mktemp("bundles") / "tiny"
-    bundle.save(path, tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), name="tiny", steps=12)
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = base / name
+    with open(base / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            networks = tiny.autoencoder(), tiny.gan(n_conditioning=gan_channels), conditioner()
+            bundle.save(path, *networks, name=name, steps=12)
     return path
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A bundle of the tiny networks on disk."""
+    import tiny
+
+    return bundle_for_all(tmp_path_factory, "tiny", 11, tiny.conditioner)
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +85,4 @@ def steerable(tmp_path_factory):
     """One of a model that every signal steers."""
     import tiny
 
-    from musika_tf.model import bundle
-
-    path = tmp_path_factory.mktemp("bundles") / "steerable"
-    conditioner = tiny.steerable()
-    bundle.save(path, tiny.autoencoder(), tiny.gan(n_conditioning=14), conditioner, name="steerable", steps=12)
-    return path
+    return bundle_for_all(tmp_path_factory, "steerable", 14, tiny.steerable)

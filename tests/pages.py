@@ -8,8 +8,8 @@ import shlex
 import urllib.parse
 
 from markdown_it import MarkdownIt
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
 _FOLDERS = ("docs", "musika_tf", "benchmarks", "tools", "tests", "notebooks", "examples")
 _SHELL = ("", "sh", "bash", "console")  # an indented block has no language
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")

@@ -1,7 +1,6 @@
 """The whole chain as a user types it: audio -> autoencoder -> latents -> GAN -> music."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -10,13 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+import warm
 from comments import read_comment, read_piece
+from paths import ROOT
 
 import musika_tf
 from musika_tf.generate import piece
 from musika_tf.generate.styles import StylePlan
 
-ROOT = pathlib.Path(__file__).parents[1]
 RATE = 44_100
 SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
 
@@ -24,6 +24,7 @@ SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory):
     """What a notebook leaves to the programs that it starts, and what others' projects want of Keras."""
+    warm.python()  # in an environment of its own
     home = tmp_path_factory.mktemp("home")
     (home / ".keras").mkdir()
     keras = {"floatx": "float16", "epsilon": 1e-7, "backend": "jax", "image_data_format": "channels_first"}
@@ -36,10 +37,19 @@ def environment(tmp_path_factory):
         yield
 
 
+SEEN = set()
+
+
 def run(program, *flags, status=0):
-    """Runs a program of the repository; its output, or where it ends with another status, the failure with it."""
-    command = [sys.executable, ROOT / program, f"--flagfile={ROOT / 'flags/smoke.flags'}", *map(str, flags)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ)
+    """Runs a program of the repository; its output, or where it ends with another status, the failure with it.
+
+    The first time it imports TensorFlow by itself.
+    """
+    command = warm.command(program, f"--flagfile={ROOT / 'flags/smoke.flags'}", *flags)
+    if program not in SEEN:
+        command = [sys.executable, *command[len(warm.python()) :]]
+        SEEN.add(program)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == status, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
 

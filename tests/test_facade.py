@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+import warm
 
 import musika_tf
 from musika_tf import arguments, shipped
@@ -65,8 +66,7 @@ def test_generate_gives_the_samples_of_the_program(steerable, model, tmp_path):
         "--bpm=132",
         f"--note_density={tmp_path}/curve.csv",
     )
-    command = [sys.executable, str(tiny.ROOT / "generate.py"), f"--bundle_dir={steerable}", *asked]
-    subprocess.run([*command, "--out=song.wav"], cwd=tmp_path, check=True, capture_output=True)
+    warm.run("generate.py", f"--bundle_dir={steerable}", *asked, "--out=song.wav", cwd=tmp_path, check=True)
     written, rate = soundfile.read(tmp_path / "song.wav", dtype="int16")
     music = model.generate(5, 3, start=1, style_seed=6, bpm=132, note_density=[(0, 0.1), (2, 0.75)])
     assert rate == model.sample_rate and len(music) == 3 * RATE
@@ -114,8 +114,7 @@ for line in sys.argv[2:]:
 def pieces_of_flags(model):
     """What generate.py makes of each line of flags: line -> Piece as text."""
     lines = [line for _, line in SAME]
-    command = [sys.executable, "-c", _PIECES, model.path, *lines]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tiny.ROOT).stdout
+    printed = warm.run("-c", _PIECES, model.path, *lines, check=True).stdout
     return dict(zip(lines, printed.splitlines(), strict=True))
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import random
 import resource
 import shutil
@@ -15,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parents[1]
 N_STEPS, SAVE_EVERY = 12, 3
 FLAGS = (
     f"--flagfile={ROOT / 'flags/smoke.flags'}",

@@ -3,21 +3,21 @@
 import dataclasses
 import functools
 import os
-import pathlib
 
 import numpy as np
 from absl import flags
 from absl.testing import flagsaver
+from paths import ROOT
 
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan.model import Gan
+from musika_tf.model import bundle as bundle_folders
 from musika_tf.model.bundle import Bundle
 from musika_tf.programs import settings
 from musika_tf.stereo.layouts import Mirror
 
-ROOT = pathlib.Path(__file__).parents[1]
 PRESETS = sorted((ROOT / "flags").glob("*.flags"))
 
 AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6, stereo_bands=3)  # 512 samples per latent
@@ -96,6 +96,7 @@ def bundle():
     return _bundle()
 
 
+load = functools.cache(bundle_folders.load)
 _autoencoder = functools.cache(Autoencoder.create)
 _gan = functools.cache(Gan.create)
 _bundle = functools.cache(lambda: Bundle(autoencoder(), gan(n_conditioning=11), conditioner()))

@@ -98,7 +98,7 @@ def test_damaged_sizes_are_no_tracebacks(tmp_path, container):
     path = tmp_path / "x"
     data = written(path, container)
     rng = np.random.default_rng(1)
-    for _ in range(100):
+    for _ in range(30 if container == "CAF" else 100):  # ffmpeg has a look at each CAF
         damaged = bytearray(data + bytes(rng.integers(0, 100)))
         place = rng.integers(4, 100)
         damaged[place : place + 8] = rng.bytes(8)

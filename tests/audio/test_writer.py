@@ -1,13 +1,13 @@
 import errno
 import os
 import pathlib
-import subprocess
 import sys
 
 import comments
 import numpy as np
 import pytest
 import soundfile
+import warm
 
 from musika_tf.audio import files, writer
 from musika_tf.errors import UserError
@@ -197,10 +197,7 @@ except UserError as error:
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, extension):
     path = tmp_path / f"x.{extension}"
-    root = pathlib.Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True, cwd=root, env=os.environ
-    )
+    done = warm.run("-c", FULL_DISK, path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{path}: can't be written (") and done.stdout.count("\n") == 1
     assert os.listdir(tmp_path) == []

@@ -2,16 +2,14 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 import types
 
 import numpy as np
 import pytest
+import warm
 
 from benchmarks import measure
 
-ROOT = pathlib.Path(__file__).parents[2]
 TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
 KEYS = {"preset", "gemm_gflops", "efficiency", "peak_memory_bytes"}
 
@@ -66,8 +64,7 @@ def test_table():
 )
 def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
     path = tmp_path / "rows.json"
-    command = [sys.executable, "-m", f"benchmarks.{name}", *TINY, *arguments, f"--json={path}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-m", f"benchmarks.{name}", *TINY, *arguments, f"--json={path}")
     assert done.returncode == 0, done.stderr
     rows = json.loads(path.read_text())["rows"]
     assert [row["preset"] for row in rows] == labels
@@ -82,8 +79,7 @@ def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
 def test_data_benchmark_writes_its_rows(tmp_path):
     path = tmp_path / "rows.json"
     sizes = ["--songs=1", "--song_minutes=0.05", "--rounds=1", "--steps_each=2", "--latent_pieces=1", "--steps=1,gan"]
-    command = [sys.executable, "-m", "benchmarks.data", *TINY, *sizes, "--formats=wav,mp3-cached", f"--json={path}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-m", "benchmarks.data", *TINY, *sizes, "--formats=wav,mp3-cached", f"--json={path}")
     assert done.returncode == 0, done.stderr
     rows = json.loads(path.read_text())["rows"]
     assert [row["data"] for row in rows] == ["wav", "mp3-cached", "latents, memory", "latents, cache"]
@@ -94,13 +90,11 @@ def test_data_benchmark_writes_its_rows(tmp_path):
 
 
 def test_formats_that_do_not_exist_are_named():
-    command = [sys.executable, "-m", "benchmarks.data", *TINY, "--formats=wav,aac"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-m", "benchmarks.data", *TINY, "--formats=wav,aac")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "--formats: no 'aac'; there are wav, wav-cached, flac" in done.stderr
 
 
 def test_json_that_cannot_be_written_is_named_at_once():
-    command = [sys.executable, "-m", "benchmarks.encode", "--json=no/such/file"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-m", "benchmarks.encode", "--json=no/such/file")
     assert done.returncode == 2 and "--json=no/such/file" in done.stderr

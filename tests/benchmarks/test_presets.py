@@ -1,13 +1,10 @@
 """Which presets a benchmark takes from its command line."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
+import warm
 
-ROOT = pathlib.Path(__file__).parents[2]
 SHOW = """
 import json, sys
 from absl import app
@@ -31,7 +28,6 @@ app.run(lambda _: print(json.dumps([show(*chosen) for chosen in presets.chosen()
     ],
 )
 def test_presets_of_a_command_line(arguments, expected):
-    command = [sys.executable, "-c", SHOW, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-c", SHOW, *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == expected

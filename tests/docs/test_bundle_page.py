@@ -11,7 +11,6 @@ import pytest
 import tiny
 
 from musika_tf import shipped
-from musika_tf.model import bundle
 
 PAGE = (tiny.ROOT / "docs/bundle-and-python.md").read_text()
 BLOCKS = re.findall(r"^```python run\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -38,7 +37,7 @@ def test_a_bundle_needs_nothing_of_this_package(folder):
 
 def test_the_table_has_the_functions_and_their_arguments():
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
-    signatures = bundle.load(shipped.default_model())[0].signatures
+    signatures = tiny.load(shipped.default_model())[0].signatures
     for name, function in signatures.items():
         arguments = set(function.structured_input_signature[1])
         told = set(re.findall(r"`(\w+)`", rows[name]))

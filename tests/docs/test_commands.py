@@ -3,14 +3,15 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
-import sys
 
 import pages
 import pytest
+import warm
+from paths import ROOT
 
-ROOT = pages.ROOT
 PAGES = pages.pages()
 PROGRAMS = sorted(path.name for path in ROOT.glob("*.py"))
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -49,10 +50,7 @@ def parsed():
         for program, rows in all_commands().items()
         if program in PROGRAMS or any(arguments for _, arguments in rows)
     }
-    command = [sys.executable, ROOT / "tests/docs/parse_commands.py"]
-    done = subprocess.run(
-        command, input=json.dumps(asked), capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=300
-    )
+    done = warm.run("tests/docs/parse_commands.py", input=json.dumps(asked), env=ENVIRONMENT, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -109,7 +107,7 @@ def test_marked_python_runs(folder):
     blocks = marked("python", elsewhere=("docs/bundle-and-python.md",))  # which test_bundle_page.py runs
     assert len(blocks) >= 1
     script = "\n".join(f"exec(compile({text!r}, 'block {i}', 'exec'), {{}})" for i, text in enumerate(blocks))
-    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    done = warm.run("-c", script, cwd=folder, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
 
 
@@ -118,7 +116,7 @@ def test_marked_commands_run(folder):
     assert len(blocks) >= 1
     python = folder / "bin" / "python"
     python.parent.mkdir()
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')  # a link would lose the environment
+    python.write_text(f'#!/bin/sh\nexec {shlex.join(warm.python())} "$@"\n')
     python.chmod(0o755)
     path = f"{python.parent}:{os.environ['PATH']}"
     for text in blocks:

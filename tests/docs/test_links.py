@@ -7,8 +7,8 @@ import re
 
 import pages
 import pytest
+from paths import ROOT
 
-ROOT = pages.ROOT
 PAGES = pages.pages()
 PATH = re.compile(r"(?:musika_tf|tools|tests|benchmarks|docs|flags|models|\.ci)/[\w./*-]*")
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+import warm
 
 from musika_tf.collection.table import LEFT_OUT, Row
 from musika_tf.encode import folder as folders
@@ -35,13 +36,12 @@ def audio(tmp_path):
     return tmp_path / "audio"
 
 
-def command(bundle, audio, out_dir, *flags):
-    program = tiny.ROOT / "encode.py"
-    return [sys.executable, program, f"--bundle_dir={bundle}", f"--audio_dir={audio}", f"--out_dir={out_dir}", *flags]
+def flags_of(bundle, audio, out_dir, *flags):
+    return [f"--bundle_dir={bundle}", f"--audio_dir={audio}", f"--out_dir={out_dir}", *flags]
 
 
 def encode(*arguments):
-    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=tiny.ROOT)
+    return warm.run("encode.py", *flags_of(*arguments))
 
 
 def contents(folder):
@@ -117,7 +117,7 @@ def shared(recipe, names):
     return list(parallel.encode_all(recipe, pool, [job_of(name) for name in names]))
 
 
-def test_a_worker_that_dies_costs_its_file_alone():
+def test_a_worker_that_dies_costs_its_file_alone(warm_workers):
     outcomes = shared(mortal.Mortal("b"), "abcdef")
     [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]
     assert len(outcomes) == 6
@@ -125,12 +125,12 @@ def test_a_worker_that_dies_costs_its_file_alone():
     assert lost.row.what.startswith("its worker died (signal 9, perhaps out of memory: take fewer --workers); ")
 
 
-def test_without_workers_the_rest_is_named():
+def test_without_workers_the_rest_is_named(warm_workers):
     with pytest.raises(UserError, match=r"the last worker died .signal 9.*\d of 6 files are done, the same command"):
         shared(mortal.Mortal(*"abcdef"), "abcdef")
 
 
-def test_what_concerns_all_files_stops_all():
+def test_what_concerns_all_files_stops_all(warm_workers):
     with pytest.raises(UserError, match="No space left"):
         shared(mortal.Mortal(), ["a", "full", "b"])
 
@@ -149,7 +149,10 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(folder, tmp_path, wor
     flags = [f"--workers={workers}", "--conditioning=position"]
     while killed < 4:
         process = subprocess.Popen(
-            command(folder, tmp_path / "audio", out_dir, *flags), stdout=subprocess.PIPE, text=True, cwd=tiny.ROOT
+            [sys.executable, "encode.py", *flags_of(folder, tmp_path / "audio", out_dir, *flags)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tiny.ROOT,
         )
         process.stdout.readline()  # the first file is there
         time.sleep(rng.uniform(0, 0.5))
@@ -180,7 +183,8 @@ def test_three_hours_take_less_than_two_gigabytes(tmp_path):
     with soundfile.SoundFile(tmp_path / "audio" / "long.flac", "w", 44_100, 2) as file:
         for _ in range(180):
             file.write(minute)
-    program = command(tiny.ROOT / "models" / "techno-mini", tmp_path / "audio", tmp_path / "latents")
+    flags = flags_of(tiny.ROOT / "models" / "techno-mini", tmp_path / "audio", tmp_path / "latents")
+    program = [sys.executable, "encode.py", *flags]
     done = subprocess.run([sys.executable, "-c", PEAK, *program], capture_output=True, text=True, cwd=tiny.ROOT)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1]) < 2e9

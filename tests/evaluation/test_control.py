@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tiny
+import warm
 
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import figures, picture, report
@@ -77,10 +76,7 @@ def test_picture_of_several_models(tmp_path):
 
 
 def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "evaluate.py", "--control", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=tiny.ROOT,
-    )  # fmt: skip
+    return warm.run("evaluate.py", "--control", *arguments)
 
 
 def test_earlier_results_are_printed_and_drawn(tmp_path):

@@ -1,12 +1,9 @@
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import warm
 
 from musika_tf.conditioning.musicnn import Embedding
 from musika_tf.errors import UserError
@@ -14,7 +11,6 @@ from musika_tf.evaluation import baselines, report
 from musika_tf.evaluation.notes import Heard
 
 RATE = 44_100
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Network:
@@ -153,13 +149,6 @@ def test_level1_decodes_what_its_networks_do():
     np.testing.assert_allclose(magnitude[:, :128], expected, atol=1e-4)
 
 
-def run_program(*flags):
-    return subprocess.run(
-        [sys.executable, "evaluate.py", *flags],
-        capture_output=True, text=True, cwd=ROOT, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -170,6 +159,6 @@ def run_program(*flags):
     ],
 )
 def test_bad_flags_are_named_in_one_line(flags, message):
-    done = run_program(*flags)
+    done = warm.run("evaluate.py", *flags)
     assert done.returncode != 0 and message in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr

@@ -1,14 +1,12 @@
 """Figures of merit of the extractors, by hand, and the program on two rendered stand-ins."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import clicks
 import numpy as np
 import pytest
 import soundfile
+import warm
 
 from musika_tf.conditioning import beat, madmom_package, note_density, tempo
 from musika_tf.evaluation import signals
@@ -76,10 +74,7 @@ def test_summary_by_hand():
 
 
 def _run(*arguments):
-    return subprocess.run(
-        [sys.executable, "evaluate.py", "--signals", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).parents[2],
-    )  # fmt: skip
+    return warm.run("evaluate.py", "--signals", *arguments)
 
 
 def test_program(tmp_path):

@@ -3,13 +3,8 @@
 In a process of its own, because every program defines flags of its own.
 """
 
-import pathlib
-import subprocess
-import sys
-
 import pytest
-
-ROOT = pathlib.Path(__file__).parents[2]
+import warm
 
 FUZZ = """
 import contextlib, importlib, io, pathlib, sys
@@ -52,6 +47,5 @@ fuzz()
 
 @pytest.mark.parametrize("program", ["musika_tf.programs.generate", "musika_tf.programs.train_ae"])
 def test_command_lines(program):
-    command = [sys.executable, "-c", FUZZ, program]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = warm.run("-c", FUZZ, program)
     assert done.returncode == 0, done.stderr

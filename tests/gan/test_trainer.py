@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import itertools
-import os
 import signal
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from interrupted import numbered
 
 from musika_tf.config import GanTraining
 from musika_tf.gan.trainer import GanTrainer
@@ -19,12 +19,7 @@ CONFIG = dataclasses.replace(tiny.GAN, patch_critic=True)
 TRAINING = GanTraining(batch_size=3, steps=3, r1_every=2, instance_noise=0.2, ema_decay=0.9, learning_rate=1e-3)
 
 
-@pytest.fixture(autouse=True)
-def eagerly():
-    """Steps run eagerly: a few of them take less time than tracing one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def make_trainer(seed_of_weights=0, seed_of_training=0, **changes):
@@ -125,18 +120,6 @@ def test_draws_are_those_of_the_seed():
 # Going on
 
 
-def numbered(interrupt_at=None):
-    """Batch i is a function of i; before batch `interrupt_at` someone asks to stop."""
-
-    def batches(first):
-        for i in itertools.count(first):
-            if i == interrupt_at:
-                os.kill(os.getpid(), signal.SIGTERM)
-            yield batch(i)
-
-    return batches
-
-
 def everything(trainer):
     """All that a run has learnt: weights, their average, the optimisers' moments, R1's switch, the standardiser."""
     optimisers = [v for optimiser in (trainer.optimiser, trainer.critic_optimiser) for v in optimiser.variables]
@@ -146,14 +129,14 @@ def everything(trainer):
 
 def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     trainer = make_trainer()
-    assert loop.train(trainer, numbered(), tmp_path / "unbroken", save_every=100)
+    assert loop.train(trainer, numbered(batch), tmp_path / "unbroken", save_every=100)
     expected = everything(trainer)
     trainer = make_trainer()
-    assert not loop.train(trainer, numbered(interrupt_at=0), tmp_path / "broken", save_every=100)
+    assert not loop.train(trainer, numbered(batch, 0, signal.SIGTERM), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 1
     trainer = make_trainer(seed_of_weights=7)  # whatever the new process starts with
     trainer.standardiser.fit(tf.zeros(12), tf.ones(12))
-    assert loop.train(trainer, numbered(), tmp_path / "broken", save_every=100)
+    assert loop.train(trainer, numbered(batch), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 3
     for a, b in zip(everything(trainer), expected, strict=True):
         np.testing.assert_array_equal(a, b)

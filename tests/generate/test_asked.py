@@ -1,18 +1,18 @@
 """What users steer by generate.py's flags: functions of absolute time in files, streams, parts, workers and loops."""
 
 import dataclasses
-import functools
 import shlex
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import tiny
+from asking import ask
 from comments import read_comment, read_piece
 
 from musika_tf.generate import parts, production, rendering
 from musika_tf.generate.piece import Piece
-from musika_tf.generate.request import Request, piece_of
+from musika_tf.generate.request import piece_of
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 from musika_tf.programs import cli
@@ -31,18 +31,9 @@ POINTS = {
 }
 
 
-_load = functools.cache(bundle.load)
-
-
 @pytest.fixture
 def loaded(steerable):
-    return _load(steerable)
-
-
-def ask(folder="models/none", seed=7, seconds=Fraction(1), **options):
-    names = {"tempo", "note_density", "position", "tags"} & set(options)
-    settings = {name: options.pop(name) for name in names}
-    return Request(shipped=str(folder), bundle_dir=None, seed=seed, seconds=seconds, settings=settings, **options)
+    return tiny.load(steerable)
 
 
 class Listening:
@@ -119,7 +110,7 @@ def test_ranges_streams_and_parts_of_a_steered_piece_are_the_whole(loaded, steer
     np.testing.assert_allclose(first, whole[: len(first)], atol=1e-5)
 
 
-def test_workers_and_parts_make_the_same_bytes(loaded, steerable, tmp_path):
+def test_workers_and_parts_make_the_same_bytes(loaded, steerable, warm_workers, tmp_path):
     settings = {"note_density": "2:0.1,30:0.9", "position": "plan:9,9,237", "tags": "techno=0.5"}
     song = Piece(5, StylePlan.morph(6, 7, 20.0), 1000, 3 * PART, settings=settings, click=True)
     rendering.write(tmp_path / "direct.wav", *loaded, song)
@@ -157,7 +148,7 @@ def test_a_click_is_added_on_the_clock_of_the_model(loaded):
 
 @pytest.fixture
 def loaded_once(monkeypatch):
-    monkeypatch.setattr(bundle, "load", _load)
+    monkeypatch.setattr(bundle, "load", tiny.load)
 
 
 @pytest.mark.parametrize(

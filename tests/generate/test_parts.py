@@ -14,7 +14,6 @@ from musika_tf.errors import UserError
 from musika_tf.generate import parts, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan
-from musika_tf.model import bundle
 from musika_tf.programs import cli
 from musika_tf.workers import Pool
 
@@ -25,7 +24,7 @@ SONG = Piece(5, StylePlan.morph(6, 7, 20.0), 1000, 3 * PART + 4321)
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    return bundle.load(folder)
+    return tiny.load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +192,7 @@ def _a_child(parent):
     return None
 
 
-def test_a_worker_tells_what_is_wrong(folder, loaded, tmp_path):
+def test_a_worker_tells_what_is_wrong(folder, loaded, warm_workers, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     for name in ("metadata.json", "saved_model.pb"):

@@ -1,7 +1,6 @@
 """What generate.py was asked for: names, streams, pages, and what contradicts itself."""
 
 import errno
-import functools
 import html.parser
 import json
 import os
@@ -13,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soundfile
+import tiny
 from comments import read_comment, read_piece
 
 from musika_tf.errors import UserError
@@ -31,10 +31,7 @@ def request(folder="models/none", seed=7, seconds=Fraction(1), **options):
 
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch):
-    monkeypatch.setattr(bundle, "load", _load)
-
-
-_load = functools.cache(bundle.load)
+    monkeypatch.setattr(bundle, "load", tiny.load)
 
 
 def run(*args, **options):
@@ -194,7 +191,7 @@ def test_an_endless_stream_ends_quietly_with_its_reader(folder, capfd):
     data, error = streamed(400_000, folder, seconds=None)
     assert error is None and len(data) == 400_000
     piece = Piece(7, StylePlan.constant(7), 0, 50_000)
-    expected = np.concatenate(list(rendering.waveforms(*bundle.load(folder), piece)))
+    expected = np.concatenate(list(rendering.waveforms(*tiny.load(folder), piece)))
     samples = np.frombuffer(data[data.index(b"data") + 8 :][:200_000], np.int16).reshape(-1, 2)
     np.testing.assert_allclose(samples / 32768, expected, atol=1e-4)
 

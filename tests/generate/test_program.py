@@ -3,25 +3,24 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import soundfile
 import tiny
+import warm
 from comments import read_comment, read_piece
 
 from musika_tf.generate import rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.styles import StylePlan
-from musika_tf.model import bundle
 
 RATE = 44_100
 
 
 def command(folder, *flags):
-    return [sys.executable, str(tiny.ROOT / "generate.py"), f"--bundle_dir={folder}", "--seed=7", *flags]
+    return warm.command("generate.py", f"--bundle_dir={folder}", "--seed=7", *flags)
 
 
 def wait_for(path, process):
@@ -86,7 +85,7 @@ def test_every_flag_that_steers_reaches_a_stream_and_a_file(steerable, tmp_path)
     (tmp_path / "stream.wav").write_bytes(made[0].stdout)
     settings = {"tempo": "132.0", "note_density": "0:0.1,2:0.75", "position": f"plan:1,1,{160_364 / RATE!r}"}
     song = Piece(7, StylePlan.constant(7), 0, 160_364, settings={**settings, "tags": "techno=0.5"}, click=True)
-    rendering.write(tmp_path / "direct.wav", *bundle.load(steerable), song)
+    rendering.write(tmp_path / "direct.wav", *tiny.load(steerable), song)
     expected, _ = soundfile.read(tmp_path / "direct.wav", dtype="int16")
     for name in ("stream.wav", "song.wav"):
         assert read_piece(read_comment(tmp_path / name)) == song
@@ -106,6 +105,6 @@ def test_after_sigkill_the_same_command_makes_the_same_bytes(folder, tmp_path):
     subprocess.run(run, cwd=tmp_path, check=True, stderr=subprocess.DEVNULL)
     assert kept < started
     piece = Piece(7, StylePlan.constant(7), 0, 660 * RATE)
-    rendering.write(tmp_path / "direct.wav", *bundle.load(folder), piece)
+    rendering.write(tmp_path / "direct.wav", *tiny.load(folder), piece)
     assert (tmp_path / "song.wav").read_bytes() == (tmp_path / "direct.wav").read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["direct.wav", "song.wav"]

@@ -1,33 +1,25 @@
 """What the flags that steer mean for a model: settings, lengths in bars, and what it can't follow."""
 
 import dataclasses
-import functools
 from fractions import Fraction
 
 import pytest
 import soundfile
 import tiny
+from asking import ask
 
 from musika_tf.errors import UserError
 from musika_tf.generate import production
-from musika_tf.generate.request import Request, piece_of
+from musika_tf.generate.request import piece_of
 from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 
 RATE = 44_100
 
-_load = functools.cache(bundle.load)
-
 
 @pytest.fixture
 def loaded(steerable):
     return None, bundle.read_metadata(steerable)
-
-
-def ask(folder="models/none", seed=7, seconds=Fraction(1), **options):
-    names = {"tempo", "note_density", "position", "tags"} & set(options)
-    settings = {name: options.pop(name) for name in names}
-    return Request(shipped=str(folder), bundle_dir=None, seed=seed, seconds=seconds, settings=settings, **options)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +90,7 @@ def test_bars_of_a_drawn_tempo(loaded, folder, tmp_path, capsys, monkeypatch):
     morph = piece_of(ask(seconds=None, bars=16, style_seed=3, style_to=4), 7, metadata)
     drawn = float(tiny.steerable().draw_bpm(3))
     assert morph.bpm(metadata) == drawn and morph.style == StylePlan.morph(3, 4, 16 * 240 / drawn)
-    monkeypatch.setattr(bundle, "load", _load)
+    monkeypatch.setattr(bundle, "load", tiny.load)
     production.run(ask(folder, seconds=None, bars=1, out=str(tmp_path / "a.wav")), None)
     drawn = float(tiny.conditioner().draw_bpm(7))
     assert f"seed 7: 1 bar at {drawn:.2f} BPM\n" in capsys.readouterr().err

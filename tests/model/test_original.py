@@ -2,8 +2,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import tarfile
 
 import h5py
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import warm
 
 from musika_tf.errors import UserError
 from musika_tf.model import bundle, original
@@ -65,8 +64,8 @@ def replace(path, content):
 
 
 def run_module(*arguments):
-    command = [sys.executable, str(tiny.ROOT / "import_original.py"), "--threads=1", *arguments]
-    return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return warm.run("import_original.py", "--threads=1", *arguments, cwd=".", env=environment)
 
 
 # parity with the published code

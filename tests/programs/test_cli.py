@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 import shlex
 import subprocess
 import sys
@@ -14,19 +13,15 @@ import soundfile
 import tiny
 from absl import flags
 from absl.testing import flagsaver
+from paths import ROOT
+from warm import command, run
 
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
-ROOT = pathlib.Path(__file__).parents[2]
 SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
 MODEL = "--bundle_dir=models/techno-mini"
-
-
-def run(program, *flags, cwd=ROOT):
-    command = [sys.executable, ROOT / program, *map(str, flags)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ)
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +98,9 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_named_in_one_line(case, place):
-    command, named = CASES[case]
+    line, named = CASES[case]
     before = sorted(place.iterdir())
-    done = run(*command, cwd=place)
+    done = run(*line, cwd=place)
     lines = done.stderr.strip().splitlines()
     assert done.returncode != 0
     assert len(lines) == 1 and all(text in lines[0] for text in named), done.stderr
@@ -144,8 +139,8 @@ def mixed(audio, broken):
 
 
 def test_strict_training_stops_before_it_begins(mixed, tmp_path):
-    command = ("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}")
-    done = run(*command, "--strict", f"--table={tmp_path / 't.csv'}")
+    line = ("train_ae.py", SMOKE, "--phase=1", f"--audio_dir={mixed}", f"--checkpoint_dir={tmp_path / 'c'}")
+    done = run(*line, "--strict", f"--table={tmp_path / 't.csv'}")
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 2 and "--strict: 2 files of --audio_dir=" in last and "digital silence" in last
     assert not (tmp_path / "c").exists() and len((tmp_path / "t.csv").read_text().splitlines()) == 4
@@ -207,8 +202,8 @@ assert "tensorflow" not in sys.modules
 
 @pytest.mark.parametrize("program", ["train_ae", "encode", "train_gan", "generate"])
 def test_every_program_takes_every_preset(program):
-    command = [sys.executable, "-c", PARSE_ALL, program, *map(str, tiny.PRESETS)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    line = [sys.executable, "-c", PARSE_ALL, program, *map(str, tiny.PRESETS)]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     configs = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
     assert len(tiny.PRESETS) >= 3
@@ -258,16 +253,10 @@ def test_effective_flags_run_the_same_again(tmp_path):
         "flags.FLAGS(sys.argv); settings.save_flags(sys.argv[-1] if sys.argv[-1][0] != '-' else '.')\n"
         "print(settings.config(GanConfig))"
     )
-    first = subprocess.run(
-        [sys.executable, "-c", script, SMOKE, "--gan_width=12", "--conditioning=tempo,beat", str(tmp_path)],
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    first = run("-c", script, SMOKE, "--gan_width=12", "--conditioning=tempo,beat", tmp_path, check=True)
     saved = tmp_path / "effective.flags"
     assert "--conditioning=tempo,beat" in saved.read_text().splitlines()
-    again = subprocess.run(
-        [sys.executable, "-c", script, f"--flagfile={saved}", str(tmp_path / "again")],
-        capture_output=True, text=True, cwd=ROOT, check=True,
-    )  # fmt: skip
+    again = run("-c", script, f"--flagfile={saved}", tmp_path / "again", check=True)
     assert "width=12" in first.stdout and again.stdout == first.stdout
     assert (tmp_path / "again" / "effective.flags").read_text() == saved.read_text()
 
@@ -296,8 +285,7 @@ NO_PATHS = {"name", "note_density", "runner"}
 
 @pytest.mark.parametrize("program", [path.stem for path in ROOT.glob("*.py")])
 def test_flags_that_speak_of_files_are_known_as_paths(program):
-    command = [sys.executable, "-c", TEXT_FLAGS, program]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    done = run("-c", TEXT_FLAGS, program, check=True)
     rows = [line.split() for line in done.stdout.splitlines()]
     assert len(rows) > 5 and {name for name, is_path in rows if is_path == "False"} <= NO_PATHS
 
@@ -306,8 +294,8 @@ def test_flags_that_speak_of_files_are_known_as_paths(program):
 
 
 def in_shell(flags, redirection, cwd):
-    command = f"{shlex.quote(sys.executable)} {ROOT / 'generate.py'} --length=1 --seed=7 {MODEL} {flags} {redirection}"
-    return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=cwd, capture_output=True, text=True)
+    line = f"{shlex.join(command('generate.py', '--length=1', '--seed=7', MODEL))} {flags} {redirection}"
+    return subprocess.run(["bash", "-o", "pipefail", "-c", line], cwd=cwd, capture_output=True, text=True)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -336,9 +324,8 @@ def test_standard_error_that_nobody_takes_stops_no_generation(tmp_path, redirect
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("redirection", STDERR)
 def test_standard_error_that_nobody_takes_stops_no_encoding(mixed, tmp_path, redirection):
-    model = ROOT / "models/techno-mini"
-    command = f"{sys.executable} {ROOT}/encode.py --audio_dir={mixed} --out_dir={tmp_path}/latents --bundle_dir={model}"
-    done = subprocess.run(["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True)
+    line = command("encode.py", f"--audio_dir={mixed}", f"--out_dir={tmp_path}/latents", MODEL)
+    done = subprocess.run(["bash", "-c", f"{shlex.join(line)} {redirection}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert sorted(path.name for path in (tmp_path / "latents").rglob("*.npz")) == ["noise.wav.npz", "silence.wav.npz"]
 

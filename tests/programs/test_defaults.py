@@ -1,13 +1,9 @@
 """Which values programs take where nobody gave any, and that they say so."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import soundfile
-import tiny
+import warm
 
 from musika_tf import shipped
 from musika_tf.config import AutoencoderConfig, from_dict
@@ -31,14 +27,9 @@ def empty_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def python(code, *arguments):
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tiny.ROOT)})
-
-
 def take(program, arguments, names, call="program._take_defaults()"):
     """What a program says of its defaults (standard output and error), and the values of its flags after it."""
-    done = python(TAKE + SHOW.format(call, names), program, *arguments)
+    done = warm.run("-c", TAKE + SHOW.format(call, names), program, *arguments, cwd=".")
     assert done.returncode == 0, done.stderr
     *said, values = done.stdout.splitlines()
     return said, done.stderr.splitlines(), eval(values)
@@ -85,7 +76,7 @@ def test_train_gan_takes_the_latents_that_are_there(folders, taken, empty_folder
         assert said == [f"defaults: --checkpoint_dir=checkpoints/musika --latents_dir=latents/{taken}"]
         assert values == [f"latents/{taken}"]
         return
-    done = python(TAKE + "program._take_defaults()", "train_gan")
+    done = warm.run("-c", TAKE + "program._take_defaults()", "train_gan", cwd=".")
     last = done.stderr.splitlines()[-1]
     assert "UserError: --latents_dir is missing" in last and all(f"latents/{name}" in last for name in folders)
 
@@ -136,7 +127,7 @@ def test_generate_plays_ones_own_model_or_the_one_that_ships(own, empty_folder):
 
 
 def run(program, *arguments):
-    done = subprocess.run([sys.executable, str(tiny.ROOT / program), *arguments], capture_output=True, text=True)
+    done = warm.run(program, *arguments, cwd=".")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done
 

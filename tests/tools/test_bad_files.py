@@ -1,13 +1,13 @@
 """All kinds of bad files through the scan and through encode.py: every row as expected, the good ones encoded."""
 
 import csv
-import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tiny
+import warm
+from paths import ROOT
 
 from musika_tf.collection import scan
 from musika_tf.collection.table import IGNORED, LEFT_OUT, USED
@@ -15,7 +15,6 @@ from musika_tf.config import AutoencoderTraining
 from musika_tf.gan import latents
 from musika_tf.train import phases
 
-ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import bad_files  # noqa: E402
@@ -67,9 +66,8 @@ def test_differences_are_seen(folder, tmp_path):
 
 def test_encode_uses_what_can_be_used_and_says_why_not(folder, model, tmp_path):
     out, table = tmp_path / "latents", tmp_path / "t.csv"
-    command = [sys.executable, ROOT / "encode.py", f"--audio_dir={folder}", f"--checkpoint_dir={model}"]
-    command = [*map(str, command), f"--out_dir={out}", f"--table={table}"]
-    first = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    flags = (f"--audio_dir={folder}", f"--checkpoint_dir={model}", f"--out_dir={out}", f"--table={table}")
+    first = warm.run("encode.py", *flags)
     assert first.returncode == 0, first.stderr
     assert "Traceback" not in first.stderr and "mpg123" not in first.stderr
     assert bad_files.differences(bad_files.CASES, rows_of(table)) == []

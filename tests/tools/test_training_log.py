@@ -1,12 +1,11 @@
 import csv
-import pathlib
-import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
+import warm
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import training_log  # noqa: E402
@@ -38,13 +37,9 @@ def test_thinned_evenly_to_the_last():
     assert list(training_log.thin(steps, 1000)) == list(steps)
 
 
-def run(*flags):
-    command = [sys.executable, "tools/training_log.py", *flags]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-
-
 def test_program_writes_rows_and_flags(checkpoints, tmp_path):
-    done = run(f"--checkpoint_dir={checkpoints}", f"--csv_dir={tmp_path / 'log'}", "--rows=5")
+    flags = (f"--checkpoint_dir={checkpoints}", f"--csv_dir={tmp_path / 'log'}", "--rows=5")
+    done = warm.run("tools/training_log.py", *flags)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "log" / "phase1.csv").read_text().splitlines()))
     assert len(rows) == 5 and rows[-1] == {"step": "40", "loss": "140"}
@@ -52,5 +47,5 @@ def test_program_writes_rows_and_flags(checkpoints, tmp_path):
 
 
 def test_a_folder_without_training_is_named(tmp_path):
-    done = run(f"--checkpoint_dir={tmp_path}", f"--csv_dir={tmp_path}")
+    done = warm.run("tools/training_log.py", f"--checkpoint_dir={tmp_path}", f"--csv_dir={tmp_path}")
     assert done.returncode != 0 and f"--checkpoint_dir={tmp_path}" in done.stderr.splitlines()[-1]

@@ -1,33 +1,14 @@
 """What training will take, against what its steps really do."""
 
-import pytest
-import soundfile
 import tensorflow as tf
 import tiny
 
-from musika_tf import timing
 from musika_tf.collection import scan
 from musika_tf.config import AutoencoderTraining
 from musika_tf.train import dry_run, phases
 
 CONFIG = tiny.AUTOENCODER
 TRAINING = AutoencoderTraining(batch_size=2, steps=(100, 10, 1, 1), critic_width=2, critic_start=0.4)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "audio").mkdir()
-    for name in ("a", "b"):
-        soundfile.write(tmp_path / "audio" / f"{name}.wav", 0.1 * tiny.normal(5 * 44_100, 2), 44_100)
-    return tmp_path
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock that every call of `tick` moves."""
-    now = [0.0]
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
-    return now
 
 
 class Trainer:
@@ -47,13 +28,13 @@ class Trainer:
         return {"loss": 0.0}
 
 
-def test_training(folder, clock, monkeypatch):
+def test_training(two_files, clock, monkeypatch):
     monkeypatch.setattr(dry_run.Autoencoder, "create", lambda config: None)
     monkeypatch.setattr(
         dry_run, "AutoencoderTrainer", lambda _, training, phase, critic: Trainer(clock, training, phase)
     )
-    table = phases.scan_audio(folder / "audio", CONFIG, TRAINING, folder / "checkpoints")
-    job = phases.Job(CONFIG, TRAINING, table.paths, folder / "checkpoints", 100)
+    table = phases.scan_audio(two_files / "audio", CONFIG, TRAINING, two_files / "checkpoints")
+    job = phases.Job(CONFIG, TRAINING, table.paths, two_files / "checkpoints", 100)
     crop = TRAINING.crop_samples(CONFIG)
     assert dry_run.training(job, (1, 2), table) == [
         f"{round(10 * 44_100 / crop / 2)} batches of 2 crops of {crop / 44_100:.2f} s are as much audio as there is",
@@ -61,12 +42,12 @@ def test_training(folder, clock, monkeypatch):
         "phase 2: 4 steps of 2 s and 6 steps with the critic of 3 s: 26s",
         "training will take about 3m46s on this machine",
     ]
-    assert sorted(path.name for path in folder.iterdir()) == ["audio"]
+    assert sorted(path.name for path in two_files.iterdir()) == ["audio"]
 
 
-def test_the_table_beside_the_phases_spares_the_next_run_the_reading(folder, monkeypatch):
-    arguments = (folder / "audio", CONFIG, TRAINING, folder / "checkpoints")
+def test_the_table_beside_the_phases_spares_the_next_run_the_reading(two_files, monkeypatch):
+    arguments = (two_files / "audio", CONFIG, TRAINING, two_files / "checkpoints")
     table = phases.scan_audio(*arguments)
-    phases.keep_table(table, folder / "checkpoints")
+    phases.keep_table(table, two_files / "checkpoints")
     monkeypatch.setattr(scan.blocks, "read", None)
     assert phases.scan_audio(*arguments).rows == table.rows

@@ -28,6 +28,12 @@ def job(tmp_path, monkeypatch):
     return gan.Job(tiny.GAN, GanTraining(), str(tmp_path / "latents"), str(folder), save_every=10)
 
 
+@pytest.fixture
+def unbuilt(monkeypatch):
+    """The job's networks are not there, for what is refused without a look at them."""
+    monkeypatch.setattr(gan.Gan, "create", lambda *_: None)
+
+
 def write_latents(folder, model_id, **more):
     folder.mkdir()
     n = tiny.GAN.critic_window
@@ -41,7 +47,7 @@ def refused(job, message, **changes):
     assert "\n" not in str(error.value)
 
 
-def test_latents_of_another_autoencoder(job, tmp_path):
+def test_latents_of_another_autoencoder(job, unbuilt, tmp_path):
     write_latents(tmp_path / "others", "0123456789ab")
     own = tiny.autoencoder().identity()
     refused(
@@ -64,7 +70,7 @@ def test_too_short_latents(job):
     [{"config": dataclasses.replace(tiny.GAN, width=8)}, {"signals": ("tempo",)}],
     ids=["size", "conditioning"],
 )
-def test_folder_of_another_gan(job, changes):
+def test_folder_of_another_gan(job, unbuilt, changes):
     gan._keep_config(job, tiny.conditioner())
     before = (job.directory / "gan.json").read_text()
     refused(job, "--checkpoint_dir=.*another size or conditioning", **changes)

@@ -1,15 +1,15 @@
 """The four phases: what each trains, what it starts from, and that an interrupted one goes on as if it had not been."""
 
 import dataclasses
-import itertools
-import os
-import signal
+import functools
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 import tiny
+from interrupted import numbered
 
 from musika_tf.autoencoder import checkpoints as stored
 from musika_tf.autoencoder.critic import SpectrogramCritic
@@ -23,12 +23,7 @@ NETWORKS = {"encoder1", "decoder1", "encoder2", "decoder2"}
 TRAINING = AutoencoderTraining(batch_size=2, steps=(4, 4, 4, 4), critic_width=2, critic_start=0.0)
 
 
-@pytest.fixture(autouse=True)
-def eagerly():
-    """Steps run eagerly: a few of them take less time than tracing one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def make_trainer(phase, seed=0, **changes):
@@ -150,18 +145,6 @@ def test_finish_puts_the_average_into_the_networks():
 # Going on
 
 
-def numbered(trainer, interrupt_at=None):
-    """Batch i is a function of i; before batch `interrupt_at` someone presses Ctrl-C."""
-
-    def batches(first):
-        for i in itertools.count(first):
-            if i == interrupt_at:
-                os.kill(os.getpid(), signal.SIGINT)
-            yield waveforms(trainer, seed=i)
-
-    return batches
-
-
 def everything(trainer):
     """All that a run has learnt: weights (the critic's too), their average and the optimisers' moments."""
     optimisers = [trainer.optimiser] + ([trainer.critic_optimiser] if trainer.critic is not None else [])
@@ -171,16 +154,17 @@ def everything(trainer):
 
 def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     trainer = make_trainer(2, critic_start=0.25)
-    assert loop.train(trainer, numbered(trainer), tmp_path / "unbroken", save_every=100)
+    batch = functools.partial(waveforms, trainer)
+    assert loop.train(trainer, numbered(batch), tmp_path / "unbroken", save_every=100)
     expected = everything(trainer)
     trainer = make_trainer(2, critic_start=0.25)
-    assert not loop.train(trainer, numbered(trainer, interrupt_at=1), tmp_path / "broken", save_every=100)
+    assert not loop.train(trainer, numbered(batch, interrupt_at=1), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 2
     halfway = everything(trainer)
     trainer = make_trainer(2, critic_start=0.25)
     for network in trainer.networks.values():
         tiny.scramble(network, seed=99)  # whatever the new process starts with
-    assert loop.train(trainer, numbered(trainer), tmp_path / "broken", save_every=100)
+    assert loop.train(trainer, numbered(batch), tmp_path / "broken", save_every=100)
     assert int(trainer.step_count) == 4
     resumed = everything(trainer)
     assert len(resumed) == len(expected)
@@ -200,20 +184,34 @@ def job(tmp_path, monkeypatch):
     return phases.Job(tiny.AUTOENCODER, TRAINING, [tmp_path / "audio" / "a.wav"], str(tmp_path / "ck"), save_every=100)
 
 
-def save_phase(job, phase):
-    """A checkpoint of `phase` whose averaged weights are all `phase`."""
-    trainer = make_trainer(phase)
-    for average in trainer.average.averages:
-        average.assign(tf.fill(average.shape, float(phase)))
-    loop.Checkpoints(trainer, job.directory(phase)).save(1)
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Function of a phase to a folder with a checkpoint of it whose averaged weights are all the phase's number."""
+
+    @functools.cache
+    def saved(phase):
+        folder = tmp_path_factory.mktemp(f"phase{phase}")
+        trainer = make_trainer(phase)
+        for average in trainer.average.averages:
+            average.assign(tf.fill(average.shape, float(phase)))
+        loop.Checkpoints(trainer, folder).save(1)
+        return folder
+
+    return saved
+
+
+@pytest.fixture
+def save_phase(job, saved):
+    """Function that puts a checkpoint of a phase into the job's folder."""
+    return lambda phase: shutil.copytree(saved(phase), job.directory(phase))
 
 
 @pytest.mark.parametrize(
     ("there", "phase", "missing"), [((), 2, 1), ((), 3, 1), ((1,), 3, 2), ((1, 2), 4, 3), ((), 4, 1)]
 )
-def test_missing_phase_is_named(job, there, phase, missing):
+def test_missing_phase_is_named(job, save_phase, there, phase, missing):
     for earlier in there:
-        save_phase(job, earlier)
+        save_phase(earlier)
     with pytest.raises(
         UserError, match=f"phase {phase} starts from phase {missing}.*phase{missing}.*--phase={missing} first"
     ):
@@ -221,10 +219,10 @@ def test_missing_phase_is_named(job, there, phase, missing):
     assert not job.directory(phase).exists()
 
 
-def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, caplog):
+def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, save_phase, caplog):
     phases._keep_config(job)
     for phase in (1, 2, 3, 4):
-        save_phase(job, phase)
+        save_phase(phase)
     loaded = stored.load(job.checkpoint_dir)
     assert loaded.config == job.config
     for name, phase in {"encoder1": 1, "decoder1": 2, "encoder2": 3, "decoder2": 4}.items():
@@ -233,10 +231,10 @@ def test_load_takes_each_network_from_the_last_phase_that_trained_it(job, caplog
     assert not caplog.records
 
 
-def test_load_does_without_phases_2_and_4_and_says_so(job, caplog):
+def test_load_does_without_phases_2_and_4_and_says_so(job, save_phase, caplog):
     phases._keep_config(job)
     for phase in (1, 3):
-        save_phase(job, phase)
+        save_phase(phase)
     loaded = stored.load(job.checkpoint_dir)
     for name, phase in {"encoder1": 1, "decoder1": 1, "encoder2": 3, "decoder2": 3}.items():
         for weight in tiny.weights(loaded.networks[name]):
@@ -245,19 +243,19 @@ def test_load_does_without_phases_2_and_4_and_says_so(job, caplog):
 
 
 @pytest.mark.parametrize(("there", "missing"), [((), 1), ((1, 2), 3)])
-def test_load_names_the_missing_phase(job, there, missing):
+def test_load_names_the_missing_phase(job, save_phase, there, missing):
     phases._keep_config(job)
     for phase in there:
-        save_phase(job, phase)
+        save_phase(phase)
     with pytest.raises(UserError, match=f"phase {missing} is missing in .*phase{missing}"):
         stored.load(job.checkpoint_dir)
 
 
 @pytest.mark.parametrize("damaged", ["ckpt-1.index", "ckpt-1.data-00000-of-00001", "best"])
-def test_load_names_a_damaged_phase(job, damaged):
+def test_load_names_a_damaged_phase(job, save_phase, damaged):
     phases._keep_config(job)
     for phase in (1, 3):
-        save_phase(job, phase)
+        save_phase(phase)
     directory = job.directory(1)
     if damaged == "best":
         (directory / "best").mkdir()
@@ -303,11 +301,11 @@ def given(job, value):
     return dataclasses.replace(job, initial=initial)
 
 
-def test_fine_tuning_starts_from_what_was_given_where_no_phase_is_there(job):
+def test_fine_tuning_starts_from_what_was_given_where_no_phase_is_there(job, save_phase):
     phases._keep_config(job)
     phases._keep_initial(given(job, 7))
     phases._keep_initial(given(job, 8))  # a resumed run: what was given first counts
-    save_phase(job, 2)
+    save_phase(2)
     loaded = stored.load(job.checkpoint_dir)
     for name, value in {"encoder1": 7, "decoder1": 2, "encoder2": 7, "decoder2": 7}.items():
         for weight in tiny.weights(loaded.networks[name]):

@@ -5,12 +5,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
-import tiny
+import warm
 
 from musika_tf import interruption
 from musika_tf.errors import UserError
@@ -70,9 +69,10 @@ def test_a_port_that_is_taken_is_named():
 
 def test_a_signal_ends_the_wait_at_once(tmp_path):
     task = {"cluster": {"worker": workers(2)}, "task": {"type": "worker", "index": 1}}
-    command = [sys.executable, tiny.ROOT / "train_gan.py", "--strategy=multi_worker", f"--checkpoint_dir={tmp_path}"]
-    environment = {**os.environ, "TF_CONFIG": json.dumps(task), "PYTHONPATH": str(tiny.ROOT)}
-    with subprocess.Popen([*command, "--latents_dir=x"], stderr=subprocess.PIPE, text=True, env=environment) as process:
+    flags = ("--strategy=multi_worker", f"--checkpoint_dir={tmp_path}", "--latents_dir=x")
+    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+    command = warm.command("train_gan.py", *flags)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         while task["cluster"]["worker"][0] not in (line := process.stderr.readline()):
             assert line, "ended before it waited"
         begin = time.monotonic()
@@ -87,7 +87,7 @@ def test_around_native_code_signals_end_the_process():
         "import os, signal; from musika_tf import interruption; signal.signal(signal.SIGTERM, print)\n"
         "with interruption.handled_by(signal.SIG_DFL): os.kill(os.getpid(), signal.SIGTERM)"
     )
-    assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGTERM
+    assert warm.run("-c", script).returncode == -signal.SIGTERM
     with interruption.handled_by(signal.SIG_DFL):
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is before

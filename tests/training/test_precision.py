@@ -27,11 +27,7 @@ SCALARS = {"mixed_bfloat16": 2e-3, "mixed_float16": 5e-4}  # relative, and of 1 
 GRADIENTS = {"mixed_bfloat16": 0.25, "mixed_float16": 0.02}  # ||g - g32|| / ||g32|| over all weights of an optimiser
 
 
-@pytest.fixture(autouse=True)
-def eagerly():
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @functools.cache

@@ -1,0 +1,5 @@
+"""Where things lie."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).parents[1]
