@@ -1,5 +1,6 @@
 """Runs programs: a command line is parsed, what is wrong is one line, and TensorFlow starts when all is well."""
 
+import contextlib
 import logging
 import math
 import os
@@ -61,6 +62,15 @@ def say_defaults(*names, note=""):
 def holds_autoencoder(checkpoint_dir):
     """Whether an autoencoder was, or is being, trained in a folder of checkpoints."""
     return os.path.isfile(os.path.join(checkpoint_dir, AUTOENCODER_FILE))
+
+
+@contextlib.contextmanager
+def bundle_of(flag):
+    """Around what reads a bundle: errors name the flag that this program has for its folder."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace("--bundle_dir=", f"--{flag}=", 1)) from error
 
 
 def resolve(*names):

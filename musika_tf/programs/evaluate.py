@@ -96,7 +96,8 @@ def _model():
     from musika_tf.model import bundle
     from musika_tf.model.metadata import check_generates
 
-    *networks, metadata = bundle.load_networks(FLAGS.model)
+    with cli.bundle_of("model"):
+        *networks, metadata = bundle.load_networks(FLAGS.model)
     check_generates(FLAGS.model, metadata)
     seeds = range(1, FLAGS.pieces + 1)
     result = model.evaluate_model(networks, seeds, FLAGS.seconds or 120, reference, musicnn.MusiCNN.load())
@@ -113,7 +114,8 @@ def _reconstructions():
     network, ear = musicnn.MusiCNN.load(), notes.BasicPitch.load()  # before anything slow, in case one is missing
     systems = report.baseline_systems()
     if FLAGS.autoencoder:
-        systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
+        with cli.bundle_of("autoencoder"):
+            systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
     rows = report.evaluate_autoencoder(tracks, systems, network, ear)
     _report(rows, report.table(rows))
 

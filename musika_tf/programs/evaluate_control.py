@@ -66,9 +66,11 @@ def _earlier():
 def _measure():
     """Measures --model: a dict of plain values, written to --json after each of its parts."""
     cli.start_tensorflow()
+    from musika_tf.model import bundle
     from musika_tf.model.metadata import check_generates
 
-    metadata = _of_model("read_metadata")
+    with cli.bundle_of("model"):
+        metadata = bundle.read_metadata(FLAGS.model)
     check_generates(FLAGS.model, metadata)
     names = _names(metadata)
     wanted = {name: _settings(name, metadata) for name in names}
@@ -78,22 +80,14 @@ def _measure():
         pieces.density_signal(metadata)
     from musika_tf.evaluation.control.measurement import Measurement
 
-    measurement = Measurement(*_of_model("load"), _tell)
+    with cli.bundle_of("model"):
+        measurement = Measurement(*bundle.load(FLAGS.model), _tell)
     result = measurement.about()
     for name, part in _parts(measurement, wanted).items():
         result[name] = part()
         if FLAGS.json:
             atomic.write_text(FLAGS.json, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
-
-
-def _of_model(function):
-    from musika_tf.model import bundle
-
-    try:
-        return getattr(bundle, function)(FLAGS.model)
-    except UserError as error:
-        raise UserError(str(error).replace("--bundle_dir", "--model", 1)) from error
 
 
 def _names(metadata):

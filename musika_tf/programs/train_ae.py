@@ -51,6 +51,23 @@ def _sizes(checkpoint_dir):
     return sizes
 
 
+def _write_bundle(job):
+    """Writes the bundle of the trained autoencoder, named as the folder that the user named."""
+    from musika_tf.train import phases
+
+    folder = Path(FLAGS.bundle_dir or Path(job.checkpoint_dir) / "autoencoder")
+    phases.write_bundle(
+        job,
+        folder,
+        name=FLAGS.name or Path(FLAGS.bundle_dir or job.checkpoint_dir).absolute().name,
+        licence=FLAGS.licence,
+        trained_on=FLAGS.trained_on,
+        steps=list(job.training.steps),
+        flags=settings.effective_flags(with_paths=False),
+    )
+    print(f"{folder}: encodes and decodes")
+
+
 def main(_):
     checkpoint_dir = Path(cli.require("checkpoint_dir"))
     wanted = (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),)
@@ -88,8 +105,4 @@ def main(_):
             print(f"stopped and saved; the same command resumes in {job.directory(phase)}")
             return
     if 4 in wanted:
-        about = {"licence": FLAGS.licence, "trained_on": FLAGS.trained_on}
-        about |= {"steps": list(training.steps), "flags": settings.effective_flags(with_paths=False)}
-        folder = Path(FLAGS.bundle_dir or checkpoint_dir / "autoencoder")
-        devices.chief_first(lambda: phases.write_bundle(job, folder, name=FLAGS.name or folder.name, **about))
-        print(f"{folder}: encodes and decodes")
+        devices.chief_first(lambda: _write_bundle(job))
