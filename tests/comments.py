@@ -15,7 +15,7 @@ from musika_tf.generate.styles import StylePlan
 
 def read_comment(path):
     """The comment tag of an audio file, "" where it has none."""
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(os.fsencode(path)) as file:
         return file.comment if file.format not in ("WAV", "WAVEX", "RF64") else _wav_comment(path)
 
 

@@ -32,7 +32,12 @@ def test_the_facade_plays_whatever_the_environment_says(tmp_path):
     (tmp_path / ".keras" / "keras.json").write_text(
         '{"floatx": "float16", "epsilon": 1e-7, "backend": "jax", "image_data_format": "channels_first"}'
     )
-    environment = {"HOME": str(tmp_path), "KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "1", "MPLBACKEND": "none"}
+    environment = {
+        "HOME": str(tmp_path),
+        "KERAS_BACKEND": "torch",
+        "TF_USE_LEGACY_KERAS": "1",
+        "MPLBACKEND": "module://of.a_notebook",
+    }
     assert run(PLAY, **environment) == "(44100, 2) float32\n"
 
 
