@@ -88,11 +88,14 @@ class AutoencoderConfig(_Checked):
         ("parametric", "stacked"),
     )
     stereo_bands: int = field(16, "frequency bands of parametric stereo, each with a pan and a likeness", (1, 64))
+    linear_paths: bool = field(
+        True, "linear paths beside the networks, which start as the music's principal components; no: as published"
+    )
     phase_head: str = field("resonators", "how decoder 1 makes phase; angle: as published", ("angle", "resonators"))
     window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 
     frames_per_latent = 16
-    EARLIER = {"stereo": "stacked", "phase_head": "angle"}  # what it was before there was a choice
+    EARLIER = {"stereo": "stacked", "phase_head": "angle", "linear_paths": False}  # what it was before there was a choice
 
     def __post_init__(self):
         super().__post_init__()

@@ -21,7 +21,7 @@ from musika_tf.stereo.layouts import Mirror
 PRESETS = sorted((ROOT / "flags").glob("*.flags"))
 
 AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6, stereo_bands=3)  # 512 samples per latent
-STACKED = dataclasses.replace(AUTOENCODER, stereo="stacked", phase_head="angle")  # the published layout
+STACKED = dataclasses.replace(AUTOENCODER, stereo="stacked", phase_head="angle", linear_paths=False)  # the published layout
 GAN = GanConfig(width=4, critic_width=4, window=64, anchor_size=4)
 
 
@@ -55,8 +55,10 @@ def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     built = _autoencoder(config)
     for i, network in enumerate(built.networks.values()):
         scramble(network, 10 * seed + i, noise_scale)
-    bias = built.decoder1.magnitude_out.bias
+    bias, path = built.decoder1.magnitude_out.bias, built.decoder1.linear
     bias.assign(0.2 * bias - 0.37)  # so that waveforms are neither faint nor louder than 1
+    if path is not None:
+        path.kernel.assign(0.1 * path.kernel)
     return built
 
 

@@ -8,24 +8,31 @@ from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split
 
 
 class Encoder(keras.Model):
-    """Convolutions over time, each (channels, kernel, strides, padding), and at the end `size` numbers in (-1, 1)."""
+    """Convolutions over time, each (channels, kernel, strides, padding), and at the end `size` numbers in (-1, 1).
 
-    def __init__(self, shapes, size, **kwargs):
+    Beside them a linear path over `span` steps, or none where that is 0.
+    """
+
+    def __init__(self, shapes, size, span, **kwargs):
         super().__init__(**kwargs)
         self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
-        self.out = keras.layers.Conv1D(size, 1, activation="tanh", dtype="float32")
+        self.out = last(size, span > 0)
+        self.linear = linear(size, span) if span else None
 
     def call(self, x):
+        y = x
         for layer in self.hidden:
-            x = layer(x)
-        return self.out(x)
+            y = layer(y)
+        y = self.out(y)
+        return keras.ops.tanh(y if self.linear is None else y + self.linear(x))
 
 
 class Encoder1(Encoder):
     """Frames to level-1 latents, each frame by itself: `[b, t, bins]` -> `[b, t, level1_size]`."""
 
     def __init__(self, config, **kwargs):
-        super().__init__(5 * [(4 * config.width, 1, 1, "valid")], config.level1_size, **kwargs)
+        hidden = 5 * [(4 * config.width, 1, 1, "valid")]
+        super().__init__(hidden, config.level1_size, int(config.linear_paths), **kwargs)
 
 
 class NoisyConv(keras.layers.Layer):
@@ -43,6 +50,17 @@ class NoisyConv(keras.layers.Layer):
 def conv(channels, kernel, strides=1):
     """A decoder's convolution over time, SAME."""
     return NoisyConv(keras.layers.Conv1D(channels, kernel, strides, padding="same"))
+
+
+def last(size, with_linear_path):
+    """A network's last layer; beside a linear path it starts at 0, so that what the path knows is not drowned."""
+    initialiser = "zeros" if with_linear_path else "glorot_uniform"
+    return keras.layers.Conv1D(size, 1, kernel_initializer=initialiser, dtype="float32")
+
+
+def linear(size, span=1):
+    """A linear path over `span` steps; see `principal`."""
+    return keras.layers.Conv1D(size, span, use_bias=False, dtype="float32")
 
 
 def up(channels):
@@ -145,7 +163,8 @@ class Decoder1(keras.Model):
         self.g0, self.g1 = conv(3 * h, 3), conv(3 * h, 3, 2)
         self.g2, self.g3 = conv(2 * h, 3, 2), conv(h, 3, 2)
         self.u2, self.u1, self.u0 = up(2 * h), up(3 * h), up(3 * h)
-        self.magnitude_out = keras.layers.Conv1D(config.n_bins, 1, dtype="float32")
+        self.magnitude_out = last(config.n_bins, config.linear_paths)
+        self.linear = linear(config.n_bins) if config.linear_paths else None
         self.v1, self.v0 = up(3 * h), up(3 * h)
         resonant = config.phase_head == "resonators"
         self.phase_out = PhaseResonators(config) if resonant else PhaseAngle(config.n_bins)
@@ -169,4 +188,6 @@ class Decoder1(keras.Model):
         v1 = self.v1(u2, next(n))
         v0 = self.v0(v1 + u1, next(n))
         magnitude = self.magnitude_out(u0 + g0)
+        if self.linear is not None:
+            magnitude += self.linear(latents)
         return clip_straight_through(magnitude), self.phase_out(v0 + u0)

@@ -2,7 +2,7 @@
 
 import keras
 
-from musika_tf.autoencoder.level1 import Encoder, conv, up
+from musika_tf.autoencoder.level1 import Encoder, conv, last, linear, up
 from musika_tf.layers import split_noise
 
 
@@ -20,7 +20,8 @@ class Encoder2(Encoder):
             (3 * h, 3, 1, "valid"),
             (3 * h, 1, 1, "same"),
         ]
-        super().__init__(shapes, config.latent_size, **kwargs)
+        span = config.frames_per_latent if config.linear_paths else 0
+        super().__init__(shapes, config.latent_size, span, **kwargs)
 
 
 class Decoder2(keras.Model):
@@ -28,7 +29,7 @@ class Decoder2(keras.Model):
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
-        h, self.n_latents = config.width, config.window_latents
+        h, self.n_latents, size = config.width, config.window_latents, config.level1_size
         self.hidden = [
             conv(3 * h, 3),
             up(h * 5 // 2),
@@ -38,7 +39,8 @@ class Decoder2(keras.Model):
             up(h * 3 // 2),
             up(h),
         ]
-        self.out = keras.layers.Conv1D(config.level1_size, 1, dtype="float32")
+        self.out = last(size, config.linear_paths)
+        self.linear = linear(config.frames_per_latent * size) if config.linear_paths else None
 
     @property
     def noise_steps(self):
@@ -50,4 +52,5 @@ class Decoder2(keras.Model):
         x, n = latents, split_noise(noise, self.noise_steps)
         for layer in self.hidden:
             x = layer(x, next(n))
-        return self.out(x)
+        y = self.out(x)
+        return y if self.linear is None else y + keras.ops.reshape(self.linear(latents), (-1, *y.shape[1:]))

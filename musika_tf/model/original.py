@@ -99,6 +99,7 @@ def _configs(folder, stored):
         latent_size=size("enc2.h5", -1, -1, 1),
         stereo="stacked",
         phase_head="angle",
+        linear_paths=False,
     )
     gan = GanConfig(
         width=size("gen_ema.h5", 0, -1, 4 * 7),

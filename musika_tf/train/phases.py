@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from musika_tf import atomic
 from musika_tf.audio import spectrogram
-from musika_tf.autoencoder import assessment
+from musika_tf.autoencoder import assessment, losses, principal
 from musika_tf.autoencoder import checkpoints as stored
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _TABLE_FILE = "audio.csv"
 _PREVIEW_SECONDS, _PREVIEWS = 6, 3
+_PRINCIPAL_CROPS = {1: 400, 3: 1600}  # what principal components are computed from before a phase, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +126,27 @@ def _trainer(job, phase):
     for source in job.sources(phase):
         if not given or stored.is_there(job.directory(source)):
             stored.restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
+    if job.config.linear_paths and phase in _PRINCIPAL_CROPS and not given:
+        if checkpoints.newest(job.directory(phase)) is None:
+            _start_linear_paths(job, phase, autoencoder)
     critic = SpectrogramCritic(job.training.critic_width)
     return AutoencoderTrainer(autoencoder, job.training, phase, critic, job.devices)
+
+
+def _start_linear_paths(job, phase, autoencoder):
+    """Starts phase 1 or 3 from the principal components of some of the crops that it will see."""
+    training, config = job.training, job.config
+    n_batches = min(-(-_PRINCIPAL_CROPS[phase] // training.batch_size), training.steps[phase - 1])
+    logger.info("phase %d: principal components of %d crops", phase, n_batches * training.batch_size)
+    whole = dataclasses.replace(job, devices=ONE)  # the same on every worker
+    crop_samples = training.crop_samples(config)
+    batches = _batches(whole, job.paths, crop_samples, training.seed * 4 + phase, 0)
+    spectra = (spectrogram.log_magnitude(b, config) for b in itertools.islice(batches, n_batches))
+    if phase == 1:
+        weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
+        principal.start_level1(autoencoder, (s.numpy() for s in spectra), weights)
+    else:
+        principal.start_level2(autoencoder, (autoencoder.encode1(s).numpy() for s in spectra))
 
 
 def _keep_config(job):

@@ -29,7 +29,7 @@ def test_layers_by_hand(layer, shape, operations):
 
 
 def test_reference_autoencoder_takes_what_the_specification_says():
-    published = AutoencoderConfig(latent_size=64, stereo="stacked", phase_head="angle")
+    published = AutoencoderConfig(latent_size=64, stereo="stacked", phase_head="angle", linear_paths=False)
     autoencoder, gan = Autoencoder.create(published), Gan.create(GanConfig(), 128)
     generate = arithmetic.decode(autoencoder) + arithmetic.generate(gan)
     assert generate / SECONDS == pytest.approx(4.49e9, rel=0.005)
@@ -41,7 +41,8 @@ def test_phases_count_what_they_train():
     config = AutoencoderConfig(width=8, hop_length=32)
     autoencoder = Autoencoder.create(config)
     steps = {phase: arithmetic.autoencoder_step(autoencoder, phase, 64) for phase in (1, 2, 3, 4)}
-    encoder1 = 2 * (65 * 32 + 4 * 32 * 32 + 32 * 2)  # one frame by hand: 65 bins, five layers of 32, 2 latents
+    # One frame by hand: 65 bins, five layers of 32, 2 latents, the linear path.
+    encoder1 = 2 * (65 * 32 + 4 * 32 * 32 + 32 * 2 + 65 * 2)
     assert steps[1] - steps[2] == 64 * 2 * encoder1  # phase 2 does not train it
     decoder1 = arithmetic.forward(autoencoder.decoder1, tf.zeros([1, 64, 2]))
     assert steps[1] == 64 * 3 * encoder1 + 3 * decoder1

@@ -1,0 +1,72 @@
+"""Principal components of music: what the linear paths of both levels start as.
+
+They reconstruct better than networks that started from noise do after tens of thousands of steps, so that training
+begins where those end: the networks learn what is not linear.
+
+Level 1's numbers lie between the components' own sizes, which the loss wants (large ones matter most), and equal sizes,
+which the networks want (small ones can be learnt from). Level 2 weighs them by what they move in the spectrum, and makes
+all numbers of a latent equally large, as the GAN wants them.
+"""
+
+import numpy as np
+
+LARGEST_1, EACH_2 = 0.5, 0.25  # standard deviations: of level 1's first number, of each at level 2; tanh is nearly linear
+_SMALLEST = 1e-3  # deviation, beside the first component's and by itself, below which one counts as this large
+
+
+def start_level1(autoencoder, spectra, weights):
+    """Sets level 1's linear paths.
+
+    Args:
+      spectra: an iterable of log magnitudes `[b, frames, bins]`.
+      weights: of the bins `[bins]`, as in the magnitude losses.
+    """
+    encoder, decoder = autoencoder.encoder1, autoencoder.decoder1
+    root = np.sqrt(np.asarray(weights, np.float64))
+    mean, components, deviations = _components((root * s for s in spectra), autoencoder.config.level1_size)
+    gains = LARGEST_1 / np.sqrt(deviations * deviations[0])
+    into = root[:, None] * components * gains  # [bins, level1_size]
+    encoder.linear.kernel.assign(into[None])
+    encoder.out.bias.assign(-(mean / root) @ into)
+    decoder.linear.kernel.assign(((components / gains).T / root)[None])
+    decoder.magnitude_out.bias.assign(mean / root)
+
+
+def start_level2(autoencoder, level1_latents):
+    """Sets level 2's linear paths.
+
+    Args:
+      level1_latents: an iterable of `[b, 16 n, level1_size]`.
+    """
+    config, encoder, decoder = autoencoder.config, autoencoder.encoder2, autoencoder.decoder2
+    span, size = config.frames_per_latent, config.level1_size
+    moved = np.linalg.norm(autoencoder.decoder1.linear.kernel.numpy()[0], axis=1)  # by each number, in the spectrum
+    metric = np.tile(np.maximum(moved, _SMALLEST * moved.max()), span).astype(np.float64)
+    together = (metric * np.reshape(x, (-1, span * size)) for x in level1_latents)
+    mean, components, deviations = _components(together, config.latent_size)
+    gains = EACH_2 / deviations
+    into = metric[:, None] * components * gains  # [span * level1_size, latent_size]
+    encoder.linear.kernel.assign(into.reshape(span, size, -1))
+    encoder.out.bias.assign(-(mean / metric) @ into)
+    decoder.linear.kernel.assign(((components / gains).T / metric)[None])
+    decoder.out.bias.assign(np.mean((mean / metric).reshape(span, size), axis=0))
+
+
+def _components(blocks, n):
+    """Principal components of the rows of blocks `[..., size]`, the largest first.
+
+    Returns:
+      float64 mean `[size]`, orthonormal components `[size, n]` and deviations `[n]`; where n is above size, the
+      components beyond are 0.
+    """
+    count, total, products = 0, 0.0, 0.0
+    for block in blocks:
+        rows = np.reshape(block, (-1, block.shape[-1])).astype(np.float64)
+        count, total, products = count + len(rows), total + rows.sum(axis=0), products + rows.T @ rows
+    mean = total / count
+    variances, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
+    components, deviations = np.zeros([len(mean), n]), np.zeros(n)
+    kept = min(n, len(mean))
+    components[:, :kept] = vectors[:, ::-1][:, :kept]
+    deviations[:kept] = np.sqrt(np.maximum(variances[::-1][:kept], 0.0))
+    return mean, components, np.maximum(deviations, _SMALLEST * max(deviations[0], 1.0))
