@@ -55,10 +55,10 @@ def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     built = _autoencoder(config)
     for i, network in enumerate(built.networks.values()):
         scramble(network, 10 * seed + i, noise_scale)
-    bias, path = built.decoder1.magnitude_out.bias, built.decoder1.linear
-    bias.assign(0.2 * bias - 0.37)  # so that waveforms are neither faint nor louder than 1
-    if path is not None:
-        path.kernel.assign(0.1 * path.kernel)
+    bias, paths = built.decoder1.magnitude_out.bias, (built.decoder1.linear, built.decoder2.linear)
+    bias.assign(0.2 * bias - 0.42)  # so that waveforms are neither faint nor louder than 1
+    for path in filter(None, paths):
+        path.kernel.assign(0.05 * path.kernel)
     return built
 
 
