@@ -5,7 +5,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 PRESETS = PACKAGE / "flags"
 DEFAULT_MODEL = "models/techno-mini"
-DEFAULT_AUTOENCODER = DEFAULT_MODEL
+DEFAULT_AUTOENCODER = "models/music-ae"
 
 
 def find(path):

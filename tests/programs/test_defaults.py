@@ -46,9 +46,9 @@ def test_encode_takes_ones_own_autoencoder_or_the_one_that_ships(own, empty_fold
     if own:
         autoencoder_in(empty_folder / "checkpoints/musika")
     said, _, values = take("encode", ["--audio_dir=my music/"], ["bundle_dir", "out_dir"])
-    model = "--checkpoint_dir=checkpoints/musika" if own else "--bundle_dir=models/techno-mini"
+    model = "--checkpoint_dir=checkpoints/musika" if own else "--bundle_dir=models/music-ae"
     assert said == [f"defaults: {model} --out_dir=latents/my music"]
-    assert values == [None if own else str(shipped.default_model()), "latents/my music"]
+    assert values == [None if own else str(shipped.default_autoencoder()), "latents/my music"]
 
 
 def test_encode_names_the_latents_of_one_file_after_its_folder(empty_folder):
@@ -81,7 +81,7 @@ def test_train_gan_takes_the_latents_that_are_there(folders, taken, empty_folder
     assert "UserError: --latents_dir is missing" in last and all(f"latents/{name}" in last for name in folders)
 
 
-TUNED = "--init_from=models/techno-mini (phase 2 fine-tunes the shipped autoencoder: checkpoints/musika holds none)"
+TUNED = "--init_from=models/music-ae (phase 2 fine-tunes the shipped autoencoder: checkpoints/musika holds none)"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_later_phase_in_a_new_folder_fine_tunes_the_shipped_autoencoder(given,
         autoencoder_in(empty_folder / "checkpoints/musika")
     said, _, values = take("train_ae", given, ["init_from"])
     assert said == [f"defaults: --checkpoint_dir=checkpoints/musika {note}".rstrip()]
-    assert values == [str(shipped.default_model()) if note else "mine" if len(given) == 2 else None]
+    assert values == [str(shipped.default_autoencoder()) if note else "mine" if len(given) == 2 else None]
 
 
 def test_sizes_are_those_of_what_is_fine_tuned():
@@ -142,18 +142,18 @@ def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
     """The shipped autoencoder encodes, a new GAN of other sizes learns, and what it makes is played."""
     noise(empty_folder / "music", 40)
     done = run("encode.py", "--audio_dir=music")
-    assert done.stdout.splitlines()[0] == "defaults: --bundle_dir=models/techno-mini --out_dir=latents/music"
+    assert done.stdout.splitlines()[0] == "defaults: --bundle_dir=models/music-ae --out_dir=latents/music"
 
     done = run("train_gan.py", "--flagfile=flags/smoke.flags", "--gan_steps=3")
     assert "defaults: --checkpoint_dir=checkpoints/musika --latents_dir=latents/music" in done.stdout
-    assert "the autoencoder is that of models/techno-mini, which made the latents" in done.stderr
+    assert "the autoencoder is that of models/music-ae, which made the latents" in done.stderr
     run("train_gan.py", "--gan_steps=4")  # goes on, with sizes and latents as before
 
     done = run("generate.py", "--length=2s", "--seed=3")
     assert done.stdout.splitlines()[0] == "defaults: --bundle_dir=checkpoints/musika/bundle"
     assert soundfile.info(empty_folder / "musika-3.wav").frames == 2 * 44_100
 
-    made, given = read_metadata("checkpoints/musika/bundle"), read_metadata(shipped.default_model())
+    made, given = read_metadata("checkpoints/musika/bundle"), read_metadata(shipped.default_autoencoder())
     assert made["steps"] == 4 and made["gan_config"]["width"] == 8
     assert made["autoencoder_id"] == given["autoencoder_id"]
     assert from_dict(AutoencoderConfig, made["autoencoder_config"]) == from_dict(
@@ -169,7 +169,7 @@ def test_the_shipped_autoencoder_is_fine_tuned_and_its_latents_stay(empty_folder
     run("train_ae.py", "--phase=2")  # which is complete: sizes and all are read back
 
     tuned = loading.load_autoencoder("checkpoints/musika")
-    given = loading.load_autoencoder(shipped.default_model())
+    given = loading.load_autoencoder(shipped.default_autoencoder())
     assert tuned.identity() == given.identity()
     pairs = zip(tuned.decoder1.get_weights(), given.decoder1.get_weights(), strict=True)
     assert max(np.abs(a - b).max() for a, b in pairs) > 0

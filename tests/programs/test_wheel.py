@@ -53,12 +53,13 @@ def environment(wheel, tmp_path_factory):
     return folder / "bin"
 
 
-def test_the_wheel_holds_the_code_the_presets_and_one_model(wheel):
+def test_the_wheel_holds_the_code_the_presets_and_two_models(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     package = tiny.ROOT / "musika_tf"
     code = {f"musika_tf/{path.relative_to(package)}" for path in package.rglob("*.py")}
-    model = shipped.default_model()
-    data = {f"musika_tf/{path.relative_to(package)}" for path in model.rglob("*") if path.is_file()}
+    folders = shipped.default_model(), shipped.default_autoencoder()
+    shipped_files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    data = {f"musika_tf/{path.relative_to(package)}" for path in shipped_files}
     data |= {f"musika_tf/flags/{path.name}" for path in tiny.PRESETS}
     assert {name for name in names if ".dist-info/" not in name} == code | data
 
