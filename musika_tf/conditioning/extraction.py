@@ -87,7 +87,7 @@ def read_facts(audio_path):
     try:
         facts = json_file.read(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: no JSON ({error}); remove it, or use --signal_source=audio") from error
+        raise UserError(f"{path}: no JSON ({error}); repair or remove it") from error
     return facts if isinstance(facts, dict) else {}
 
 

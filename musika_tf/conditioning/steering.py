@@ -56,24 +56,36 @@ def steer(settings, metadata, style_seed, total_seconds=None):
     Raises:
       UserError: a setting is malformed, out of the trained range, or of a signal that the model does not know.
     """
-    settings = {name: str(text) for name, text in settings.items() if text not in (None, "")}
-    unknown = set(settings) - set(SETTINGS)
-    if unknown:
-        raise ValueError(f"no settings {sorted(unknown)}; there are {', '.join(SETTINGS)}")
-    if not settings:
-        return None
     channels = _channels(metadata)
-    asked, texts = {}, {}
-    for setting, text in settings.items():
-        functions = _follow(setting, text, channels, metadata, total_seconds)
-        asked |= functions
-        texts[setting] = _text(setting, functions)
+    asked, texts = _asked(settings, channels, metadata, total_seconds)
+    if not texts:
+        return None
     paced = [asked[name] for name in _STEERED["tempo"] if name in asked]
     bpm = paced[0].bpm if paced else drawn_bpm(metadata, style_seed)
     functions = tuple(
         asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
     )
     return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
+
+
+def canonical(settings, metadata, total_seconds=None):
+    """The `texts` of the Steering that `steer` makes, and its refusals, without what the style draws, which takes
+    TensorFlow."""
+    return _asked(settings, _channels(metadata), metadata, total_seconds)[1]
+
+
+def _asked(settings, channels, metadata, total_seconds):
+    """Functions of time by name of the signals that are steered, and the canonical texts by setting."""
+    settings = {name: str(text) for name, text in settings.items() if text not in (None, "")}
+    unknown = set(settings) - set(SETTINGS)
+    if unknown:
+        raise ValueError(f"no settings {sorted(unknown)}; there are {', '.join(SETTINGS)}")
+    asked, texts = {}, {}
+    for setting, text in settings.items():
+        functions = _follow(setting, text, channels, metadata, total_seconds)
+        asked |= functions
+        texts[setting] = _text(setting, functions)
+    return asked, texts
 
 
 def drawn_bpm(metadata, style_seed):

@@ -16,7 +16,6 @@ import dataclasses
 
 import numpy as np
 
-from musika_tf.audio.limiter import KNEE, limit
 from musika_tf.conditioning import tempo
 from musika_tf.config import GanConfig
 from musika_tf.errors import UserError
@@ -65,6 +64,8 @@ def rounds(start, end, length):
 def crossfade(leaving, coming):
     """Fades from one waveform `[n, 2]` into another with equal power, however correlated the two are: beats coincide,
     and cosine and sine alone would be up to 3 dB too loud in the middle."""
+    from musika_tf.audio.limiter import KNEE, limit  # imports TensorFlow, which a refused loop need not wait for
+
     angle = (np.arange(len(leaving))[:, None] + 0.5) / len(leaving) * (np.pi / 2)
     power = np.sqrt(np.sum(leaving**2, dtype=np.float64) * np.sum(coming**2, dtype=np.float64))
     alike = np.sum(leaving * coming, dtype=np.float64) / power if power else 0.0

@@ -14,6 +14,7 @@ from musika_tf.audio.writer import check_output
 from musika_tf.errors import UserError
 from musika_tf.generate import bars
 from musika_tf.generate.request import STREAM, piece_of
+from musika_tf.model.metadata import check_generates, read_metadata
 from musika_tf.progress import Progress
 from musika_tf.workers import Pool
 
@@ -21,15 +22,29 @@ _LONG_SECONDS = 600  # from here on a file is made in parts, so that an interrup
 
 
 def run(request, prepare: Callable[[int], None], threads=0):
-    """Makes what a Request asks for. `prepare`, a module-level function (threads), starts TensorFlow in a worker;
-    `threads` are those of all workers together, 0: as many as there are cores."""
+    """Makes what a Request asks for.
+
+    Args:
+      prepare: a module-level function (threads) that starts TensorFlow, here and in each worker; here after
+        all that a user can get wrong, unless a tempo is to be drawn for that. None where it has started.
+      threads: those of all workers together, 0: as many as there are cores.
+    """
+    metadata = read_metadata(request.model)
+    check_generates(request.model, metadata)
+    start = prepare or (lambda threads: None)
+    draws_tempo = (request.bars or request.loop) and not request.settings.get("tempo")
+    if draws_tempo:
+        start(threads)
+    pieces = {seed: piece_of(request, seed, metadata) for seed in request.seeds}
+    outs = {} if request.previews else {seed: _name(request, seed, metadata) for seed in pieces}
+    for seed, out in outs.items():
+        if out != STREAM:
+            check_output(out, pieces[seed].comment(metadata))
+    if not draws_tempo:
+        start(threads)
     from musika_tf.generate import preview_page
     from musika_tf.model import bundle
-    from musika_tf.model.metadata import check_generates
 
-    metadata = bundle.read_metadata(request.model)
-    check_generates(request.model, metadata)
-    pieces = {seed: piece_of(request, seed, metadata) for seed in request.seeds}
     if request.previews:
         folder = Path(request.out or f"{metadata['name']}-previews")
         preview_page.check_folder(folder)
@@ -38,10 +53,6 @@ def run(request, prepare: Callable[[int], None], threads=0):
         preview_page.write(folder, loaded, metadata, pieces, request.options())
         print(f"{folder / preview_page.PAGE}: open it in a browser")
         return
-    outs = {seed: _name(request, seed, metadata) for seed in pieces}
-    for seed, piece in pieces.items():
-        if outs[seed] != STREAM:
-            check_output(outs[seed], piece.comment(metadata))
     loaded, _ = bundle.load(request.model)
     _announce(request, metadata, pieces)
     pool = Pool(request.n_workers, prepare, threads) if request.n_workers > 1 else None

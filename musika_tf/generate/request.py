@@ -8,7 +8,7 @@ from fractions import Fraction
 from musika_tf import durations
 from musika_tf.conditioning import curves, steering
 from musika_tf.errors import UserError
-from musika_tf.generate import bars, styles
+from musika_tf.generate import bars, loops, styles
 from musika_tf.generate.piece import Piece
 
 STREAM = "-"
@@ -125,8 +125,6 @@ def random_seed():
 def piece_of(request, seed, metadata):
     """The Piece that a request asks for under one of its seeds, its settings canonical, as the file's comment has them;
     UserError where the model can't follow it."""
-    from musika_tf.generate import loops  # imports TensorFlow, which a wrong request need not wait for
-
     _check_clock(request, metadata)
     settings, seconds, rate = _settings(request, metadata), request.seconds, metadata["sample_rate"]
     style_seed, plan = seed if request.style_seed is None else request.style_seed, None
@@ -141,8 +139,7 @@ def piece_of(request, seed, metadata):
     style = plan or _style(request, style_seed, FULL_SECONDS if request.previews and not request.loop else seconds)
     piece = Piece(seed, style, start_sample, n_samples, request.truncation, loop_samples, {}, request.click)
     end = _planned_end(request, piece, rate)
-    asked = steering.steer(settings, metadata, style_seed, end)
-    return loops.closed(metadata, dataclasses.replace(piece, settings=asked.texts if asked else {}))
+    return loops.closed(metadata, dataclasses.replace(piece, settings=steering.canonical(settings, metadata, end)))
 
 
 def _check_clock(request, metadata):

@@ -98,5 +98,4 @@ def main(_):
     asked = request()
     if default:
         print(default, file=sys.stderr if asked.out == STREAM else None, flush=True)
-    cli.start_tensorflow()
     production.run(asked, cli.start_tensorflow, FLAGS.threads)

@@ -10,6 +10,7 @@ import tiny
 from asking import ask
 from comments import read_comment, read_piece
 
+from musika_tf.errors import UserError
 from musika_tf.generate import parts, production, rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.generate.request import piece_of
@@ -214,3 +215,33 @@ def test_the_flags_are_the_settings():
 
     asked = ask(**dict.fromkeys(SETTINGS, "0.5"))
     assert asked.options() == ["--length=3m57s", *(f"--{flag}=0.5" for flag in SETTINGS.values())]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tags": "rock=0.5"}, "--tags=rock=0.5: "),
+        ({"note_density": "3"}, "--note_density=3: "),
+        ({"position": "7"}, "--position=7: "),
+        ({"tempo": "7"}, "--bpm=7: "),
+        ({"loop": True, "seconds": Fraction(1, 2), "tempo": "120"}, "--loop: 0.5s is too short to loop"),
+        ({"start": Fraction(10**13)}, "--start, --length: beyond 2.53 samples"),
+        ({"out": "a.mp5"}, "a.mp5: the name must end in"),
+        ({"style_file": "missing.json"}, "--style_file=missing.json: can't be read"),
+    ],
+)
+def test_what_is_wrong_is_said_before_tensorflow_starts(steerable, options, message):
+    started = []
+    with pytest.raises(UserError, match=f"^{message}"):
+        production.run(ask(steerable, **options), started.append)
+    assert not started
+
+
+def test_tensorflow_starts_before_a_tempo_is_drawn(steerable):
+    started = []
+    with pytest.raises(UserError, match="^--loop: 0.5s is too short to loop"):
+        production.run(ask(steerable, loop=True, seconds=Fraction(1, 2)), started.append, threads=3)
+    assert started == [3]
