@@ -95,7 +95,7 @@ class AutoencoderConfig(_Checked):
     window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 
     frames_per_latent = 16
-    EARLIER = {"stereo": "stacked", "phase_head": "angle", "linear_paths": False}  # what it was before there was a choice
+    EARLIER = {"stereo": "stacked", "phase_head": "angle", "linear_paths": False}  # before there was a choice
 
     def __post_init__(self):
         super().__post_init__()

@@ -21,7 +21,8 @@ from musika_tf.stereo.layouts import Mirror
 PRESETS = sorted((ROOT / "flags").glob("*.flags"))
 
 AUTOENCODER = AutoencoderConfig(width=8, hop_length=32, latent_size=6, stereo_bands=3)  # 512 samples per latent
-STACKED = dataclasses.replace(AUTOENCODER, stereo="stacked", phase_head="angle", linear_paths=False)  # the published layout
+PUBLISHED = {"stereo": "stacked", "phase_head": "angle", "linear_paths": False}
+STACKED = dataclasses.replace(AUTOENCODER, **PUBLISHED)
 GAN = GanConfig(width=4, critic_width=4, window=64, anchor_size=4)
 
 

@@ -1,16 +1,16 @@
 """Principal components of music: what the linear paths of both levels start as.
 
-They reconstruct better than networks that started from noise do after tens of thousands of steps, so that training
-begins where those end: the networks learn what is not linear.
+They reconstruct better than networks that started from noise do after thousands of steps, so training begins where
+those end: the networks learn what is not linear.
 
-Level 1's numbers lie between the components' own sizes, which the loss wants (large ones matter most), and equal sizes,
-which the networks want (small ones can be learnt from). Level 2 weighs them by what they move in the spectrum, and makes
-all numbers of a latent equally large, as the GAN wants them.
+The deviations of level 1's numbers are the roots of the components' own: the loss wants those (large ones matter most),
+the networks equal ones (small ones can be learnt from). Level 2 weighs them by what they move in the spectrum, and
+makes all numbers of a latent equally large, as the GAN wants them.
 """
 
 import numpy as np
 
-LARGEST_1, EACH_2 = 0.5, 0.25  # standard deviations: of level 1's first number, of each at level 2; tanh is nearly linear
+LARGEST_1, EACH_2 = 0.5, 0.25  # deviations of level 1's first number and of each at level 2: tanh is nearly linear
 _SMALLEST = 1e-3  # deviation, beside the first component's and by itself, below which one counts as this large
 
 

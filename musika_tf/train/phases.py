@@ -126,9 +126,9 @@ def _trainer(job, phase):
     for source in job.sources(phase):
         if not given or stored.is_there(job.directory(source)):
             stored.restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
-    if job.config.linear_paths and phase in _PRINCIPAL_CROPS and not given:
-        if checkpoints.newest(job.directory(phase)) is None:
-            _start_linear_paths(job, phase, autoencoder)
+    is_new = not given and checkpoints.newest(job.directory(phase)) is None
+    if is_new and job.config.linear_paths and phase in _PRINCIPAL_CROPS:
+        _start_linear_paths(job, phase, autoencoder)
     critic = SpectrogramCritic(job.training.critic_width)
     return AutoencoderTrainer(autoencoder, job.training, phase, critic, job.devices)
 

@@ -71,9 +71,7 @@ def test_level2_starts_as_the_components_of_what_moves_the_spectrum(autoencoder,
     linear = latents @ autoencoder.decoder2.linear.kernel.numpy()[0]
     means = (together - linear.reshape(together.shape)).mean(axis=0)
     np.testing.assert_allclose(linear.reshape(together.shape), oracle - means, atol=1e-4)
-    np.testing.assert_allclose(
-        autoencoder.decoder2.out.bias.numpy(), means.reshape(SPAN, -1).mean(axis=0), atol=1e-4
-    )
+    np.testing.assert_allclose(autoencoder.decoder2.out.bias.numpy(), means.reshape(SPAN, -1).mean(axis=0), atol=1e-4)
 
 
 def test_silence_and_more_numbers_than_bins_give_finite_weights():

@@ -223,7 +223,7 @@ def test_presets_are_what_they_say():
     # techno-mini and piano-mini are older than parametric stereo.
     for name in ("techno", "piano"):
         autoencoder = tiny.preset(f"flags/{name}.flags", AutoencoderConfig)
-        assert autoencoder == AutoencoderConfig(width=96, latent_size=64, stereo="stacked", phase_head="angle", linear_paths=False)
+        assert autoencoder == AutoencoderConfig(width=96, latent_size=64, **tiny.PUBLISHED)
         assert tiny.preset(f"flags/{name}.flags", GanConfig) == mini[1]
     assert tiny.preset("flags/music.flags", AutoencoderConfig) == mini[0]
 
