@@ -40,8 +40,8 @@ def _short(value):
 
 
 def load(path=None):
-    """The Model of a bundle; of the one that ships where `path` is None. What train_ae.py wrote encodes and decodes
-    alone.
+    """The Model of a bundle; of the one that ships where `path` is None. What train_ae.py wrote, such as
+    "models/music-ae", encodes and decodes.
 
     Raises:
       UserError: there is no bundle, or it is damaged.
