@@ -59,7 +59,7 @@ def autoencoder(config=AUTOENCODER, seed=0, noise_scale=0.1):
     bias, paths = built.decoder1.magnitude_out.bias, (built.decoder1.linear, built.decoder2.linear)
     bias.assign(0.2 * bias - 0.42)  # so that waveforms are neither faint nor louder than 1
     for path in filter(None, paths):
-        path.kernel.assign(0.05 * path.kernel)
+        path.kernel.assign(0.02 * path.kernel)
     return built
 
 
