@@ -11,9 +11,9 @@ LATEST = .venv-latest
 PYTHON =
 # In the order of their names, in which no file that takes long comes last.
 ARGS = -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
-# Pages, tools and command lines: what they test is the same on any TensorFlow.
-NOT_LATEST = --ignore=tests/docs --ignore=tests/tools --ignore=tests/programs --ignore=tests/fuzz/test_texts.py \
-	--ignore=tests/fuzz/test_flags.py
+# Pages, tools, benchmarks, command lines: what they test is the same on any TensorFlow.
+NOT_LATEST = --ignore=tests/docs --ignore=tests/tools --ignore=tests/programs --ignore=tests/benchmarks \
+	--ignore=tests/fuzz/test_texts.py --ignore=tests/fuzz/test_flags.py
 comma := ,
 
 # Names may be shims of pyenv that fail because their version isn't selected, so the installations follow.
