@@ -103,8 +103,9 @@ def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
         assert len(losses["loss"]) >= 2 and all(np.isfinite(v).all() for v in losses.values()), phase
         assert (checkpoints / f"phase{phase}" / "effective.flags").is_file()
         assert any((checkpoints / f"phase{phase}" / "previews").glob("*.png"))
-        if phase in (1, 3):
-            assert np.mean(losses["loss"][-5:]) < losses["loss"][0] / 2, losses["loss"]
+        if phase in (1, 3):  # they start as principal components, where a start from noise would come to after hours
+            first, last = np.mean(losses["loss"][:5]), np.mean(losses["loss"][-5:])
+            assert last < first < 1.5, (phase, losses["loss"])
     codec, music = musika_tf.load(checkpoints / "autoencoder"), 0.1 * np.ones([RATE, 2], np.float32)
     assert codec.decode(codec.encode(music, RATE)).shape == (11 * 4096, 2) and codec.signals == {}
 
