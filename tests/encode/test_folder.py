@@ -297,7 +297,7 @@ def test_a_folder_that_another_program_writes_to_is_refused(tmp_path, run):
 def test_damaged_grid_is_named(audio, content, run):
     (audio / "b.json").write_text(content)
     failures, _ = run(names="tempo")
-    assert len(failures) == 1 and "b.json: no JSON" in failures[0] and "--signal_source=audio" in failures[0]
+    assert len(failures) == 1 and "b.json: no JSON" in failures[0] and "repair or remove it" in failures[0]
 
 
 @pytest.mark.parametrize("names", ["", "position"])
