@@ -1,6 +1,6 @@
 # make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
 # make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
-# make test-latest  runs those that depend on it on the newest TensorFlow, which has no tensorflow-io
+# make test-all     runs the long ones too, and on the newest TensorFlow (no tensorflow-io) all that depends on it
 # make lint         checks the style, and which room imports which
 # make clean        removes what these made, but not the music
 #
@@ -10,7 +10,8 @@ VENV = .venv
 LATEST = .venv-latest
 PYTHON =
 # In the order of their names, in which no file that takes long comes last.
-ARGS = -m 'not slow' -n 2 --dist loadfile --no-loadscope-reorder
+SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
+ARGS = -m 'not slow and not long' $(SPREAD)
 # Pages, tools, benchmarks, command lines: what they test is the same on any TensorFlow.
 NOT_LATEST = --ignore=tests/docs --ignore=tests/tools --ignore=tests/programs --ignore=tests/benchmarks \
 	--ignore=tests/fuzz/test_texts.py --ignore=tests/fuzz/test_flags.py
@@ -23,7 +24,7 @@ PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.10 python3 \
 	$(wildcard $(PYENV)/3.11.*/bin/python3 $(PYENV)/3.12.*/bin/python3 $(PYENV)/3.10.*/bin/python3))
 NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python3) $(PYTHONS))
 
-.PHONY: music test test-latest lint clean
+.PHONY: music test test-long test-latest test-all lint clean
 .NOTPARALLEL:
 
 music: $(VENV)/installed
@@ -32,8 +33,13 @@ music: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest $(ARGS)
 
+test-all: test test-long test-latest
+
+test-long: $(VENV)/installed-test
+	$(VENV)/bin/python -m pytest -m 'long and not slow' $(SPREAD)
+
 test-latest: $(LATEST)/installed-test
-	$(LATEST)/bin/python -m pytest $(NOT_LATEST) $(ARGS)
+	$(LATEST)/bin/python -m pytest $(NOT_LATEST) -m 'not slow' $(SPREAD)
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .

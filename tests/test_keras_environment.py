@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import tiny
 
 PLAY = """
@@ -27,6 +28,7 @@ def run(code, **environment):
     return done.stdout
 
 
+@pytest.mark.long
 def test_the_facade_plays_whatever_the_environment_says(tmp_path):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text(

@@ -28,6 +28,7 @@ def test_layers_by_hand(layer, shape, operations):
     assert arithmetic.forward(network, tf.zeros(shape)) == operations
 
 
+@pytest.mark.long
 def test_reference_autoencoder_takes_what_the_specification_says():
     published = AutoencoderConfig(latent_size=64, stereo="stacked", phase_head="angle", linear_paths=False)
     autoencoder, gan = Autoencoder.create(published), Gan.create(GanConfig(), 128)

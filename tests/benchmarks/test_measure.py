@@ -54,6 +54,7 @@ def test_table():
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "arguments", "labels"),
     [

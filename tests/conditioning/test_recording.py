@@ -103,6 +103,7 @@ def test_the_path_of_few_choices_is_madmoms():
     assert found_log_probability == pytest.approx(log_probability, rel=1e-9)
 
 
+@pytest.mark.long
 @needs_madmom
 def test_a_recording_has_the_signals_of_its_waveform(monkeypatch):
     monkeypatch.setattr(beat, "_SPECTRA_SECONDS", 8)

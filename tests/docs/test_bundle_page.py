@@ -29,6 +29,7 @@ def run(code, folder):
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_bundle_needs_nothing_of_this_package(folder):
     (plain,) = [block for block in BLOCKS if "musika_tf" not in block]
     said = run(WITHOUT + plain + "print(waveform.shape, latents.shape)", folder)

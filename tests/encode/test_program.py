@@ -62,6 +62,7 @@ def job_of(name):
     return Job(Row(pathlib.Path("audio", name), name), name)
 
 
+@pytest.mark.long
 def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
     alone = encoded(folder, audio, tmp_path / "alone")
     assert sorted(alone[0]) == ["0.wav.npz", "1.wav.npz", "3.wav.npz", "4.wav.npz"]
@@ -71,6 +72,7 @@ def test_workers_write_the_same_bytes_and_report(folder, audio, tmp_path):
     assert sorted(os.listdir(tmp_path / "shared")) == sorted(alone[0])
 
 
+@pytest.mark.long
 def test_a_name_without_room_for_npz_is_left_out_and_the_others_encoded(folder, audio, tmp_path):
     names = [letter * n + ".wav" for letter, n in (("a", 236), ("b", 247), ("c", 248), ("d", 251))]
     names += ["音" * 82 + "é.wav", "声" * 82 + "éa.wav"]  # 252 and 253 bytes
@@ -92,6 +94,7 @@ def by_beam(runner, out_dir):
     return lambda recipe, jobs: beam_pipeline.encode_all(recipe, run, jobs)
 
 
+@pytest.mark.long
 def test_beam_writes_the_same_bytes_and_report(folder, audio, tmp_path):
     by = by_beam("DirectRunner", tmp_path / "beam")
     alone = encoded(folder, audio, tmp_path / "alone")
@@ -117,6 +120,7 @@ def shared(recipe, names):
     return list(parallel.encode_all(recipe, pool, [job_of(name) for name in names]))
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_costs_its_file_alone(warm_workers):
     outcomes = shared(mortal.Mortal("b"), "abcdef")
     [lost] = [outcome for outcome in outcomes if outcome not in set("acdef")]

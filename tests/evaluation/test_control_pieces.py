@@ -133,6 +133,7 @@ def test_a_model_without_a_full_scale_is_refused():
 # Pieces
 
 
+@pytest.mark.long
 def test_pieces_are_at_the_tempo_that_is_asked_for():
     conditioner = tiny.conditioner()
     model = {

@@ -29,6 +29,7 @@ def networks():
     return autoencoder, gan, conditioner
 
 
+@pytest.mark.long
 def test_pieces_are_measured_as_the_line_makes_them(networks):
     result = model.evaluate_model(networks, (1, 2), 24, [], Embed(), lambda text: None)
     assert result["first_tags"] == {"techno": 2} and result["frechet_distance"] is None

@@ -119,6 +119,7 @@ def test_baseline_systems_keep_the_length():
         assert function(waveform).shape == waveform.shape
 
 
+@pytest.mark.long
 def test_autoencoder_systems_keep_level_and_length_and_are_repeatable():
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.config import AutoencoderConfig

@@ -84,6 +84,7 @@ def test_pieces_that_are_there_twice_are_no_yardstick(pieces):
     assert raised(twice, [piece(64, seed) for seed in range(100, 116)])[0] == []
 
 
+@pytest.mark.long
 def test_a_piece_that_is_much_longer_than_the_others_is_a_yardstick_too(pieces, monkeypatch):
     monkeypatch.setattr(alarm, "_SPANS", 4)  # all of the long one
     long = np.concatenate([piece(2000, seed) for seed in range(50)])

@@ -111,6 +111,7 @@ def test_ranges_streams_and_parts_of_a_steered_piece_are_the_whole(loaded, steer
     np.testing.assert_allclose(first, whole[: len(first)], atol=1e-5)
 
 
+@pytest.mark.long
 def test_workers_and_parts_make_the_same_bytes(loaded, steerable, warm_workers, tmp_path):
     settings = {"note_density": "2:0.1,30:0.9", "position": "plan:9,9,237", "tags": "techno=0.5"}
     song = Piece(5, StylePlan.morph(6, 7, 20.0), 1000, 3 * PART, settings=settings, click=True)

@@ -145,6 +145,7 @@ def test_a_second_program_on_the_same_file_is_told_who_has_it(folder, loaded, di
     assert out.read_bytes() == direct["wav"] and os.listdir(tmp_path) == ["a.wav"]
 
 
+@pytest.mark.long
 def test_workers_make_the_same_bytes(folder, loaded, direct, tmp_path):
     out, done = tmp_path / "a.wav", []
     pool = Pool(2, cli.start_tensorflow)
@@ -154,6 +155,7 @@ def test_workers_make_the_same_bytes(folder, loaded, direct, tmp_path):
     assert os.listdir(tmp_path) == ["a.wav"]
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_is_named_and_its_parts_are_kept(folder, loaded, direct, tmp_path):
     out, killed = tmp_path / "a.wav", []
 

@@ -64,6 +64,7 @@ def test_a_signal_leaves_nothing_half_written(folder, tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.long
 def test_the_same_command_twice_gives_the_same_bytes(folder, tmp_path):
     files = []
     for _ in range(2):
@@ -74,6 +75,7 @@ def test_the_same_command_twice_gives_the_same_bytes(folder, tmp_path):
     assert files[0] == files[1] and len(files[0]) > 100_000
 
 
+@pytest.mark.long
 def test_every_flag_that_steers_reaches_a_stream_and_a_file(steerable, tmp_path):
     (tmp_path / "curve.csv").write_text("0,0.1\n2,0.75\n")
     flags = ("--bars=2", "--bpm=132", "--note_density=curve.csv", "--position=plan:1s,1s", "--tags=techno=0.5")

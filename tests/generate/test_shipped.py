@@ -59,6 +59,7 @@ def decibels(waveform):
     return 10 * np.log10(np.mean(waveform**2))
 
 
+@pytest.mark.long
 def test_minute_60_is_as_loud_as_minute_1(model):
     changes = []
     for seed in range(1, 7):
@@ -104,6 +105,7 @@ def seam_ratio(waveform, seams, reach=2000):
     return np.mean([steps[seam - 1] / steps[seam - reach : seam + reach].mean() for seam in seams])
 
 
+@pytest.mark.long
 def test_windows_meet_without_a_click(model):
     metadata = model[1]
     window = metadata["window"] * metadata["samples_per_latent"]

@@ -84,6 +84,7 @@ def inputs():
     }
 
 
+@pytest.mark.long
 def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs, tmp_path):
     np.savez(tmp_path / "inputs.npz", **inputs)
     command = [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "inputs.npz", tmp_path / "outputs.npz"]
@@ -284,6 +285,7 @@ def test_metadata_that_no_bundle_has_is_named(folder, tmp_path, place, value, me
         bundle.read_metadata(tmp_path)
 
 
+@pytest.mark.long
 def test_render_takes_its_arguments_by_name_whatever_a_savedmodel_calls_them():
     """Those of format 2 call the range `first` and `count`, but in their signatures."""
     loaded, _ = bundle.load(tiny.ROOT / "models" / "techno-mini")
@@ -364,6 +366,7 @@ def rounded(tmp_path_factory):
     return folder, {network: model.get_weights() for network, model in autoencoder.networks.items()}
 
 
+@pytest.mark.long
 def test_rounded_encoders_halve_the_bundle_and_keep_their_latents(rounded, folder, inputs):
     def stored_bytes(path):
         return sum(p.stat().st_size for p in (path / "variables").glob("variables.data*"))
@@ -389,6 +392,7 @@ def test_rounded_encoders_halve_the_bundle_and_keep_their_latents(rounded, folde
         assert made.std() > 1e-3
 
 
+@pytest.mark.long
 def test_an_autoencoder_alone_encodes_and_decodes(tmp_path, inputs):
     autoencoder, gan, conditioner = networks()
     bundle.save(tmp_path / "codec", autoencoder, name="codec", steps=[1, 2, 3, 4])

@@ -135,6 +135,7 @@ def small(checkpoint, tmp_path_factory):
     return original.load(unpack("small.tar.xz", folder))  # and no config.json
 
 
+@pytest.mark.long
 def test_small_variant_is_recognised(small):
     _, gan = small
     assert (gan.config.window, gan.config.critic_window, gan.config.width) == (64, 128, 4)
@@ -160,6 +161,7 @@ def converted(checkpoint, tmp_path_factory):
     return run_module(f"--checkpoint_dir={checkpoint}", f"--bundle_dir={bundle_dir}", "--parity"), bundle_dir
 
 
+@pytest.mark.long
 def test_program_prints_the_table(converted):
     process, _ = converted
     assert process.returncode == 0, process.stderr
@@ -247,6 +249,7 @@ def test_file_of_another_network(copy, checkpoint, name, other):
         original.load(copy)
 
 
+@pytest.mark.long
 def test_layers_in_another_order(copy, checkpoint):
     replace(copy / "enc2.h5", (checkpoint / "enc2.h5").read_bytes())
     with h5py.File(copy / "enc2.h5", "r+") as file:
@@ -255,6 +258,7 @@ def test_layers_in_another_order(copy, checkpoint):
         original.load(copy)
 
 
+@pytest.mark.long
 def test_critic_of_the_small_variant(copy, tmp_path_factory):
     small = unpack("small.tar.xz", tmp_path_factory.mktemp("only_critic"))
     replace(copy / "critic.h5", (small / "critic.h5").read_bytes())
@@ -284,6 +288,7 @@ def test_bundle_folder_with_something_else(checkpoint, tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.long
 def test_bundle_folder_that_cannot_be_made(checkpoint, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="can't be made"):
@@ -362,6 +367,7 @@ def test_a_shorter_waveform_will_do(networks, expected):
     assert max(original.parity(*networks, {**expected, **cut}).values()) <= 1e-4
 
 
+@pytest.mark.long
 def test_program_names_the_file_of_a_foreign_array(copy, expected):
     (copy / "expected.npz").unlink()
     np.savez(copy / "expected.npz", **{**expected, "waveform": expected["waveform"].T})

@@ -152,6 +152,7 @@ def test_strict_training_stops_before_it_begins(mixed, tmp_path):
     assert "1 file used, 2s; 2 left out" in done.stdout
 
 
+@pytest.mark.long
 def test_dry_run_of_training_tells_what_it_will_take_and_writes_nothing(mixed, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     done = run(
@@ -326,6 +327,7 @@ def test_standard_error_that_nobody_takes_stops_no_generation(tmp_path, redirect
     assert [line.split(":")[0] for line in done.stdout.splitlines()][-2:] == ["7.wav", "8.wav"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("redirection", STDERR)
 def test_standard_error_that_nobody_takes_stops_no_encoding(mixed, tmp_path, redirection):

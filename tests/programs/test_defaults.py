@@ -138,6 +138,7 @@ def noise(folder, seconds):
     soundfile.write(folder / "noise.wav", samples, 44_100)
 
 
+@pytest.mark.long
 def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
     """The shipped autoencoder encodes, a new GAN of other sizes learns, and what it makes is played."""
     noise(empty_folder / "music", 40)
@@ -161,6 +162,7 @@ def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
     )
 
 
+@pytest.mark.long
 def test_the_shipped_autoencoder_is_fine_tuned_and_its_latents_stay(empty_folder):
     noise(empty_folder / "music", 3)
     steps = ("--phase=2", "--ae_steps=1,1,1,1", "--ae_batch_size=1", "--ae_critic_width=2")

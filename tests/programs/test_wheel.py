@@ -64,6 +64,7 @@ def test_the_wheel_holds_the_code_the_presets_and_two_models(wheel):
     assert {name for name in names if ".dist-info/" not in name} == code | data
 
 
+@pytest.mark.long
 def test_from_an_empty_folder_it_plays(environment, tmp_path):
     where = run(environment / "python", "-c", "import musika_tf; print(musika_tf.__file__)", cwd=tmp_path)
     assert where.startswith(str(environment.parent))
@@ -72,6 +73,7 @@ def test_from_an_empty_folder_it_plays(environment, tmp_path):
     np.testing.assert_array_equal(written, to_int16(musika_tf.load().generate(seed=7, seconds=2)))
 
 
+@pytest.mark.long
 def test_presets_and_models_have_the_names_that_they_have_in_the_repository(environment, tmp_path):
     flags = ("--flagfile=flags/techno.flags", "--bundle_dir=models/techno-mini", "--length=1s", "--out=a.wav")
     run(environment / "musika-tf", "generate", *flags, cwd=tmp_path)  # this preset takes in another one

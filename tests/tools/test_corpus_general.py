@@ -270,6 +270,7 @@ def test_the_sources_of_the_packages():
     assert "not installed here" not in text
 
 
+@pytest.mark.long
 @needs_packages
 def test_a_track_of_every_recorded_source(tmp_path):
     found = [source for source in general.sources(SAMPLES, SOUNDFONT, GAMES, DOOM, 0) if source.is_recorded]

@@ -80,6 +80,7 @@ def test_scores_of_the_splits_are_disjoint_and_exist():
         assert music21.corpus.getWork(name), name
 
 
+@pytest.mark.long
 @needs_fluidsynth
 def test_piano_onsets_are_where_the_sidecar_says(tmp_path):
     pytest.importorskip("music21")

@@ -152,6 +152,7 @@ def everything(trainer):
     return tiny.weights(*trainer.networks.values()) + [v.numpy() for v in others]
 
 
+@pytest.mark.long
 def test_interrupted_and_resumed_equals_unbroken(tmp_path):
     trainer = make_trainer(2, critic_start=0.25)
     batch = functools.partial(waveforms, trainer)

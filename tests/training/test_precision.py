@@ -80,6 +80,7 @@ def one_step(what, name):
     return {k: float(v) for k, v in scalars.items()}, [np.concatenate([np.ravel(g) for g in gs]) for gs in given]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["gan", 1, 2, 3, 4])
 @pytest.mark.parametrize("name", HALF)
 def test_a_step_is_that_of_float32_within_tolerance(what, name):
