@@ -25,11 +25,7 @@ def start_level1(autoencoder, spectra, weights):
     root = np.sqrt(np.asarray(weights, np.float64))
     mean, components, deviations = _components((root * s for s in spectra), autoencoder.config.level1_size)
     gains = LARGEST_1 / np.sqrt(deviations * deviations[0])
-    into = root[:, None] * components * gains  # [bins, level1_size]
-    encoder.linear.kernel.assign(into[None])
-    encoder.out.bias.assign(-(mean / root) @ into)
-    decoder.linear.kernel.assign(((components / gains).T / root)[None])
-    decoder.magnitude_out.bias.assign(mean / root)
+    decoder.magnitude_out.bias.assign(_set_paths(encoder, decoder, root, mean, components, gains))
 
 
 def start_level2(autoencoder, level1_latents):
@@ -44,12 +40,17 @@ def start_level2(autoencoder, level1_latents):
     metric = np.tile(np.maximum(moved, _SMALLEST * moved.max()), span).astype(np.float64)
     together = (metric * np.reshape(x, (-1, span * size)) for x in level1_latents)
     mean, components, deviations = _components(together, config.latent_size)
-    gains = EACH_2 / deviations
-    into = metric[:, None] * components * gains  # [span * level1_size, latent_size]
-    encoder.linear.kernel.assign(into.reshape(span, size, -1))
-    encoder.out.bias.assign(-(mean / metric) @ into)
-    decoder.linear.kernel.assign(((components / gains).T / metric)[None])
-    decoder.out.bias.assign(np.mean((mean / metric).reshape(span, size), axis=0))
+    mean = _set_paths(encoder, decoder, metric, mean, components, EACH_2 / deviations)
+    decoder.out.bias.assign(np.mean(mean.reshape(span, size), axis=0))
+
+
+def _set_paths(encoder, decoder, scale, mean, components, gains):
+    """Sets both linear paths and the encoder's bias from the components of rows times `scale`; the rows' own mean."""
+    into = scale[:, None] * components * gains  # [size of a row, numbers]
+    encoder.linear.kernel.assign(into.reshape(encoder.linear.kernel.shape))
+    encoder.out.bias.assign(-(mean / scale) @ into)
+    decoder.linear.kernel.assign(((components / gains).T / scale)[None])
+    return mean / scale
 
 
 def _components(blocks, n):

@@ -34,7 +34,7 @@ def autoencoder():
     [(Encoder1, 4_790_336), (Decoder1, 12_673_291), (Encoder2, 3_984_960), (Decoder2, 6_639_303)],
 )
 def test_reference_has_the_published_number_of_parameters(network, n_parameters):
-    config = AutoencoderConfig(stereo="stacked", latent_size=64, phase_head="angle", linear_paths=False)
+    config = AutoencoderConfig(latent_size=64, **tiny.PUBLISHED)
     model = network(config)
     inputs = {
         Encoder1: ([1, 1, config.n_bins], None),

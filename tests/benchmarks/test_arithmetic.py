@@ -3,6 +3,7 @@
 import keras
 import pytest
 import tensorflow as tf
+import tiny
 
 from benchmarks import arithmetic
 from musika_tf.autoencoder.model import Autoencoder
@@ -30,7 +31,7 @@ def test_layers_by_hand(layer, shape, operations):
 
 @pytest.mark.long
 def test_reference_autoencoder_takes_what_the_specification_says():
-    published = AutoencoderConfig(latent_size=64, stereo="stacked", phase_head="angle", linear_paths=False)
+    published = AutoencoderConfig(latent_size=64, **tiny.PUBLISHED)
     autoencoder, gan = Autoencoder.create(published), Gan.create(GanConfig(), 128)
     generate = arithmetic.decode(autoencoder) + arithmetic.generate(gan)
     assert generate / SECONDS == pytest.approx(4.49e9, rel=0.005)
