@@ -14,8 +14,11 @@ import tensorflow as tf
 import tiny
 
 import musika_tf
+from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.model import bundle
+from musika_tf.model.functions import OUTPUTS
 from musika_tf.model.line import steady
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -55,6 +58,10 @@ np.savez(
     signatures=[f"{name} {list(s.structured_outputs)}" for name, s in sorted(model.signatures.items())],
 )
 """
+
+
+def read_config(folder):
+    return from_dict(AutoencoderConfig, bundle.read_metadata(folder)["autoencoder_config"])
 
 
 def networks():
@@ -286,15 +293,36 @@ def test_metadata_that_no_bundle_has_is_named(folder, tmp_path, place, value, me
 
 
 @pytest.mark.long
-def test_render_takes_its_arguments_by_name_whatever_a_savedmodel_calls_them():
-    """Those of format 2 call the range `first` and `count`, but in their signatures."""
-    loaded, _ = bundle.load(tiny.ROOT / "models" / "techno-mini")
-    course = steady(5, 6, 2.0, tf.zeros([0, 0]), 60)
-    first, n = tf.constant(60, tf.int64), tf.constant(3)
-    rendered = loaded.render(**course._asdict(), first_latent=first, n_latents=n)
-    expected = loaded.generate(course.seed, tf.constant(6, tf.int64), first, n, course.truncation, course.conditioning)
-    np.testing.assert_allclose(rendered, expected, atol=1e-6)
-    assert rendered.shape == (3 * 4096, 2)
+def test_a_bundle_of_format_2_still_loads(tmp_path):
+    """Its metadata says nothing of stereo, phase heads and linear paths; its render calls the range `first` and
+    `count`, but in its signature."""
+    new, old = tmp_path / "new", tmp_path / "old"
+    autoencoder, gan = tiny.autoencoder(tiny.STACKED), tiny.gan(latent_size=tiny.STACKED.latent_channels)
+    bundle.save(new, autoencoder, gan, Conditioner((), 1.0), name="older")
+    loaded, metadata = bundle.load(new)
+    older = tf.Module()
+    older.loaded = tf.saved_model.load(str(new))
+    for name in OUTPUTS:
+        setattr(older, name, getattr(older.loaded, name))
+    types = older.loaded.signatures["render"].structured_input_signature[1]
+    order = "seed", "style_seeds", "style_weights", "loop_latents", "first_latent", "n_latents", "truncation"
+    order += "conditioning", "curve_start"
+    ours = [tf.TensorSpec(types[name].shape, types[name].dtype, name) for name in order]
+    theirs = [tf.TensorSpec(s.shape, s.dtype, {"first_latent": "first", "n_latents": "count"}.get(s.name)) for s in ours]
+    render = older.loaded.render
+    older.render = tf.function(lambda *arguments: render(*arguments), input_signature=theirs)
+    served = tf.function(lambda *arguments: {"waveform": render(*arguments)}, input_signature=ours)
+    tf.saved_model.save(older, str(old), signatures={"render": served})
+    for name in AutoencoderConfig.EARLIER:
+        del metadata["autoencoder_config"][name]
+    (old / "metadata.json").write_text(json.dumps(metadata | {"format_version": 2}))
+
+    course = steady(5, 6, 2.0, tf.zeros([0, 0]), 60)._asdict() | {"first_latent": 60, "n_latents": 3}
+    arguments = {name: tf.constant(value, types[name].dtype) for name, value in course.items()}
+    rendered = bundle.load(old)[0].render(**arguments)
+    np.testing.assert_allclose(rendered, loaded.render(**arguments), atol=1e-6)
+    assert rendered.shape == (3 * PER_LATENT, 2)
+    assert read_config(old) == tiny.STACKED
 
 
 def test_a_folder_of_any_name_is_written_and_read(folder, monkeypatch, tmp_path, other_weights):
