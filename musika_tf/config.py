@@ -235,6 +235,9 @@ class GanTraining(_Checked):
     r1_every: int = field(1, "steps between two R1 steps (weighted up by as much)")
     r1_control: bool = field(True, "let the controller switch R1 by the critic's certainty; otherwise always on")
     standardise: bool = field(False, "standardise the latents per channel and invert at the generator's output")
+    emphasis: float = field(
+        0.0, "what the GAN makes of numbers that move the spectrum more: 0 all alike, 1 in proportion", _FROM_0
+    )
     instance_noise: float = field(
         0.0, "noise on the critic's input at the start, fading out over the first half", _FROM_0
     )

@@ -26,6 +26,7 @@ from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.loading import autoencoder_of_latents, load_autoencoder
 from musika_tf.stereo import layouts
+from musika_tf.train import emphasis
 from musika_tf.training import checkpoints, loop, preview
 from musika_tf.training.devices import ONE, Devices
 
@@ -100,8 +101,9 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
     else:
         _fit(conditioner, job, pieces)
-        if job.training.standardise:
-            gan.standardiser.fit(*pieces.statistics())
+        if job.training.standardise and checkpoints.newest(job.directory) is None:
+            mean, deviation = pieces.statistics()
+            gan.standardiser.fit(mean, deviation / _emphasis(job, autoencoder, pieces, deviation))
     pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
     with devices.scope():
         trainer = GanTrainer(gan, job.training, devices)
@@ -136,6 +138,16 @@ def _fit(conditioner, job, pieces):
             f"{path}: damaged ({error}); delete it, and the signals' scale is that of the latents"
         ) from error
     conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+
+
+def _emphasis(job, autoencoder, pieces, deviation):
+    """What the GAN multiplies standardised numbers by, float32 `[latent_channels]`."""
+    exponent = job.training.emphasis
+    if not exponent:
+        return np.ones_like(deviation)
+    moved = emphasis.moved(Codec(autoencoder), emphasis.excerpts(pieces.latents), deviation)
+    mirrored = np.abs(pieces.mirror(moved[None])[0])  # left and right count alike
+    return emphasis.scales((moved + mirrored) / 2, exponent)
 
 
 def _networks(job, model_id):

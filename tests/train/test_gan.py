@@ -9,6 +9,7 @@ import tiny
 
 from musika_tf.config import GanTraining
 from musika_tf.errors import UserError
+from musika_tf.gan.model import Standardiser
 from musika_tf.model import bundle
 from musika_tf.train import gan
 from musika_tf.training import loop
@@ -125,6 +126,21 @@ def test_nothing_to_fine_tune(job, tmp_path, there):
     if there:
         (tmp_path / "start").mkdir()
     refused(job, "--init_from=.*start: neither a bundle nor a folder", init_from=str(tmp_path / "start"))
+
+
+def test_a_resumed_training_keeps_the_scale_of_its_latents(job, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(loop, "train", lambda *args: True)
+    monkeypatch.setattr(bundle, "save", lambda *_, **__: None)
+    monkeypatch.setattr(Standardiser, "fit", lambda self, *statistics: fitted.append(statistics))
+    job = dataclasses.replace(job, training=GanTraining(standardise=True, emphasis=1.0))
+    gan.train(job)
+    built, fresh = (deviation for _, deviation in fitted)  # tiny.gan has one of its own
+    assert (fresh / fresh.mean()).std() > 0.1  # each number by what it moves
+    (job.directory / "ckpt-5.index").touch()
+    (job.directory / "checkpoint").write_text('model_checkpoint_path: "ckpt-5"\n')
+    gan.train(job)
+    np.testing.assert_array_equal([deviation for _, deviation in fitted[2:]], [built])  # the checkpoint has it
 
 
 @pytest.fixture
