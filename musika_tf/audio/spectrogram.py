@@ -46,17 +46,17 @@ def log_power(power, floor=_FLOOR):
 
 
 def spectrum_of(magnitude, phase):
-    """Normalised log magnitude and phase over pi, `[..., frames, bins]` each -> real and imaginary part."""
+    """Normalised log magnitude and phase over pi, `[..., frames, bins]` each -> complex64 of that shape."""
     decibels = magnitude * DB_RANGE - DB_OFFSET
     amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
     angle = phase * math.pi
-    return amplitude * tf.cos(angle), amplitude * tf.sin(angle)
+    return tf.complex(amplitude * tf.cos(angle), amplitude * tf.sin(angle))
 
 
-def synthesis_frames(real, imaginary, config):
-    """Windowed time-domain frames for overlap-add: `[..., frames, bins]` twice -> `[..., frames, fft_length]`."""
+def synthesis_frames(spectrum, config):
+    """Windowed time-domain frames for overlap-add: complex64 `[..., frames, bins]` -> `[..., frames, fft_length]`."""
     window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
-    return tf.signal.irfft(tf.complex(real, imaginary), [config.fft_length]) * window
+    return tf.signal.irfft(spectrum, [config.fft_length]) * window
 
 
 def overlap_add(frames, config):
@@ -72,7 +72,7 @@ def overlap_add(frames, config):
 
 def inverse(magnitude, phase, config):
     """Waveform of a crop: `[b, frames, bins]` twice -> `[b, (frames + 3) * hop]`; the outer 3 hops fade."""
-    return overlap_add(synthesis_frames(*spectrum_of(magnitude, phase), config), config)
+    return overlap_add(synthesis_frames(spectrum_of(magnitude, phase), config), config)
 
 
 def extend(waveform, config):

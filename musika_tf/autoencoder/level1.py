@@ -6,6 +6,8 @@ from keras import ops
 
 from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
 
+_SPAN = 8
+
 
 class Encoder(keras.Model):
     """Convolutions over time, each (channels, kernel, strides, padding), and at the end `size` numbers in (-1, 1).
@@ -107,26 +109,41 @@ class PhaseResonators(keras.layers.Layer):
         kept = ops.sigmoid(share + 1.0)
         angle = turn + self.centre
         low = (1.0 - kept) * real[..., :n], (1.0 - kept) * imaginary[..., :n]
-        low = _recurrence(kept * ops.cos(angle), kept * ops.sin(angle), *low)
+        low = _recurrence((kept * ops.cos(angle), kept * ops.sin(angle)), low)
         real = ops.concatenate([low[0], real[..., n:]], axis=-1)
         imaginary = ops.concatenate([low[1], imaginary[..., n:]], axis=-1)
         return _angle(real, imaginary) / np.pi
 
 
-def _recurrence(a_real, a_imaginary, b_real, b_imaginary):
-    """z[t] = a[t] z[t - 1] + b[t] along axis 1, z[-1] = 0, of complex numbers in two parts each `[b, t, n]`."""
-    a, b, n_steps, reach = (a_real, a_imaginary), (b_real, b_imaginary), a_real.shape[1], 1
-    while reach < n_steps:  # each round joins spans that are twice as long
+def _recurrence(a, b):
+    """z[t] = a[t] z[t - 1] + b[t] along axis 1, z[-1] = 0; a, b and z are complex, in two parts each `[b, t, n]`.
 
-        def earlier(x, reach=reach):
-            return ops.pad(x[:, :-reach], ((0, 0), (reach, 0), (0, 0)))
+    Long ones run as spans of eight steps side by side, each from 0; what the span before left is added, turned.
+    """
+    n_steps, size = a[0].shape[1], a[0].shape[2]
+    if n_steps <= 2 * _SPAN:
+        z = [[x[:, 0] for x in b]]
+        for t in range(1, n_steps):
+            z.append(_sum([x[:, t] for x in b], _product([x[:, t] for x in a], z[-1])))
+        return [ops.stack(parts, axis=1) for parts in zip(*z, strict=True)]
+    n_spans = -(-n_steps // _SPAN)
 
-        a_before, b_before = [earlier(x) for x in a], [earlier(x) for x in b]
-        turned = _product(a, b_before)
-        b = b[0] + turned[0], b[1] + turned[1]
-        a = _product(a, a_before)
-        reach *= 2
-    return b
+    def steps(x):
+        spans = ops.pad(x, ((0, 0), (0, n_spans * _SPAN - n_steps), (0, 0)))
+        spans = ops.reshape(spans, (-1, n_spans, _SPAN, size))
+        return [spans[:, :, k] for k in range(_SPAN)]
+
+    a, b = list(zip(*map(steps, a), strict=True)), list(zip(*map(steps, b), strict=True))
+    for k in range(1, _SPAN):
+        a[k], b[k] = _product(a[k], a[k - 1]), _sum(b[k], _product(a[k], b[k - 1]))
+    before = [ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
+    z = [_sum(b[k], _product(a[k], before)) for k in range(_SPAN)]
+    joined = [ops.stack(parts, axis=2) for parts in zip(*z, strict=True)]
+    return [ops.reshape(x, (-1, n_spans * _SPAN, size))[:, :n_steps] for x in joined]
+
+
+def _sum(x, y):
+    return x[0] + y[0], x[1] + y[1]
 
 
 def _product(x, y):

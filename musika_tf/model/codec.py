@@ -94,11 +94,11 @@ class Codec:
             return self.stereo.spread(*self._decode1(level1, first, seed, noise), latents)
 
         def piece(first, count):
-            return spectrogram.synthesis_frames(*decoded(first, count), config)
+            return spectrogram.synthesis_frames(decoded(first, count), config)
 
         def magnitude_of(first, count):
-            real, imaginary = decoded(first, count)
-            return tf.transpose(spectrogram.log_power(tf.square(real) + tf.square(imaginary)), [1, 0, 2])
+            power = spectrogram.power(decoded(first, count))
+            return tf.transpose(spectrogram.log_power(power), [1, 0, 2])
 
         whole = self._trim(tf.transpose(self.overlap_add(piece, n_latents + missing)))
         magnitude = self._by_chunks(magnitude_of, n_latents + missing, [None, 2, config.n_bins])
@@ -118,7 +118,7 @@ class Codec:
         rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(own)[0], seed, noise)
         level1 = self.autoencoder.decode2(self.stereo.split(own), rows)
         spectra = self.stereo.spread(*self._decode1(level1, first_latent, seed, noise), latents)
-        return spectrogram.synthesis_frames(*spectra, self.config)
+        return spectrogram.synthesis_frames(spectra, self.config)
 
     def _decode1(self, level1, first_latent, seed, noise):
         """Level-1 latents `[n_coded, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""

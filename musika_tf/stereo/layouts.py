@@ -53,7 +53,7 @@ class Parametric:
         return latents[None, :, : self.config.latent_size]
 
     def spread(self, magnitude, phase, latents):
-        """The decoded channel -> real and imaginary part of left and right, `[2, 16 m, bins]` each.
+        """The decoded channel -> spectra of left and right, complex64 `[2, 16 m, bins]`.
 
         Args:
           magnitude, phase: normalised, `[1, 16 m, bins]` each.

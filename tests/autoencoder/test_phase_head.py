@@ -19,7 +19,7 @@ def unit(angle):
     return np.exp(1j * angle)
 
 
-@pytest.mark.parametrize("n_steps", [1, 2, 5, 64])
+@pytest.mark.parametrize("n_steps", [1, 2, 5, 16, 17, 64, 300])
 def test_the_recurrence_is_that_of_a_loop(n_steps):
     a = 0.9 * unit(tiny.normal(2, n_steps, 3, seed=1))
     b = tiny.normal(2, n_steps, 3, seed=2) + 1j * tiny.normal(2, n_steps, 3, seed=3)
@@ -28,7 +28,7 @@ def test_the_recurrence_is_that_of_a_loop(n_steps):
         z = a[:, t] * z + b[:, t]
         expected.append(z)
     parts = [tf.constant(x, tf.float32) for x in (a.real, a.imag, b.real, b.imag)]
-    real, imaginary = _recurrence(*parts)
+    real, imaginary = _recurrence(parts[:2], parts[2:])
     np.testing.assert_allclose(real.numpy() + 1j * imaginary.numpy(), np.stack(expected, axis=1), atol=1e-5)
 
 

@@ -308,7 +308,8 @@ def test_a_bundle_of_format_2_still_loads(tmp_path):
     order = "seed", "style_seeds", "style_weights", "loop_latents", "first_latent", "n_latents", "truncation"
     order += "conditioning", "curve_start"
     ours = [tf.TensorSpec(types[name].shape, types[name].dtype, name) for name in order]
-    theirs = [tf.TensorSpec(s.shape, s.dtype, {"first_latent": "first", "n_latents": "count"}.get(s.name)) for s in ours]
+    called = {"first_latent": "first", "n_latents": "count"}
+    theirs = [tf.TensorSpec(spec.shape, spec.dtype, called.get(spec.name)) for spec in ours]
     render = older.loaded.render
     older.render = tf.function(lambda *arguments: render(*arguments), input_signature=theirs)
     served = tf.function(lambda *arguments: {"waveform": render(*arguments)}, input_signature=ours)

@@ -42,7 +42,7 @@ def direct_decode(path, latents, seed):
     magnitude, phase = path.autoencoder.decode1(level1, noises[1])
     with_neighbours = np.concatenate([padded[:1], padded, padded[-1:]])
     spectra = path.stereo.spread(magnitude, phase, with_neighbours)
-    frames = spectrogram.synthesis_frames(*spectra, CONFIG)[:, : 16 * n]
+    frames = spectrogram.synthesis_frames(spectra, CONFIG)[:, : 16 * n]
     whole = tf.signal.overlap_and_add(frames, CONFIG.hop_length).numpy()
     window = tf.signal.hann_window(CONFIG.fft_length) * tf.signal.inverse_stft_window_fn(CONFIG.hop_length)(
         CONFIG.fft_length, tf.float32
