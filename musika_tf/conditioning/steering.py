@@ -62,10 +62,19 @@ def steer(settings, metadata, style_seed, total_seconds=None):
         return None
     paced = [asked[name] for name in _STEERED["tempo"] if name in asked]
     bpm = paced[0].bpm if paced else drawn_bpm(metadata, style_seed)
-    functions = tuple(
-        asked.get(name) or Drawn(signal, style_seed, span, bpm) for name, (signal, span) in channels.items()
-    )
+    words = tuple((channels[name][0], asked[name]) for name in asked if _has_pieces(channels[name][0]))
+
+    def drawn(signal, span):
+        if words and _has_pieces(signal):
+            return tags.InKeeping(signal, words, style_seed)
+        return Drawn(signal, style_seed, span, bpm)
+
+    functions = tuple(asked.get(name) or drawn(*channel) for name, channel in channels.items())
     return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
+
+
+def _has_pieces(signal):
+    return isinstance(signal, tags.Tag) and bool(signal.pieces)
 
 
 def canonical(settings, metadata, total_seconds=None):

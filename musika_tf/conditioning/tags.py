@@ -2,6 +2,9 @@
 
 `--conditioning=tags` stands for the words in CHOSEN; `tag:harpsichord` names any of MusiCNN's fifty. An .npz holds
 all fifty, so another choice needs no new encoding. Each word is a signal of its own, with its own trained range.
+
+Words hang together: rock has guitars and no harpsichord. So a style draws one of the training's pieces and has its
+words; of words that a user leaves out, it has those of a piece in which the others are as the user wants them.
 """
 
 import dataclasses
@@ -11,16 +14,22 @@ import numpy as np
 
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.recording import Recording
-from musika_tf.conditioning.signal import Extracted, Signal
+from musika_tf.conditioning.signal import Extracted, Signal, column
 from musika_tf.errors import UserError
 
 GROUP = "tags"
 PREFIX = "tag:"
-# Genre, instrument and pace: words whose activation moves within the rendered corpora, too ("loud" and "soft" do not).
-CHOSEN = ("techno", "ambient", "piano", "classical", "drums", "fast", "slow")
+# Genre, instrument and pace: words whose activation moves within the rendered corpora, too ("loud", "metal" do not).
+CHOSEN = ("techno", "rock", "ambient", "classical", "piano", "guitar", "strings", "drums", "fast", "slow")
 _HOP_SECONDS = 1.0
 _FIRST_DRAW_ROW = 3  # one row of the stream for each of the fifty
-_DRAWN_SHARE = 0.5  # of the deviation: words hang together, so drawing them far apart would contradict itself
+_UNTOLD_SHARE = (
+    0.5  # of the deviation, of words that come without pieces: drawn far apart they would contradict themselves
+)
+_MOST_PIECES = 64
+_LIKING_ROW = 10  # of so many numbers each: beyond the rows of single numbers
+_NEAR = 0.1  # a piece whose words are this far from those asked for is liked by half a deviation less
+_DECIDED = 4.0  # how much of it is one piece and how much a mixture, where curves lead from one to the next
 
 
 def all_tags():
@@ -58,11 +67,19 @@ def activations(audio, times):
     return np.stack([np.interp(times, middles, heard[:, i]) for i in range(heard.shape[1])], axis=1).astype(np.float32)
 
 
+def _liking(style_seed, n_pieces):
+    """How much a style likes each piece, N(0, 1): float32 `[n_pieces]`."""
+    from musika_tf.randomness import Stream, normal_rows
+
+    return normal_rows(style_seed, Stream.CONDITIONING, _LIKING_ROW, 1, _MOST_PIECES)[0, :n_pieces]
+
+
 @dataclasses.dataclass(frozen=True)
 class Tag(Signal):
     """MusiCNN's activation for one word, 0..1."""
 
     word: str = "techno"
+    pieces: tuple = ()  # its means in some pieces of the training; the same pieces for all words of a model
 
     unit = "activation"
     legal = (0.0, 1.0)
@@ -88,11 +105,45 @@ class Tag(Signal):
         index = all_tags().index(self.word)
         return stored[:, index : index + 1]
 
+    def fitted(self, pieces, latents_per_second):
+        chosen = np.linspace(0, len(pieces) - 1, min(len(pieces), _MOST_PIECES)).round().astype(int)
+        return dataclasses.replace(self, pieces=tuple(round(float(np.mean(pieces[i])), 4) for i in chosen))
+
+    def restored(self, row):
+        return dataclasses.replace(self, pieces=tuple(row.get("pieces", ())))
+
+    def facts(self):
+        return {"pieces": list(self.pieces)}
+
     def parse_user(self, text, span=None, total_seconds=None):
         return curves.one_channel(text, self, span, shown=f"{self.word}={text}")
 
     def draw(self, style_seed, times, span, bpm):
-        return self.held(style_seed, times, span, span.mean[0], _DRAWN_SHARE * span.deviation[0])
+        import tensorflow as tf
+
+        if not self.pieces:
+            return self.held(style_seed, times, span, span.mean[0], _UNTOLD_SHARE * span.deviation[0])
+        value = tf.gather(tf.constant(self.pieces), tf.argmax(_liking(style_seed, len(self.pieces))))
+        return tf.fill([tf.shape(times)[0], 1], value)
+
+
+@dataclasses.dataclass(frozen=True)
+class InKeeping:
+    """A word that was left out, where others were asked for: times float64 `[n]` -> float32 `[n, 1]`.
+
+    Attributes:
+      asked: pairs of a Tag and the function of times that was asked for.
+    """
+
+    signal: Tag
+    asked: tuple
+    style_seed: int
+
+    def __call__(self, times):
+        distances = sum(np.square(function(times) - np.array(tag.pieces)) for tag, function in self.asked)
+        liking = _liking(self.style_seed, len(self.signal.pieces)).numpy() - distances / (2 * _NEAR**2)
+        shares = np.exp(_DECIDED * (liking - liking.max(axis=1, keepdims=True)))
+        return column(shares @ np.array(self.signal.pieces) / shares.sum(axis=1))
 
 
 def parse_words(text):

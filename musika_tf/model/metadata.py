@@ -91,6 +91,8 @@ def _check(metadata):
     names = [_signal_name(row) for row in metadata["conditioning"]]
     if len(set(names)) < len(names):
         raise ValueError("a signal twice")
+    if len({len(row["pieces"]) for row in metadata["conditioning"] if row.get("pieces")}) > 1:
+        raise ValueError("words of different pieces")
 
 
 def _signal_name(row):
@@ -102,6 +104,8 @@ def _signal_name(row):
         raise ValueError(f"{name} has other channels")
     if not (isinstance(limits, list) and len(limits) == 2 and all(map(_is_number, limits)) and limits[0] <= limits[1]):
         raise ValueError(f"{name} has no range")
+    if not (isinstance(row.get("pieces", []), list) and all(map(_is_number, row.get("pieces", [])))):
+        raise ValueError(f"pieces of {name} are no numbers")
     for key in _OPTIONAL_NUMBERS:
         if row.get(key) is not None and not (_is_number(row[key]) and (key == "mean" or row[key] >= 0)):
             raise ValueError(f"{key} of {name} is no number")

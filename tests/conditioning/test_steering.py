@@ -118,6 +118,19 @@ def test_drawn_tempo_is_known_and_its_clock_kept():
     assert steer(tempo="121").bpm == 121.0
 
 
+def test_words_left_out_are_in_keeping_with_the_others():
+    low, high = (np.full([50, 1], value, np.float32) for value in (0.1, 0.6))
+    conditioner = Conditioner(("tag:techno", "tag:slow", "tag:piano"), RATE)
+    conditioner.fit([np.concatenate([low, high, high], 1), np.concatenate([high, low, low], 1)])
+    own = metadata(conditioner)
+    for techno, others in (("0.6", 0.1), ("0.1", 0.6)):
+        asked = steering.steer({"tags": f"techno={techno}"}, own, 5)
+        np.testing.assert_allclose(asked(POSITIONS)[:, 1:], others, atol=1e-3)
+    both = steering.steer({"tags": "techno=0.6,piano=0.6"}, own, 5)(POSITIONS)  # which no piece has
+    np.testing.assert_allclose(both[:, [0, 2]], 0.6, rtol=1e-6)
+    assert ((both[:, 1] >= 0.1) & (both[:, 1] <= 0.6)).all()
+
+
 def test_position_is_planned_for_the_length_of_the_piece():
     long = steer(3600.0, position="plan")(np.array([0, 38_750]))[:, 12]
     assert long[0] < 0.01 and long[1] > 0.95

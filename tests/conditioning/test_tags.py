@@ -56,6 +56,58 @@ def test_a_word_is_its_column():
     assert set(tags.CHOSEN) < set(tags.all_tags())
 
 
+# Ten pieces of techno and ten of piano, a little different each: their means, and what they are made of.
+TECHNO = np.concatenate([np.linspace(0.8, 0.95, 10), np.linspace(0.0, 0.1, 10)]).round(4)
+PIANO = np.concatenate([np.linspace(0.0, 0.1, 10), np.linspace(0.6, 0.8, 10)]).round(4)
+
+
+def fitted(word, means):
+    pieces = [np.float32([[mean - 0.1], [mean + 0.1]]) for mean in means]
+    return Tag(word).fitted(pieces, 10.0)
+
+
+def test_a_model_keeps_the_words_of_some_pieces():
+    assert fitted("techno", TECHNO).pieces == tuple(TECHNO)
+    many = np.linspace(0, 1, 500)
+    kept = fitted("techno", many).pieces
+    assert len(kept) == 64 and kept[0] == 0 and kept[-1] == 1 and max(np.diff(kept)) < 0.02
+    row = fitted("techno", TECHNO).facts()
+    assert Tag("techno").restored(row) == fitted("techno", TECHNO)
+
+
+def test_a_style_draws_the_words_of_one_piece():
+    pairs = []
+    for style_seed in range(200):
+        values = [
+            fitted(word, means).draw(style_seed, np.arange(3.0), None, None).numpy()
+            for word, means in (("techno", TECHNO), ("piano", PIANO))
+        ]
+        assert all(v.shape == (3, 1) and (v == v[0]).all() for v in values)
+        pairs.append(tuple(round(float(v[0, 0]), 4) for v in values))
+    assert set(pairs) == set(zip(TECHNO, PIANO, strict=True))
+    assert max(map(pairs.count, pairs)) < 30
+
+
+@pytest.mark.parametrize("style_seed", range(10))
+def test_words_left_out_are_those_of_pieces_that_have_the_others(style_seed):
+    techno, piano = fitted("techno", TECHNO), fitted("piano", PIANO)
+    curve = techno.parse_user("0:0.9,60:0.05")
+    left_out = tags.InKeeping(piano, ((techno, curve),), style_seed)
+    times = np.linspace(0, 60, 601)
+    values = left_out(times)
+    assert values.shape == (601, 1) and values.dtype == np.float32
+    assert values[0, 0] <= 0.1 and 0.6 <= values[-1, 0] <= 0.8
+    assert np.abs(np.diff(values[:, 0])).max() < 0.1  # no jump from one piece to the next
+    np.testing.assert_array_equal(left_out(times[7:9]), values[7:9])
+
+
+def test_styles_differ_in_what_they_take():
+    techno, piano = fitted("techno", TECHNO), fitted("piano", PIANO)
+    asked = ((techno, techno.parse_user("0.05")),)
+    values = [tags.InKeeping(piano, asked, style_seed)(np.zeros(1))[0, 0] for style_seed in range(20)]
+    assert np.std(values) > 0.02
+
+
 @needs_musicnn
 @pytest.mark.parametrize("n_samples", [1, 100, 441, 4410])
 def test_shortest_pieces_are_refused_by_the_real_ear_too(n_samples):

@@ -279,6 +279,8 @@ def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
         (["conditioning", 0, "range"], [1, "2"], "tempo has no range"),
         (["conditioning", 0, "range"], [2, 1], "tempo has no range"),
         (["conditioning", 0, "mean"], "120", "mean of tempo is no number"),
+        (["conditioning", 0, "pieces"], "120", "pieces of tempo are no numbers"),
+        (["conditioning", 0, "pieces"], [120, None], "pieces of tempo are no numbers"),
     ],
 )
 def test_metadata_that_no_bundle_has_is_named(folder, tmp_path, place, value, message):
