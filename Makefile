@@ -28,7 +28,7 @@ NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python
 .NOTPARALLEL:
 
 music: $(VENV)/installed
-	$(VENV)/bin/python generate.py --bundle_dir=models/techno-mini --length 3m57s --out music.wav
+	$(VENV)/bin/python generate.py --bundle_dir=models/techno --length 3m57s --out music.wav
 
 test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest $(ARGS)

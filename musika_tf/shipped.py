@@ -4,7 +4,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 PRESETS = PACKAGE / "flags"
-DEFAULT_MODEL = "models/techno-mini"
+DEFAULT_MODEL = "models/techno"
 DEFAULT_AUTOENCODER = "models/music-ae"
 
 
@@ -29,9 +29,9 @@ def default_autoencoder():
 
 
 def models():
-    """The folders of all shipped bundles, the default one first."""
+    """The folders of all shipped bundles, that of the default autoencoder first."""
     folders = sorted(path.parent for path in PACKAGE.glob("models/*/metadata.json"))
-    return sorted(folders, key=lambda folder: folder != default_model())
+    return sorted(folders, key=lambda folder: folder != default_autoencoder())
 
 
 def name(path):

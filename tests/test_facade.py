@@ -53,7 +53,7 @@ def test_no_path_loads_the_model_that_ships():
 
 def test_a_shipped_model_is_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert musika_tf.load("models/techno-mini").path == shipped.find("models/techno-mini")
+    assert musika_tf.load("models/techno").path == shipped.find("models/techno")
 
 
 def test_generate_gives_the_samples_of_the_program(steerable, model, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from musika_tf import shipped
 
 
-@pytest.mark.parametrize("name", ["flags/mini.flags", "models/techno-mini", "models/techno-mini/metadata.json"])
+@pytest.mark.parametrize("name", ["flags/mini.flags", "models/techno", "models/techno/metadata.json"])
 def test_shipped_files_are_found_from_an_empty_folder(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert shipped.find(name) == shipped.PACKAGE / name
@@ -28,5 +28,5 @@ def test_all_other_names_stay_as_they_are(name, tmp_path, monkeypatch):
 
 
 def test_the_default_model_is_the_first_of_all():
-    assert shipped.models()[0] == shipped.default_model()
+    assert shipped.models()[0] == shipped.default_autoencoder()
     assert all((folder / "saved_model.pb").is_file() for folder in shipped.models())

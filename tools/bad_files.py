@@ -213,7 +213,7 @@ def _text(number):
 def encode(folder, cases):
     """Runs encode.py over `folder`; what differs from the expectation, as lines."""
     latents, table = Path(f"{folder}.latents"), Path(f"{folder}.csv")
-    model = FLAGS.bundle_dir or ROOT / "models" / "techno-mini"
+    model = FLAGS.bundle_dir or ROOT / "models" / "techno"
     command = [sys.executable, ROOT / "encode.py", f"--audio_dir={folder}", f"--out_dir={latents}"]
     done = subprocess.run([*map(str, command), f"--bundle_dir={model}", f"--table={table}"])
     if done.returncode:

@@ -74,7 +74,7 @@ def bundle_of(flag):
 
 
 def resolve(*names):
-    """Makes flags that name what is shipped, such as models/techno-mini, name it from any working directory."""
+    """Makes flags that name what is shipped, such as models/techno, name it from any working directory."""
     for name in names:
         if FLAGS[name].value:
             FLAGS[name].value = str(shipped.find(FLAGS[name].value))

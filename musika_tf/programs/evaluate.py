@@ -1,9 +1,9 @@
 """Measures music, a model, an autoencoder, how well a model follows its signals, or the signals' extractors.
 
 python evaluate.py --generated_dir=out --reference_dir=corpora/techno/held_out --json=report.json
-python evaluate.py --model=models/techno-mini --pieces=20 --seconds=120 --reference_dir=...
-python evaluate.py --autoencoder=models/techno-mini --reference_dir=corpora/techno/held_out
-python evaluate.py --control --model=models/techno-mini --json=techno.json
+python evaluate.py --model=models/techno --pieces=20 --seconds=120 --reference_dir=...
+python evaluate.py --autoencoder=models/techno --reference_dir=corpora/techno/held_out
+python evaluate.py --control --model=models/techno --json=techno.json
 python evaluate.py --control --model=models/piano-mini --curve --json=piano.json
 python evaluate.py --control --results=techno.json,piano.json --picture=control.png
 python evaluate.py --signals --audio_dir=corpora/techno --tracks=20

@@ -12,7 +12,7 @@ from musika_tf.autoencoder.losses import frequency_weights
 
 _EXCERPTS, _LATENTS = 8, 8  # so many of so many latents
 _KNEE = 12.0  # of the weights of the bins, as in the magnitude losses
-_LEAST = 0.02  # of the largest: what moves less counts as this
+_LEAST = 0.25  # of the largest: what moves less counts as this, or the GAN would be late to learn its range
 
 
 def excerpts(pieces):

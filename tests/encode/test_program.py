@@ -187,7 +187,7 @@ def test_three_hours_take_less_than_two_gigabytes(tmp_path):
     with soundfile.SoundFile(tmp_path / "audio" / "long.flac", "w", 44_100, 2) as file:
         for _ in range(180):
             file.write(minute)
-    flags = flags_of(tiny.ROOT / "models" / "techno-mini", tmp_path / "audio", tmp_path / "latents")
+    flags = flags_of(tiny.ROOT / "models" / "techno", tmp_path / "audio", tmp_path / "latents")
     program = [sys.executable, "encode.py", *flags]
     done = subprocess.run([sys.executable, "-c", PEAK, *program], capture_output=True, text=True, cwd=tiny.ROOT)
     assert done.returncode == 0, done.stderr

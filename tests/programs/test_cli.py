@@ -21,7 +21,7 @@ from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
 SMOKE = f"--flagfile={ROOT / 'flags/smoke.flags'}"
-MODEL = "--bundle_dir=models/techno-mini"
+MODEL = "--bundle_dir=models/techno"
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ CASES = {
     "no such choice": (["train_ae.py", "--phase=5"], ["--phase=5", "1|2|3|4|all"]),
     "no such flag": (["train_ae.py", "--phases=5"], ["phases"]),
     "flagfile of bytes": (
-        ["train_ae.py", "--flagfile=models/techno-mini.png"],
-        ["--flagfile=models/techno-mini.png: no such preset", "flags/mini.flags"],
+        ["train_ae.py", "--flagfile=models/techno.png"],
+        ["--flagfile=models/techno.png: no such preset", "flags/mini.flags"],
     ),
     "sizes": (["train_ae.py", SMOKE, "--audio_dir=x", "--ae_width=98"], ["--ae_width=98: give a multiple of 4"]),
     "line's end": (["generate.py", "--length=1\n2\x1b[2J"], ["--length=1\\n2\\x1b[2J:"]),
@@ -86,7 +86,7 @@ CASES = {
     "style_over": (["generate.py", "--style_over=5m"], ["--style_over", "--style_to"]),
     "several": (["generate.py", "--num_pieces=2", "--out=a.wav"], ["--out=a.wav", "{seed}"]),
     "bpm": (["generate.py", "--bpm=60"], ["--bpm=60: 60 is outside of the range", "BPM"]),
-    "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno-mini", "it follows --bpm"]),
+    "density": (["generate.py", "--note_density=0.5"], ["--note_density=0.5", "techno", "it follows --bpm"]),
     "no cache_dir": (["train_ae.py", "--audio_dir=x", "--cache_dir="], ["--cache_dir=: no path", "leave the flag out"]),
     "no bundle_dir": (["encode.py", "--audio_dir=x", "--bundle_dir="], ["--bundle_dir=: no path"]),
     "no out": (["generate.py", "--length=1", "--out="], ["--out=: no path"]),
@@ -162,7 +162,7 @@ def test_dry_run_of_training_tells_what_it_will_take_and_writes_nothing(mixed, t
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["file", "broken.wav", "noise.wav", "silence.wav"]
     assert lines[4:6] == ["1 file used, 2s; 2 left out", "1 batches of 4 crops of 0.76 s are as much audio as there is"]
-    assert lines[6].startswith("phase 1: 200 steps of ") and lines[7].endswith("on this machine")
+    assert lines[6].startswith("phase 1: 60 steps of ") and lines[7].endswith("on this machine")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -221,12 +221,10 @@ def test_presets_are_what_they_say():
         assert tiny.preset("flags/reference.flags", config_class) == config_class()
     mini = tiny.preset("flags/mini.flags", AutoencoderConfig), tiny.preset("flags/mini.flags", GanConfig)
     assert (mini[0].width, mini[1].width, mini[1].patch_critic) == (128, 32, True)
-    # techno-mini and piano-mini are older than parametric stereo.
-    for name in ("techno", "piano"):
-        autoencoder = tiny.preset(f"flags/{name}.flags", AutoencoderConfig)
-        assert autoencoder == AutoencoderConfig(width=96, latent_size=64, **tiny.PUBLISHED)
-        assert tiny.preset(f"flags/{name}.flags", GanConfig) == mini[1]
-    assert tiny.preset("flags/music.flags", AutoencoderConfig) == mini[0]
+    for name in ("music", "techno"):
+        assert mini == tuple(tiny.preset(f"flags/{name}.flags", type(config)) for config in mini)
+    older = tiny.preset("flags/piano.flags", AutoencoderConfig)  # than parametric stereo
+    assert older == AutoencoderConfig(width=96, latent_size=64, **tiny.PUBLISHED)
 
 
 @pytest.mark.parametrize(

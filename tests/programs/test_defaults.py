@@ -59,7 +59,7 @@ def test_encode_names_the_latents_of_one_file_after_its_folder(empty_folder):
 
 
 def test_encode_says_nothing_of_what_was_given():
-    given = ["--audio_dir=songs", "--bundle_dir=models/techno-mini", "--out_dir=there"]
+    given = ["--audio_dir=songs", "--bundle_dir=models/techno", "--out_dir=there"]
     said, _, values = take("encode", given, ["bundle_dir", "out_dir"])
     assert said == [] and values == [str(shipped.default_model()), "there"]
 
@@ -105,8 +105,8 @@ def test_a_later_phase_in_a_new_folder_fine_tunes_the_shipped_autoencoder(given,
 def test_sizes_are_those_of_what_is_fine_tuned():
     given = ["--flagfile=flags/smoke.flags", f"--init_from={shipped.default_model()}"]
     said, _, values = take("train_ae", given, ["ae_width"], "print(program._sizes('new').width)")
-    assert said == ["the autoencoder has the sizes of models/techno-mini, in place of the flags'", "96"]
-    assert values == [96]  # which are the flags that are kept beside the checkpoint
+    assert said == ["the autoencoder has the sizes of models/techno, in place of the flags'", "128"]
+    assert values == [128]  # which are the flags that are kept beside the checkpoint
     said, _, _ = take("train_ae", ["--flagfile=flags/smoke.flags"], [], "print(program._sizes('new').width)")
     assert said == ["24"]
 
@@ -115,14 +115,14 @@ def test_sizes_are_those_of_what_is_fine_tuned():
 def test_generate_plays_ones_own_model_or_the_one_that_ships(own, empty_folder):
     if own:
         (empty_folder / "checkpoints/musika/bundle").mkdir(parents=True)
-    name = "checkpoints/musika/bundle" if own else "models/techno-mini"
+    name = "checkpoints/musika/bundle" if own else "models/techno"
     call = "production.run = lambda asked, *_: print(asked.model); cli.start_tensorflow = str; program.main(None)"
     call = f"from musika_tf.generate import production; {call}"
     said, _, _ = take("generate", ["--length=1"], [], call)
     assert said[0] == f"defaults: --bundle_dir={name}" and said[1].endswith(name)
     said, errors, _ = take("generate", ["--length=1", "--out=-"], [], call)
     assert len(said) == 1 and errors == [f"defaults: --bundle_dir={name}"]  # a stream is audio and nothing else
-    said, _, _ = take("generate", ["--length=1", "--bundle_dir=models/techno-mini"], [], call)
+    said, _, _ = take("generate", ["--length=1", "--bundle_dir=models/techno"], [], call)
     assert said == [str(shipped.default_model())]
 
 

@@ -75,6 +75,6 @@ def test_from_an_empty_folder_it_plays(environment, tmp_path):
 
 @pytest.mark.long
 def test_presets_and_models_have_the_names_that_they_have_in_the_repository(environment, tmp_path):
-    flags = ("--flagfile=flags/techno.flags", "--bundle_dir=models/techno-mini", "--length=1s", "--out=a.wav")
+    flags = ("--flagfile=flags/techno.flags", "--bundle_dir=models/techno", "--length=1s", "--out=a.wav")
     run(environment / "musika-tf", "generate", *flags, cwd=tmp_path)  # this preset takes in another one
     assert os.listdir(tmp_path) == ["a.wav"]
