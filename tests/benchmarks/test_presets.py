@@ -22,7 +22,7 @@ app.run(lambda _: print(json.dumps([show(*chosen) for chosen in presets.chosen()
         ([], [["reference", 256, 128], ["mini", 128, 32]]),
         (["--runs=2"], [["reference", 256, 128], ["mini", 128, 32]]),
         (["--flagfile=flags/mini.flags"], [["mini", 128, 32]]),
-        (["--flagfile", "flags/techno.flags"], [["techno", 96, 32]]),
+        (["--flagfile", "flags/techno.flags"], [["techno", 128, 32]]),
         (["--ae_width=64"], [["flags", 64, 128]]),
         (["--flagfile=flags/mini.flags", "--ae_width=64"], [["mini", 64, 32]]),
     ],
