@@ -9,7 +9,7 @@
 VENV = .venv
 LATEST = .venv-latest
 PYTHON =
-# In the order of their names, in which no file that takes long comes last.
+# In the order of their names, but for the file that takes longest: tests/conftest.py.
 SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
 ARGS = -m 'not slow and not long' $(SPREAD)
 # Pages, tools, benchmarks, command lines: what they test is the same on any TensorFlow.
