@@ -27,6 +27,6 @@ def test_all_other_names_stay_as_they_are(name, tmp_path, monkeypatch):
     assert shipped.find(name) == name
 
 
-def test_the_default_model_is_the_first_of_all():
+def test_the_default_autoencoder_is_the_first_of_all():
     assert shipped.models()[0] == shipped.default_autoencoder()
     assert all((folder / "saved_model.pb").is_file() for folder in shipped.models())

@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder.losses import frequency_weights
+from musika_tf.config import AutoencoderTraining
 
 _EXCERPTS, _LATENTS = 8, 8  # so many of so many latents
-_KNEE = 12.0  # of the weights of the bins, as in the magnitude losses
+_KNEE = AutoencoderTraining.frequency_knee  # of the weights of the bins, as in the magnitude losses
 _LEAST = 0.25  # of the largest: what moves less counts as this, or the GAN would be late to learn its range
 
 

@@ -225,6 +225,7 @@ def test_presets_are_what_they_say():
         assert mini == tuple(tiny.preset(f"flags/{name}.flags", type(config)) for config in mini)
     older = tiny.preset("flags/piano.flags", AutoencoderConfig)  # than parametric stereo
     assert older == AutoencoderConfig(width=96, latent_size=64, **tiny.PUBLISHED)
+    assert tiny.preset("flags/piano.flags", GanConfig) == mini[1]
 
 
 @pytest.mark.parametrize(
