@@ -1,6 +1,6 @@
 # make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
 # make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
-# make test-all     runs the long ones too, and on the newest TensorFlow (no tensorflow-io) all that depends on it
+# make test-all     runs the long ones too, and on the newest TensorFlow (no tensorflow-io) what depends on it
 # make lint         checks the style, and which room imports which
 # make clean        removes what these made, but not the music
 #
@@ -39,7 +39,7 @@ test-long: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest -m 'long and not slow' $(SPREAD)
 
 test-latest: $(LATEST)/installed-test
-	$(LATEST)/bin/python -m pytest $(NOT_LATEST) -m 'not slow' $(SPREAD)
+	$(LATEST)/bin/python -m pytest $(NOT_LATEST) -m 'not slow and (not long or both)' $(SPREAD)
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .

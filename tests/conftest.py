@@ -9,6 +9,10 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 # A test and the program it starts share a GPU.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+# A cache of numba's (librosa's loops) for each worker: two processes that fill one at once may store the machine code
+# of one signature under another, and whoever loads it crashes.
+_NUMBA_CACHE = f"numba-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+os.environ.setdefault("NUMBA_CACHE_DIR", os.path.abspath(os.path.join(__file__, "../../.pytest_cache", _NUMBA_CACHE)))
 
 import pytest  # noqa: E402
 

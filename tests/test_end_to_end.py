@@ -96,6 +96,7 @@ def scalars(directory):
 
 
 @pytest.mark.long
+@pytest.mark.both
 def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
     checkpoints, latents, song = tmp_path / "checkpoints", tmp_path / "latents", tmp_path / "song.wav"
     run("train_ae.py", "--phase=all", f"--audio_dir={corpus}", f"--checkpoint_dir={checkpoints}")

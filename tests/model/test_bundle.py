@@ -92,6 +92,7 @@ def inputs():
 
 
 @pytest.mark.long
+@pytest.mark.both
 def test_a_program_that_never_saw_musika_tf_gets_the_same_numbers(folder, inputs, tmp_path):
     np.savez(tmp_path / "inputs.npz", **inputs)
     command = [sys.executable, "-c", ELSEWHERE, folder, tmp_path / "inputs.npz", tmp_path / "outputs.npz"]
