@@ -13,17 +13,11 @@ def frechet_distance(features_a, features_b):
     Raises:
       ValueError: fewer than two rows, different numbers of features or values that are not finite.
     """
-    mean_a, root_a = _gaussian(features_a)
-    mean_b, root_b = _gaussian(features_b)
-    if len(mean_a) != len(mean_b):
-        raise ValueError(f"the sets have {len(mean_a)} and {len(mean_b)} features")
-    trace_of_root = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
-    distance = np.sum((mean_a - mean_b) ** 2) + np.sum(root_a**2) + np.sum(root_b**2) - 2 * trace_of_root
-    return max(0.0, float(distance))  # rounding can leave -1e-13
+    return between(gaussian(features_a), gaussian(features_b))
 
 
-def _gaussian(features):
-    """Mean `[features]` and a root R of the covariance, S = R^T R."""
+def gaussian(features):
+    """Mean `[features]` and a root R `[rank, features]` of the covariance, S = R^T R; errors as `frechet_distance`."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) < 2:
         raise ValueError(f"a Frechet distance needs at least two rows of features, got shape {features.shape}")
@@ -31,3 +25,13 @@ def _gaussian(features):
         raise ValueError("the features have values that are not finite")
     mean = features.mean(axis=0)
     return mean, np.linalg.qr((features - mean) / np.sqrt(len(features) - 1), mode="r")
+
+
+def between(gaussian_a, gaussian_b):
+    """The distance between two pairs of mean and root, as `gaussian` gives them; ValueError where sizes differ."""
+    (mean_a, root_a), (mean_b, root_b) = gaussian_a, gaussian_b
+    if len(mean_a) != len(mean_b):
+        raise ValueError(f"the sets have {len(mean_a)} and {len(mean_b)} features")
+    trace_of_root = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    distance = np.sum((mean_a - mean_b) ** 2) + np.sum(root_a**2) + np.sum(root_b**2) - 2 * trace_of_root
+    return max(0.0, float(distance))  # rounding can leave -1e-13
