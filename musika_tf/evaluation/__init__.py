@@ -1,1 +1,1 @@
-"""The yardsticks: structure in time, pitch, stereo, baselines, control, and the report."""
+"""The yardsticks: distances between sets of songs, structure in time, pitch, stereo, baselines, control, the report."""
