@@ -142,3 +142,51 @@ def test_level_and_silence_by_hand():
     waveform[3 * RATE // 4, 1] = 0.0011  # one sample above -60 dB in one channel
     assert structure.longest_silence_seconds(waveform) == 0.25
     assert structure.longest_silence_seconds(0 * waveform) == 1
+
+
+# loudness over time
+
+
+def noise_at(levels_db, seconds_each=1):
+    """Noise of RMS `levels_db`, one after the other, `[samples, 2]`."""
+    gains = np.repeat(10 ** (np.array(levels_db) / 20), seconds_each * RATE)
+    signs = np.where(noise(len(gains), 2) > 0, 1, -1)  # of RMS 1 in every window
+    return (signs * gains[:, None]).astype(np.float32)
+
+
+def test_short_term_loudness_by_hand():
+    levels = structure.short_term_loudness(noise_at([-20, -20, -20, -10, -10, -10]))
+    two_of_three, one_of_three = 10 * np.log10((2 * 0.1 + 0.01) / 3), 10 * np.log10((0.1 + 2 * 0.01) / 3)
+    np.testing.assert_allclose(levels, [-20, one_of_three, two_of_three, -10], atol=1e-4)
+    for n_samples, count in ((3 * RATE - 1, 0), (3 * RATE, 1), (4 * RATE - 1, 1), (4 * RATE, 2)):
+        assert len(structure.short_term_loudness(np.ones((n_samples, 2), np.float32))) == count
+    assert structure.short_term_loudness(np.zeros(3 * RATE)) == [-120]
+
+
+@pytest.mark.parametrize("slope", [-12.0, 0.0, 6.0])
+def test_a_fade_has_its_slope_and_range(slope):
+    minutes = np.arange(60 * RATE) / RATE / 60
+    faded = 0.1 * np.where(noise(len(minutes)) > 0, 1, -1) * 10 ** (slope * minutes / 20)
+    found, spread = structure.loudness_drift(faded.astype(np.float32))
+    assert found == pytest.approx(slope, abs=0.01)
+    assert spread == pytest.approx(0.9 * abs(slope) * 57 / 60, abs=0.01)  # the last of 58 levels starts at 57 s
+
+
+def test_slope_stands_loud_moments_and_silence_is_no_part_of_it():
+    levels = np.full(60, -20.0)
+    levels[50:53] = 0  # three loud seconds are in five windows
+    assert structure.loudness_drift(noise_at(levels))[0] == pytest.approx(0, abs=0.01)
+    ends = noise_at([-100] * 20 + [-20] * 40)
+    slope, spread = structure.loudness_drift(ends)
+    assert slope == pytest.approx(0, abs=0.01) and spread < 5  # windows at the edge hold a second of sound
+
+
+def test_drift_of_long_and_of_short_pieces(monkeypatch):
+    fade = noise_at(np.linspace(-30, -20, 61))
+    whole = structure.loudness_drift(fade)
+    assert whole[0] == pytest.approx(10, abs=0.1)
+    monkeypatch.setattr(structure, "_MOST_LEVELS", 20)
+    assert structure.loudness_drift(fade) == pytest.approx(whole, abs=0.1)
+    assert structure.loudness_drift(fade[: 11 * RATE]) == (None, None)  # nine levels
+    assert structure.loudness_drift(fade[: 12 * RATE])[0] is not None
+    assert structure.loudness_drift(np.zeros((60 * RATE, 2), np.float32)) == (None, None)
