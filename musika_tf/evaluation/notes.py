@@ -27,6 +27,8 @@ SOUNDS = 0.3  # posterior above which a note sounds
 STARTS = 0.5  # posterior above which a peak is an onset; this and the next are Basic Pitch's own settings
 SHORTEST_FRAMES = 11  # 128 ms: a note lasts longer, and a gap in it is shorter
 ONSET_TOLERANCE = 0.05  # seconds, as MIREX and mir_eval have it
+LOWEST_MIDI = 21
+EXCERPT_SECONDS = 24  # enough for figures of a piece
 
 _WINDOW = 2 * SAMPLE_RATE - HOP_LENGTH
 _CUT_FRAMES = 15
@@ -78,6 +80,13 @@ class BasicPitch:
         return Heard(*(_joined([batch[name] for batch in batches])[:n_frames] for name in ("note", "onset")))
 
 
+def excerpt(waveform, sample_rate=44_100):
+    """The middle 24 s of a waveform `[samples, ...]`, or all of a shorter one."""
+    n_samples = EXCERPT_SECONDS * sample_rate
+    start = max(0, (len(waveform) - n_samples) // 2)
+    return waveform[start : start + n_samples]
+
+
 def _joined(batches):
     """List of `[windows, 172, 88]` -> `[windows * 142, 88]`."""
     return np.concatenate(batches)[:, _CUT_FRAMES:-_CUT_FRAMES].reshape(-1, N_PITCHES)
@@ -87,6 +96,66 @@ def _times(n_frames):
     """Seconds from the beginning to each frame, `[n_frames]`."""
     window, frame = np.divmod(np.arange(n_frames), _WINDOW_FRAMES)
     return (window * _STEP + frame * HOP_LENGTH) / SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class NoteFigures:
+    """What is heard of one piece; None where nothing sounds.
+
+    Attributes:
+      polyphony: mean number of pitches that sound (posterior above 0.3), over all frames.
+      pitch_low, pitch_high: 5th and 95th percentile, MIDI, of the pitches that sound, each frame counted.
+      sharpness: 0..1, see `sharpness`.
+      note_rate: notes (`onsets`) per second.
+    """
+
+    polyphony: float
+    pitch_low: float | None
+    pitch_high: float | None
+    sharpness: float | None
+    note_rate: float
+
+
+def figures(heard):
+    """`NoteFigures` of a `Heard`; ValueError if it has no frames."""
+    if not len(heard.note):
+        raise ValueError("figures of notes need a frame at least")
+    sounding = heard.note > SOUNDS
+    pitches = LOWEST_MIDI + np.nonzero(sounding)[1]
+    low, high = np.percentile(pitches, [5, 95]) if len(pitches) else (None, None)
+    seconds = _times(len(heard.note))[-1] + HOP_LENGTH / SAMPLE_RATE
+    return NoteFigures(
+        polyphony=float(sounding.sum(axis=1).mean()),
+        pitch_low=None if low is None else float(low),
+        pitch_high=None if high is None else float(high),
+        sharpness=sharpness(heard.note),
+        note_rate=sum(map(len, onsets(heard))) / float(seconds),
+    )
+
+
+def sharpness(note):
+    """Share of the posterior's mass that lies in clear peaks, of float `[frames, 88]`: mean over the frames with sound.
+
+    The network's posterior is about 0.1 where nothing sounds, so mass is what exceeds the frame's median over pitches:
+
+        excess    = max(0, note - median over pitches)
+        peak      = a pitch above 0.3 and above the pitch below, and no less than the one above
+        sharpness = sum of excess over the peaks / sum of excess over all pitches
+
+    A frame has sound if its excess sums to more than 0.3. A recorded piano has 0.7, white noise 0.04.
+
+    Returns:
+      1 if single pitches stand out and all others are equal, 1/3 for three equal ones side by side, 0 if none passes
+      0.3; None if no frame has sound.
+    """
+    excess = np.maximum(note - np.median(note, axis=1, keepdims=True), 0)
+    below, above = np.pad(note, ((0, 0), (1, 0)))[:, :-1], np.pad(note, ((0, 0), (0, 1)))[:, 1:]
+    peaks = (note > SOUNDS) & (note > below) & (note >= above)
+    mass = excess.sum(axis=1)
+    has_sound = mass > SOUNDS
+    if not has_sound.any():
+        return None
+    return float(np.mean((excess * peaks).sum(axis=1)[has_sound] / mass[has_sound]))
 
 
 def frame_f1(original, made):

@@ -13,7 +13,6 @@ from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, notes, stereo, structure
 from musika_tf.frechet import frechet_distance
 
-NOTES_SECONDS = 24  # of each track are heard by Basic Pitch
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
 
@@ -164,10 +163,8 @@ class _Measured:
     @classmethod
     def of(cls, waveform, ear):
         """Of a waveform `[samples, 2]`."""
-        start = max(0, (len(waveform) - NOTES_SECONDS * files.SAMPLE_RATE) // 2)
-        middle = waveform[start : start + NOTES_SECONDS * files.SAMPLE_RATE]
         magnitude = baselines.log_magnitude(waveform)
-        return cls(magnitude, stereo.correlation(waveform), stereo.image(waveform), ear(middle))
+        return cls(magnitude, stereo.correlation(waveform), stereo.image(waveform), ear(notes.excerpt(waveform)))
 
     def against(self, original):
         """The figures that need no tempo, as `evaluate_autoencoder` names them."""

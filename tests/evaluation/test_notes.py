@@ -114,3 +114,73 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install --no-deps basic-pitch==0.4.0"):
         notes.BasicPitch.load()
+
+
+# figures of one piece
+
+
+def test_figures_of_notes_by_hand():
+    """100 frames: pitch 60 in 40 frames from its onset on, pitch 72 in 20 of them, silence after."""
+    piece = heard(100, note=[(slice(10, 50), 60 - 21), (slice(20, 40), 72 - 21)], onset=[(10, 60 - 21), (20, 72 - 21)])
+    found = notes.figures(piece)
+    assert found.polyphony == pytest.approx(60 / 100)
+    assert (found.pitch_low, found.pitch_high) == (60, 72)
+    assert found.note_rate == pytest.approx(2 / (100 * 256 / 22_050))
+    assert found.sharpness == 1
+
+
+def test_pitch_range_leaves_out_the_rarest_pitches():
+    found = notes.figures(heard(100, note=[(slice(0, 96), 10), (slice(96, 98), 0), (slice(98, 100), 87)]))
+    assert (found.pitch_low, found.pitch_high) == (31, 31)
+    scale = heard(88, note=[(slice(i, i + 1), i) for i in range(88)])
+    found = notes.figures(scale)
+    assert (found.pitch_low, found.pitch_high) == pytest.approx((21 + 0.05 * 87, 21 + 0.95 * 87))
+
+
+def test_silence_has_no_pitches_and_no_sharpness():
+    silence = notes.Heard(np.full((50, 88), 0.1, np.float32), np.zeros((50, 88), np.float32))
+    assert notes.figures(silence) == notes.NoteFigures(0.0, None, None, None, 0.0)
+    with pytest.raises(ValueError, match="a frame"):
+        notes.figures(heard(0))
+
+
+def posterior(shape, peak, floor=0.1, n_frames=4):
+    """`[frames, 88]`: `floor`, with heights `peak * shape` around pitch 40."""
+    note = np.full((n_frames, 88), floor)
+    note[:, 40 - len(shape) // 2 :][:, : len(shape)] += peak * np.array(shape)
+    return note
+
+
+def test_sharpness_by_hand():
+    assert notes.sharpness(posterior([1], 0.8)) == pytest.approx(1)
+    assert notes.sharpness(posterior([1], 0.8, floor=0.0)) == pytest.approx(1)
+    assert notes.sharpness(posterior([0.25, 0.5, 1, 0.5, 0.25], 0.8)) == pytest.approx(1 / 2.5)
+    assert notes.sharpness(posterior([1, 1, 1], 0.8)) == pytest.approx(1 / 3)
+    assert notes.sharpness(posterior([1, 0, 0.5], 0.8)) == pytest.approx(1)  # two notes
+    assert notes.sharpness(posterior([1, 0, 0.2], 0.8)) == pytest.approx(1 / 1.2)  # 0.26 is no note
+    assert notes.sharpness(posterior([1] * 20, 0.15)) == 0  # mass everywhere, nothing passes 0.3
+    assert notes.sharpness(posterior([1], 0.25)) is None  # too little to count as sound
+    edges = np.full((2, 88), 0.1)
+    edges[:, [0, 87]] = 0.9
+    assert notes.sharpness(edges) == pytest.approx(1)
+
+
+def test_sharpness_is_a_mean_over_frames_with_sound():
+    clear, smeared, silent = posterior([1], 0.8), posterior([1, 1, 1, 1], 0.8), posterior([0], 0)
+    assert notes.sharpness(np.concatenate([clear, smeared, silent])) == pytest.approx((1 + 1 / 4) / 2)
+
+
+def test_a_chord_is_sharper_than_the_same_chord_detuned_by_many(ear, chord):
+    detuned = sum(tones([pitch + shift for pitch in CHORD]) for shift in (-1, -0.6, -0.3, 0, 0.3, 0.6, 1)) / 7
+    clear, smeared = notes.figures(chord), notes.figures(ear(detuned))
+    assert clear.sharpness > 0.75 > 0.6 > smeared.sharpness
+    assert (round(clear.pitch_low), round(clear.pitch_high)) == (60, 67)
+    assert clear.note_rate == pytest.approx(3 / 2.5, rel=0.03)
+    assert 1 < clear.polyphony < 3  # three notes over a half of the time and a little more
+
+
+def test_the_excerpt_is_the_middle():
+    waveform = np.arange(30)
+    assert notes.excerpt(waveform, sample_rate=1).tolist() == list(range(3, 27))
+    assert notes.excerpt(waveform[:24], sample_rate=1).tolist() == list(range(24))
+    assert notes.excerpt(waveform[:5], sample_rate=1).tolist() == [0, 1, 2, 3, 4]
