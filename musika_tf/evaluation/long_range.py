@@ -63,8 +63,8 @@ def compare(generated, reference, training=None):
     Returns:
       Dict of `scale` ("training" or "reference"), `generated` and `reference`, each a dict of
         pieces: list of dicts: name, seconds, similarity (dict of lag in seconds, as text, -> number), shuffled, floor,
-          repetition, repetition_lag (seconds), repetition_at_lag, loudness_slope, loudness_range, originality, copied,
-          polyphony, pitch_low, pitch_high, sharpness, note_rate. See `coherence`, `structure`, `originality`, `notes`.
+          repetition, repetition_chance, repetition_lag (seconds), repetition_at_lag, loudness_slope, loudness_range,
+          originality, copied, polyphony, pitch_low, pitch_high, sharpness, note_rate. See the modules.
         summary: dict of the same figures -> `intervals.interval` over the pieces, and `coherence` (dict of lag ->
           interval), the ratio of the means over those pieces that are long enough for the lag.
 
@@ -119,6 +119,7 @@ def _similarities(scaled, floor):
         "shuffled": coherence.shuffled(scaled),
         "floor": floor,
         "repetition": found and found.best,
+        "repetition_chance": found and found.chance,
         "repetition_lag": found and found.lag_seconds,
         "repetition_at_lag": found and found.at_lag,
     }

@@ -154,11 +154,24 @@ def test_repetition_equals_direct_loops(monkeypatch):
 
 
 def test_an_exact_loop_is_1_at_its_period_and_noise_is_not():
-    loop = coherence.repetition(np.tile(noise(24, DIMENSIONS), (5, 1)))
+    piece = np.tile(noise(24, DIMENSIONS), (5, 1))
+    piece[24:48] += 1e-4 * noise(24, DIMENSIONS, seed=1)  # as rounding does, so that 48 patches later is more alike
+    loop = coherence.repetition(piece)
     assert (loop.best, loop.at_lag) == pytest.approx((1, 1))
     assert loop.lag_seconds == pytest.approx(24 * HOP_SECONDS)  # and not twice as much
     plain = coherence.repetition(noise(120, DIMENSIONS))
     assert plain.best < 0.15 and abs(plain.at_lag) < 0.05
+
+
+def test_noise_repeats_as_by_chance_and_a_loop_more_than_its_patches_in_any_order(monkeypatch):
+    plain = coherence.repetition(noise(120, DIMENSIONS))
+    assert plain.best == pytest.approx(plain.chance, abs=0.01)
+    monkeypatch.setattr(coherence, "_ORDERS", 2)
+    loop = np.tile(walk(24, 0.9)[:, :50], (3, 1))
+    found = coherence.repetition(loop)
+    orders = [np.random.default_rng(seed).permutation(loop) for seed in range(2)]
+    assert found.chance == pytest.approx(np.mean([direct_repetition(order)[0] for order in orders]))
+    assert found.chance < 0.9 < found.best
 
 
 def test_a_sound_that_stays_alike_is_no_loop():

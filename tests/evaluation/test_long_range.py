@@ -97,8 +97,8 @@ def test_values_are_plain_and_none_where_undefined(reference):
     (row,) = result["generated"]["pieces"]
     missing = {name for name, value in row.items() if value is None}
     assert missing == {
-        *("floor", "repetition", "repetition_lag", "repetition_at_lag", "loudness_slope", "originality", "copied"),
-        *("polyphony", "pitch_low", "pitch_high", "sharpness", "note_rate"),
+        *("floor", "repetition", "repetition_chance", "repetition_lag", "repetition_at_lag", "loudness_slope"),
+        *("originality", "copied", "polyphony", "pitch_low", "pitch_high", "sharpness", "note_rate"),
     }
     # 12 patches have 9 pairs that are 3 s apart
     assert set(row["similarity"].values()) == {None}
