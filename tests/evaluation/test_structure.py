@@ -181,6 +181,13 @@ def test_slope_stands_loud_moments_and_silence_is_no_part_of_it():
     assert slope == pytest.approx(0, abs=0.01) and spread < 5  # windows at the edge hold a second of sound
 
 
+def test_slope_is_the_median_over_all_pairs():
+    waveform = noise_at(np.random.default_rng(0).uniform(-30, -10, 15))
+    levels = structure.short_term_loudness(waveform)
+    slopes = [(levels[j] - levels[i]) / (j - i) for i in range(13) for j in range(i + 1, 13)]
+    assert structure.loudness_drift(waveform)[0] == pytest.approx(60 * np.median(slopes))
+
+
 def test_drift_of_long_and_of_short_pieces(monkeypatch):
     fade = noise_at(np.linspace(-30, -20, 61))
     whole = structure.loudness_drift(fade)
