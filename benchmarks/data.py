@@ -69,7 +69,8 @@ def _phase(name, values, phase, folder):
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
     from musika_tf.collection import augmentation, cache, dataset, scan
 
-    autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
+    config = settings.config(AutoencoderConfig, values)
+    autoencoder, sample_rate = Autoencoder.create(config), config.sample_rate
     training = settings.config(AutoencoderTraining, values)
     critic = SpectrogramCritic(training.critic_width)
     trainer = AutoencoderTrainer(autoencoder, training, phase, critic)
@@ -80,8 +81,9 @@ def _phase(name, values, phase, folder):
     rows = []
     for form, paths in collections.items():
         if form.endswith("-cached"):
-            paths = cache.cached(paths, folder / "cache")
-        batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, training.batch_size, seed=1))
+            paths = cache.cached(paths, sample_rate, folder / "cache")
+        audio = dataset.Collection(paths, sample_rate)
+        batches = augmentation.mixed_down(dataset.crops(audio, trainer.crop_samples, training.batch_size, seed=1))
         label = {"preset": f"{name}: phase {phase}, batch {training.batch_size}", "data": form}
         rows.append(label | measured(trainer.step, batches))
     return rows

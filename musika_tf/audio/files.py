@@ -20,7 +20,7 @@ from musika_tf.audio.errors import AudioFileError
 from musika_tf.audio.resampling import input_span, resample_part, resampled_length
 from musika_tf.audio.source import SplicedFile, remembered
 
-SAMPLE_RATE = 44_100  # Hz, of every waveform inside musika_tf
+SAMPLE_RATE = 44_100  # Hz, where a caller names no other; a model's is in its AutoencoderConfig
 
 _SLOWEST_RATE, _FASTEST_RATE = 1000, 1_000_000  # Hz; a damaged header may say anything, and resampling would believe it
 _LARGEST = 1e9  # what is beyond is as good as infinite: resampled or squared it may well be

@@ -17,11 +17,11 @@ from musika_tf.frechet import frechet_distance
 _CROPS = 32
 
 
-def assessor(trainer, paths):
-    """A function without arguments to the figure, by its name, of an AutoencoderTrainer for these audio files."""
+def assessor(trainer, collection):
+    """A function without arguments to the figure, by its name, of an AutoencoderTrainer for a dataset.Collection."""
     autoencoder, config = trainer.autoencoder, trainer.autoencoder.config
     batch_size = min(_CROPS, trainer.training.batch_size)
-    batches = augmentation.mixed_down(dataset.crops(paths, trainer.crop_samples, batch_size, seed=0))
+    batches = augmentation.mixed_down(dataset.crops(collection, trainer.crop_samples, batch_size, seed=0))
     crops = list(itertools.islice(batches, -(-_CROPS // batch_size)))
 
     @tf.function(autograph=False)

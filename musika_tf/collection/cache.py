@@ -1,9 +1,10 @@
 """Decoded, resampled audio of a collection, kept on a local disk: for remote disks and formats that are slow to decode.
 
-Each file becomes one WAV file at 44.1 kHz, named by what it was made from: the path, size and time of modification of
-the source. A source that changes gets a new one; sources that stay are decoded once, however often training starts.
-What is read from it is what is read from the source, sample by sample: 16-bit sources stay 16-bit (0.6 GB an hour),
-the rest is 32-bit float (1.3 GB an hour). Delete the folder when it is no longer wanted.
+Each file becomes one WAV file at the training's rate, named by that and by what it was made from: the path, size and
+time of modification of the source. A source that changes gets a new one; sources that stay are decoded once, however
+often training starts. What is read from it is what is read from the source, sample by sample: 16-bit sources stay
+16-bit (at 44.1 kHz 0.6 GB an hour), the rest is 32-bit float (1.3 GB an hour). Delete the folder when it is no longer
+wanted.
 """
 
 import concurrent.futures
@@ -30,10 +31,11 @@ _MOST_WAV_BYTES = 2**32 - 2**16
 _BYTES_PER_SAMPLE = {"PCM_16": 2 * 2, "FLOAT": 2 * 4}
 
 
-def cached(paths, cache_dir):
-    """The Path of the file that stands in for each audio file; files without a sample stand for themselves.
+def cached(paths, sample_rate, cache_dir):
+    """The Path of the file that stands in for each audio file, with its samples at `sample_rate` Hz.
 
-    Those that are missing or damaged are made, as is `cache_dir`, which several processes may use at once.
+    Files without a sample stand for themselves. Those that are missing or damaged are made, as is `cache_dir`, which
+    several processes may use at once.
 
     Raises:
       files.AudioFileError: a source can't be read.
@@ -42,7 +44,7 @@ def cached(paths, cache_dir):
     with failures_named(cache_dir):
         Path(cache_dir).mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        entries = list(pool.map(lambda path: _Entry(path, cache_dir), paths))
+        entries = list(pool.map(lambda path: _Entry(path, sample_rate, cache_dir), paths))
         missing = list({entry.target: entry for entry in entries if not entry.is_whole()}.values())
         if missing:
             _check_room(missing, cache_dir)
@@ -71,15 +73,15 @@ def failures_named(cache_dir):
 class _Entry:
     """One source and the file in the cache that has its samples."""
 
-    def __init__(self, source, cache_dir):
-        self.source = Path(source)
+    def __init__(self, source, sample_rate, cache_dir):
+        self.source, self.sample_rate = Path(source), sample_rate
         info = files.probe(source)
-        self.n_samples = files.n_samples_at(info)
-        is_16_bit = info.encoding.endswith("PCM_16") and info.sample_rate == files.SAMPLE_RATE and info.n_channels <= 2
+        self.n_samples = files.n_samples_at(info, sample_rate)
+        is_16_bit = info.encoding.endswith("PCM_16") and info.sample_rate == sample_rate and info.n_channels <= 2
         self.encoding = "PCM_16" if is_16_bit else "FLOAT"
         self.n_bytes = self.n_samples * _BYTES_PER_SAMPLE[self.encoding]
         stat = self.source.stat()
-        made_from = f"{_VERSION}\0{self.source.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+        made_from = f"{_VERSION}\0{sample_rate}\0{self.source.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
         self.target = Path(cache_dir) / f"{hashlib.sha256(os.fsencode(made_from)).hexdigest()[:32]}.wav"
 
     def is_whole(self):
@@ -100,9 +102,9 @@ class _Entry:
             failures_named(self.target.parent),
             contextlib.suppress(concurrent.futures.CancelledError),
             atomic.replacing(self.target, to_disk=True) as hidden_path,
-            soundfile.SoundFile(hidden_path, "w", files.SAMPLE_RATE, 2, self.encoding, format=container) as file,
+            soundfile.SoundFile(hidden_path, "w", self.sample_rate, 2, self.encoding, format=container) as file,
         ):
-            for waveform in blocks.read(self.source):
+            for waveform in blocks.read(self.source, self.sample_rate):
                 if stop.is_set():
                     raise concurrent.futures.CancelledError
                 file.write(to_int16(waveform) if self.encoding == "PCM_16" else waveform)

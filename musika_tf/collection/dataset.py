@@ -1,10 +1,10 @@
 """Random crops of a collection, as a tf.data.Dataset that can be entered at any batch.
 
 soundfile (`files.read`) reads every file. tensorflow-io, where it is installed, needs no Python, for which the training
-step waits, too: it reads 16-bit, 24-bit and float WAV at 44.1 kHz, and gives the same samples, bit for bit. The rest is
-left to soundfile: of FLAC tensorflow-io takes ten times as long for a crop; its MP3 and OGG decoders round differently
-(by up to 2e-6), and it keeps 529 samples of decoder delay at the start of an MP3 without length tag; 32-bit integer WAV
-it returns as NaN; 64-bit float and Opus it doesn't read; and only soxr resamples as `files.read` does.
+step waits, too: it reads 16-bit, 24-bit and float WAV at the wanted rate, and gives the same samples, bit for bit. The
+rest is left to soundfile: of FLAC tensorflow-io takes ten times as long for a crop; its MP3 and OGG decoders round
+differently (by up to 2e-6), and it keeps 529 samples of decoder delay at the start of an MP3 without length tag; 32-bit
+integer WAV it returns as NaN; 64-bit float and Opus it doesn't read; and only soxr resamples as `files.read` does.
 """
 
 import atexit
@@ -14,6 +14,8 @@ import math
 import os
 import threading
 import time
+import typing
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -40,15 +42,22 @@ def tensorflow_io_available():
     return True
 
 
-def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
-    """Endless batches of random crops at 44.1 kHz, in stereo.
+class Collection(typing.NamedTuple):
+    """Audio files, in an order that stays the same from run to run, and the rate in Hz at which they are read."""
 
-    The i-th crop is a pure function of (paths, seed, i): a file drawn in proportion to its length, a uniform offset. A
-    training that has seen k batches goes on with `first_batch=k`. Files shorter than a crop are padded with zeros at
-    the end; empty files are never drawn.
+    paths: typing.Sequence[Path]
+    sample_rate: int
+
+
+def crops(collection, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
+    """Endless batches of random crops in stereo, at the collection's rate.
+
+    The i-th crop is a pure function of (collection, seed, i): a file drawn in proportion to its length, a uniform
+    offset. A training that has seen k batches goes on with `first_batch=k`. Files shorter than a crop are padded with
+    zeros at the end; empty files are never drawn.
 
     Args:
-      paths: audio files, in an order that stays the same from run to run.
+      collection: Collection.
       first_batch: number of batches to leave out; costs nothing.
       part: (i, n): the i-th of n equal parts of each batch only, for one of n workers; no other crop is read.
 
@@ -58,9 +67,9 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
     Raises:
       files.AudioFileError: a file can't be read, or none has a sample.
     """
-    infos, lengths = _probed(paths)
-    names = tf.constant([os.fsencode(path) for path in paths])
-    sample_types = [_sample_type(info) for info in infos]
+    infos, lengths = _probed(collection)
+    names = tf.constant([os.fsencode(path) for path in collection.paths])
+    sample_types = [_sample_type(info, collection.sample_rate) for info in infos]
     share = batch_size // part[1]
 
     def choose(i):
@@ -75,26 +84,27 @@ def crops(paths, crop_samples, batch_size, seed, first_batch=0, part=(0, 1)):
         options.experimental_optimization.map_parallelization = False
         by_tensorflow_io = functools.partial(_by_tensorflow_io, names, sample_types, crop_samples)
         dataset = dataset.map(by_tensorflow_io, num_parallel_calls=None).with_options(options)
-    by_soundfile = functools.partial(_by_soundfile, names, crop_samples)
+    by_soundfile = functools.partial(_by_soundfile, names, collection.sample_rate, crop_samples)
     dataset = dataset.map(by_soundfile, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def _probed(paths):
-    """files.AudioInfo of each file, and their lengths in samples at 44.1 kHz, int64 `[n]`."""
+def _probed(collection):
+    """files.AudioInfo of each file, and their lengths in samples at the collection's rate, int64 `[n]`."""
+    paths, sample_rate = collection
     with concurrent.futures.ThreadPoolExecutor() as pool:
         infos = list(pool.map(files.probe, paths))
-    lengths = np.array([files.n_samples_at(info) for info in infos], np.int64)
+    lengths = np.array([files.n_samples_at(info, sample_rate) for info in infos], np.int64)
     if not lengths.sum():
         named = ", ".join(str(path) for path in paths[:3]) or "no files"
         raise files.AudioFileError(f"{named}: not one sample of audio; give files that have some")
     return infos, lengths
 
 
-def _sample_type(info):
+def _sample_type(info, sample_rate):
     """The dtype in which tensorflow-io hands out the samples of a file, or None where soundfile is to read it."""
     container, encoding = info.encoding.split(" ", 1)
-    is_plain = info.as_stored and info.sample_rate == files.SAMPLE_RATE and info.n_channels in (1, 2)
+    is_plain = info.as_stored and info.sample_rate == sample_rate and info.n_channels in (1, 2)
     if is_plain and container in ("WAV", "WAVEX") and tensorflow_io_available():
         return _SAMPLE_TYPES.get(encoding)
     return None
@@ -123,14 +133,14 @@ def _by_tensorflow_io(names, sample_types, crop_samples, file, start, waveform):
     return file, start, tf.switch_case(branch, branches)
 
 
-def _by_soundfile(names, crop_samples, file, start, waveform):
+def _by_soundfile(names, sample_rate, crop_samples, file, start, waveform):
     """The crop `[crop_samples, 2]` of a draw, unless tensorflow-io has read it."""
 
     def read(path, start):
         with _python_calls:
             if _python_calls.are_over:
                 return np.zeros([crop_samples, 2], np.float32)
-            waveform = files.read(os.fsdecode(path), int(start), crop_samples)
+            waveform = files.read(os.fsdecode(path), int(start), crop_samples, sample_rate)
         return np.pad(waveform, [(0, crop_samples - len(waveform)), (0, 0)])
 
     def crop():
@@ -140,7 +150,7 @@ def _by_soundfile(names, crop_samples, file, start, waveform):
 
 
 def _read_with_tensorflow_io(path, start, n_samples, dtype):
-    """float32 `[n_samples, 2]` of a mono or stereo file at 44.1 kHz; `[0, 2]` where not all of it is finite.
+    """float32 `[n_samples, 2]` of a mono or stereo file at its own rate; `[0, 2]` where not all of it is finite.
 
     Only to be called one by one.
     """

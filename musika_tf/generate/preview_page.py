@@ -74,7 +74,7 @@ def write(folder, loaded, metadata, pieces, options):
             audio, picture = (f"{metadata['name']}-{seed}{suffix}" for suffix in (".flac", ".png"))
             rendering.write(folder / audio, loaded, metadata, piece)
             with writing(folder / picture, _ADVICE):
-                preview.picture(folder / picture, [files.read(folder / audio)], rate)
+                preview.picture(folder / picture, [files.read(folder / audio, sample_rate=rate)], rate)
             command = ["python", "generate.py", f"--seed={seed}", *options]
             sections.append((seed, audio, picture, shlex.join([*command, f"--out={metadata['name']}-{seed}.wav"])))
             seconds = durations.spoken(piece.n_samples / rate)

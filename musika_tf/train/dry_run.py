@@ -1,7 +1,6 @@
 """What training will take: its real steps, a few of them, timed on this machine. Nothing is written."""
 
 from musika_tf import durations
-from musika_tf.audio import files
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import AutoencoderTrainer
@@ -12,11 +11,13 @@ from musika_tf.timing import median_seconds
 def training(job, phases, table):
     """What training these phases of a phases.Job with the audio of a Table will take: lines of text."""
     batch_size, crop_samples = job.training.batch_size, job.training.crop_samples(job.config)
-    n_batches = max(round(table.seconds * files.SAMPLE_RATE / (batch_size * crop_samples)), 1)
-    crops = f"{batch_size} crops of {crop_samples / files.SAMPLE_RATE:.2f} s"
+    sample_rate = job.config.sample_rate
+    n_batches = max(round(table.seconds * sample_rate / (batch_size * crop_samples)), 1)
+    crops = f"{batch_size} crops of {crop_samples / sample_rate:.2f} s"
     lines = [f"{n_batches} batches of {crops} are as much audio as there is"]
     autoencoder, whole = Autoencoder.create(job.config), 0.0
-    batches = iter(augmentation.mixed_down(dataset.crops(table.paths, crop_samples, batch_size, seed=0)))
+    collection = dataset.Collection(table.paths, sample_rate)
+    batches = iter(augmentation.mixed_down(dataset.crops(collection, crop_samples, batch_size, seed=0)))
     for phase in phases:
         critic = SpectrogramCritic(job.training.critic_width)
         trainer = AutoencoderTrainer(autoencoder, job.training, phase, critic)

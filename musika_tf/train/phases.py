@@ -59,7 +59,7 @@ def scan_audio(audio_dir, config, training, checkpoint_dir, show_progress=False)
     """The audio.table.Table of what there is to train with; what was read for an earlier run isn't read again."""
     known, crop_samples = Path(checkpoint_dir) / _TABLE_FILE, training.crop_samples(config)
     return scan.scan(
-        audio_dir, window_samples=crop_samples, for_training=True, known=known, show_progress=show_progress
+        audio_dir, config.sample_rate, crop_samples, for_training=True, known=known, show_progress=show_progress
     )
 
 
@@ -81,7 +81,9 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
     """
     devices = job.devices
     devices.check_batch(job.training.batch_size, "ae_batch_size")
-    paths = cache.cached(job.paths, job.cache_dir) if job.cache_dir else job.paths
+    rate = job.config.sample_rate
+    paths = cache.cached(job.paths, rate, job.cache_dir) if job.cache_dir else job.paths
+    audio = dataset.Collection(paths, rate)
     tf.keras.utils.set_random_seed(job.training.seed + phase)
     devices.chief_first(lambda: (_keep_config(job), _keep_initial(job)))
     with devices.scope(), precision.policy(job.precision):
@@ -90,8 +92,8 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
         save_flags(job.directory(phase))
     logger.info("phase %d: %d files, %d steps", phase, len(paths), trainer.n_steps)
 
-    batches = functools.partial(_batches, job, paths, trainer.crop_samples, job.training.seed * 4 + phase)
-    previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, paths), assessment.assessor(trainer, paths))
+    batches = functools.partial(_batches, job, audio, trainer.crop_samples, job.training.seed * 4 + phase)
+    previews = devices.is_chief and (_previewer(trainer.autoencoder, phase, audio), assessment.assessor(trainer, audio))
     complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)))
     if complete:
         devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
@@ -109,13 +111,13 @@ def write_bundle(job, bundle_dir, **about):
     bundle.save(bundle_dir, autoencoder, **about)
 
 
-def _batches(job, paths, crop_samples, seed, first):
-    """Endless batches of mono crops, augmented where the job says so."""
+def _batches(job, audio, crop_samples, seed, first):
+    """Endless batches of mono crops of a dataset.Collection, augmented where the job says so."""
     size, part = job.training.batch_size, job.devices.part
     if not job.training.augment:
-        return augmentation.mixed_down(dataset.crops(paths, crop_samples, size, seed, first, part))
+        return augmentation.mixed_down(dataset.crops(audio, crop_samples, size, seed, first, part))
     length = augmentation.source_samples(crop_samples)
-    stereo = dataset.crops(paths, length, size, seed, first, part)
+    stereo = dataset.crops(audio, length, size, seed, first, part)
     return augmentation.augmented(stereo, crop_samples, seed, first, part)
 
 
@@ -140,7 +142,8 @@ def _start_linear_paths(job, phase, autoencoder):
     logger.info("phase %d: principal components of %d crops", phase, n_batches * training.batch_size)
     whole = dataclasses.replace(job, devices=ONE)  # the same on every worker
     crop_samples = training.crop_samples(config)
-    batches = _batches(whole, job.paths, crop_samples, training.seed * 4 + phase, 0)
+    audio = dataset.Collection(job.paths, config.sample_rate)
+    batches = _batches(whole, audio, crop_samples, training.seed * 4 + phase, 0)
     spectra = (spectrogram.log_magnitude(b, config) for b in itertools.islice(batches, n_batches))
     if phase == 1:
         weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
@@ -175,11 +178,11 @@ def _keep_initial(job):
     stored.all_weights(given).write(checkpoints.plain_path(path))
 
 
-def _previewer(autoencoder, phase, paths):
+def _previewer(autoencoder, phase, audio):
     """A function (directory, step) that writes the same few excerpts, reconstructed as far as `phase` can."""
     config = autoencoder.config
     samples = config.crop_samples(_PREVIEW_SECONDS * config.sample_rate // config.hop_length // 64 * 64)
-    crops = next(iter(augmentation.mixed_down(dataset.crops(paths, samples, _PREVIEWS, seed=0))))
+    crops = next(iter(augmentation.mixed_down(dataset.crops(audio, samples, _PREVIEWS, seed=0))))
 
     @tf.function(autograph=False)
     def reconstruct(waveform):

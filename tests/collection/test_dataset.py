@@ -16,14 +16,15 @@ CROP = 2048
 with_tensorflow_io = pytest.mark.skipif(not dataset.tensorflow_io_available(), reason="needs tensorflow-io")
 
 
-def take(n_batches, *args, **kwargs):
-    return [batch.numpy() for batch in itertools.islice(dataset.crops(*args, **kwargs), n_batches)]
+def take(n_batches, paths, *args, sample_rate=RATE, **kwargs):
+    batches = dataset.crops(dataset.Collection(paths, sample_rate), *args, **kwargs)
+    return [batch.numpy() for batch in itertools.islice(batches, n_batches)]
 
 
-def write_ruler(path, number, n_samples):
+def write_ruler(path, number, n_samples, sample_rate=RATE):
     """A file whose samples tell where they are: left = number + position / 2^18, right the same but negative."""
     ruler = number + np.arange(n_samples) / 2**18
-    soundfile.write(path, np.stack([ruler, -ruler], axis=1), RATE, subtype="FLOAT")
+    soundfile.write(path, np.stack([ruler, -ruler], axis=1), sample_rate, subtype="FLOAT")
     return path
 
 
@@ -111,6 +112,24 @@ def test_short_files_are_padded_and_empty_ones_not_drawn(tmp_path, reader):
     np.testing.assert_array_equal(crops, np.broadcast_to(np.stack([expected, -expected], axis=1), [4, 8, CROP, 2]))
 
 
+def test_files_at_the_wanted_rate_are_read_as_they_are(tmp_path, reader):
+    path = write_ruler(tmp_path / "a.wav", 1, 20_000, 22_050)
+    places(take(1, [path], CROP, 8, seed=1, sample_rate=22_050)[0])
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 37_123, 48_000])
+def test_a_tone_keeps_its_pitch_at_any_rate(tmp_path, rate):
+    paths = [tmp_path / f"{stored}.wav" for stored in (22_050, RATE, 48_000)]
+    for path in paths:
+        stored = int(path.stem)
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(stored * 3) / stored)
+        soundfile.write(path, np.stack([tone, tone], axis=1), stored)
+    waveforms = take(1, paths, rate, 12, seed=1, sample_rate=rate)[0]  # of one second
+    spectra = np.abs(np.fft.rfft(waveforms[..., 0] * np.hanning(rate)))  # bins of 1 Hz
+    assert spectra.argmax(axis=1).tolist() == [440] * 12
+    np.testing.assert_allclose(waveforms.std(axis=1), 0.5 / np.sqrt(2), atol=2e-3)
+
+
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     """One file of every kind that the readers treat differently."""
@@ -132,7 +151,7 @@ def collection(tmp_path_factory):
 
 @with_tensorflow_io
 def test_readers_give_equal_samples(collection, monkeypatch):
-    types = {dataset._sample_type(files.probe(path)) for path in collection}
+    types = {dataset._sample_type(files.probe(path), RATE) for path in collection}
     assert types == {tf.int16, tf.int32, tf.float32, None}
     by_both = take(4, collection, CROP, 100, seed=1)
     monkeypatch.setattr(dataset, "tensorflow_io_available", lambda: False)
@@ -144,7 +163,7 @@ def test_tensorflow_io_reads_wav_alone(collection):
     readers = {}
     for path in collection:
         info = files.probe(path)
-        readers.setdefault(info.encoding.split()[0], set()).add(dataset._sample_type(info) is not None)
+        readers.setdefault(info.encoding.split()[0], set()).add(dataset._sample_type(info, RATE) is not None)
     assert readers == {"WAV": {True, False}, "WAVEX": {True}, "FLAC": {False}, "OGG": {False}, "MP3": {False}}
 
 
@@ -156,11 +175,11 @@ def test_works_without_tensorflow_io(collection, monkeypatch):
 def test_bad_input(rulers, tmp_path):
     (tmp_path / "page.mp3").write_text("<html>")
     with pytest.raises(files.AudioFileError, match="page.mp3: can't be read"):
-        dataset.crops([*rulers, tmp_path / "page.mp3"], CROP, 8, seed=1)
+        take(1, [*rulers, tmp_path / "page.mp3"], CROP, 8, seed=1)
     with pytest.raises(files.AudioFileError, match="empty.wav: not one sample"):
-        dataset.crops([write_ruler(tmp_path / "empty.wav", 1, 0)], CROP, 8, seed=1)
+        take(1, [write_ruler(tmp_path / "empty.wav", 1, 0)], CROP, 8, seed=1)
     with pytest.raises(files.AudioFileError, match="no files"):
-        dataset.crops([], CROP, 8, seed=1)
+        take(1, [], CROP, 8, seed=1)
 
 
 def test_samples_that_are_no_numbers_are_named(tmp_path, reader):
@@ -178,7 +197,7 @@ def test_a_program_that_reads_ahead_can_end(tmp_path):
     program = (
         "from musika_tf.collection import dataset\n"
         "dataset.tensorflow_io_available = lambda: False\n"
-        f"batches = iter(dataset.crops([{str(path)!r}], 33536, 8, seed=1))\n"
+        f"batches = iter(dataset.crops(dataset.Collection([{str(path)!r}], 44_100), 33536, 8, seed=1))\n"
         "next(batches)\n"
         "raise SystemExit(3)"
     )

@@ -367,7 +367,7 @@ def test_a_batch_with_nan_is_skipped_in_a_graph(phase):
 @pytest.mark.parametrize(("phase", "name"), [(1, "magnitude"), (4, "frechet")])
 def test_assessment_is_that_of_the_averaged_weights(job, phase, name):
     trainer = make_trainer(phase)
-    assess = phases.assessment.assessor(trainer, job.paths[:1])
+    assess = phases.assessment.assessor(trainer, phases.dataset.Collection(job.paths[:1], 44_100))
     as_trained, before = assess(), tiny.weights(*trainer.networks.values())
     assert set(as_trained) == {f"averaged/{name}"}
     assert 0 < as_trained[f"averaged/{name}"] < np.inf

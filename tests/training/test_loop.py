@@ -143,7 +143,7 @@ def test_file_that_proves_unreadable_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "tensorflow_io_available", lambda: False)
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros([4000, 2]), 44_100)
-    crops = dataset.crops([path], 1000, 1, seed=0)
+    crops = dataset.crops(dataset.Collection([path], 44_100), 1000, 1, seed=0)
     path.write_bytes(b"")  # after its header was read
     with pytest.raises(UserError, match="a.wav") as error:
         loop.train(Adder(1000), lambda first: crops, tmp_path / "ck", save_every=1000)
