@@ -77,7 +77,7 @@ class AutoencoderConfig(_Checked):
     `frames_per_latent` frames and channel.
     """
 
-    sample_rate: int = field(44_100, "samples per second of the waveform")
+    sample_rate: int = field(44_100, "samples per second of the waveform", (8_000, 48_000))
     hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long", multiple_of=2)
     width: int = field(256, "base width h of the four networks", multiple_of=4)
     level1_size: int = field(0, "numbers per frame at level 1; 0: a quarter of the width", _COUNTS)

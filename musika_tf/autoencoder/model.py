@@ -47,10 +47,12 @@ class Autoencoder:
         return {name: getattr(self, name) for name in names}
 
     def identity(self):
-        """Twelve hex digits that change with any weight of the encoders: which latents belong to this model."""
+        """Twelve hex digits that change with any weight of the encoders, and the rate: which latents belong to it."""
         digest, config = hashlib.sha256(), self.config
         if config.stereo != "stacked":
             digest.update(f"{config.stereo} {config.stereo_bands}".encode())
+        if config.sample_rate != 44_100:  # identities at 44.1 kHz are older than the choice
+            digest.update(f"{config.sample_rate} Hz".encode())
         for weights in self.encoder1.get_weights() + self.encoder2.get_weights():
             digest.update(weights.tobytes())
         return digest.hexdigest()[:12]

@@ -119,8 +119,11 @@ def _noted(path):
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: no JSON object ({error}); repair it or delete it") from error
     rate = noted.setdefault("sr", AutoencoderConfig.sample_rate)
-    if not isinstance(rate, int) or not 0 < rate < 2**31:
-        raise UserError(f"{path}: sr is {rate!r}; give samples per second, such as 44100")
+    try:
+        AutoencoderConfig(sample_rate=rate)
+    except UserError as error:
+        wanted = str(error).rpartition(": ")[2]
+        raise UserError(f"{path}: sr is {rate!r}, the samples per second; {wanted}") from error
     return noted
 
 
