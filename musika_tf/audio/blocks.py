@@ -22,11 +22,7 @@ def read(path, sample_rate=files.SAMPLE_RATE, watch=None):
     """
     info = files.probe(path)
     with files.opened(path) as file:
-        blocks = _stored(file, info, watch)
-        if sample_rate in (None, info.sample_rate):
-            yield from blocks
-        else:
-            yield from _resampled(blocks, info.sample_rate, sample_rate)
+        yield from resampled(_stored(file, info, watch), info.sample_rate, sample_rate or info.sample_rate)
 
 
 def _stored(file, info, watch):
@@ -39,8 +35,12 @@ def _stored(file, info, watch):
         yield files.read_on(file, info, position, min(size, info.n_samples - position), watch)
 
 
-def _resampled(blocks, from_rate, to_rate):
-    """Blocks at another rate, by whole seconds: the grid that `files.read` resamples on."""
+def resampled(blocks, from_rate, to_rate):
+    """Consecutive blocks, float32 `[samples, channels]`, at another rate in Hz, by whole seconds: the grid that
+    `files.read` resamples on. Joined they are `resampling.resample` of the whole."""
+    if from_rate == to_rate:
+        yield from blocks
+        return
     margin = resampling.margin_samples(from_rate, to_rate)
     known, start, done = np.zeros([0, 2], np.float32), 0, 0  # the input from sample `start` on; seconds put out
     for block in blocks:

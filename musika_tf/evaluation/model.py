@@ -1,4 +1,4 @@
-"""Measures what a model generates by itself: several pieces from consecutive seeds."""
+"""Measures what a model generates by itself: several pieces from consecutive seeds, at 44.1 kHz whatever its rate."""
 
 import dataclasses
 import functools
@@ -6,6 +6,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from musika_tf.audio import files, resampling
 from musika_tf.evaluation import report, structure
 from musika_tf.frechet import frechet_distance
 from musika_tf.model.codec import Codec
@@ -35,6 +36,7 @@ def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print
     for seed in seeds:
         seed = tf.constant(seed, tf.int64)
         waveform, piece = (array.numpy() for array in render(seed))
+        waveform = resampling.resample(waveform, autoencoder.config.sample_rate, files.SAMPLE_RATE)
         bpm = float(conditioner.draw_bpm(seed)) if has_tempo else None
         track, heard = report.measure(f"seed {int(seed)}", waveform, embed, bpm)
         figures.append(track)

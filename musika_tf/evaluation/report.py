@@ -2,12 +2,13 @@
 
 import collections
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from musika_tf import json_file
-from musika_tf.audio import files, spectrogram
+from musika_tf.audio import files, resampling, spectrogram
 from musika_tf.conditioning.signal import is_positive
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, notes, stereo, structure
@@ -78,7 +79,7 @@ def measure_tracks(paths, network):
 
 
 def measure(name, waveform, network, bpm):
-    """`TrackFigures` and features of one waveform float32 `[samples, 2]`, whose tempo may be known."""
+    """`TrackFigures` and features of one waveform float32 `[samples, 2]` at 44.1 kHz, whose tempo may be known."""
     embedding = network(waveform)
     figures = TrackFigures(
         name=name,
@@ -191,7 +192,10 @@ def baseline_systems():
 
 
 def autoencoder_systems(autoencoder, seed=0):
-    """An autoencoder's, as `reconstruct` of `evaluate_autoencoder`; `seed` of the decoders' noise."""
+    """An autoencoder's, as `reconstruct` of `evaluate_autoencoder`; `seed` of the decoders' noise.
+
+    Waveforms come and go at 44.1 kHz; an autoencoder of another rate gets, and makes, its own.
+    """
     import tensorflow as tf
 
     from musika_tf.model.codec import Codec
@@ -200,12 +204,20 @@ def autoencoder_systems(autoencoder, seed=0):
     seed, signature = tf.constant(seed, tf.int64), [tf.TensorSpec([None, 2], tf.float32)]
     level1 = tf.function(lambda w: path.through_level1(w, seed, 1.0), signature, autograph=False)
     whole = tf.function(lambda w: path.decode(path.encode(w), seed, 1.0), signature, autograph=False)
-    return {
+    systems = {
         "Griffin-Lim, level 1": lambda w: baselines.griffin_lim(level1(w)[1].numpy(), len(w)),
         "random phase, level 1": lambda w: baselines.random_phase(level1(w)[1].numpy(), len(w)),
         "level 1": lambda w: level1(w)[0].numpy(),
         "whole autoencoder": lambda w: whole(w).numpy(),
     }
+    rate = autoencoder.config.sample_rate
+    return {name: functools.partial(_at_rate, rate, function) for name, function in systems.items()}
+
+
+def _at_rate(rate, function, waveform):
+    """What a function of waveforms at `rate` Hz makes of one at 44.1 kHz, at 44.1 kHz."""
+    made = function(resampling.resample(waveform, files.SAMPLE_RATE, rate))
+    return resampling.resample(made, rate, files.SAMPLE_RATE)
 
 
 def folders_text(result):

@@ -92,8 +92,6 @@ def _measure():
 
 def _names(metadata):
     """The signals to measure."""
-    if metadata["sample_rate"] != 44_100:
-        raise UserError(f"--model={FLAGS.model}: makes {metadata['sample_rate']} Hz, and the extractors hear 44100 Hz")
     known = pieces.follows(metadata)
     names = [FLAGS.signal] if FLAGS.signal else known
     does = f"the model {metadata['name']} follows {', '.join(known) or 'neither tempo nor note density'}"

@@ -1,6 +1,6 @@
 """Pieces that follow settings, as generate.py would make them, and what the extractors hear in one.
 
-Waveforms are float32 `[samples, 2]` at 44.1 kHz.
+Waveforms are float32 `[samples, 2]` at 44.1 kHz, which extractors hear, whatever the model's rate.
 """
 
 import numpy as np
@@ -19,13 +19,14 @@ def waveforms(loaded, metadata, seed, settings, seconds):
 
     `seed` is that of the piece and of its style, `settings` as `conditioning.steering.steer` takes them.
     """
+    from musika_tf.audio import blocks
     from musika_tf.generate import rendering
     from musika_tf.generate.piece import Piece
     from musika_tf.generate.styles import StylePlan
 
-    n_samples = round(seconds * metadata["sample_rate"])
-    piece = Piece(seed, StylePlan.constant(seed), 0, n_samples, settings=settings)
-    yield from rendering.waveforms(loaded, metadata, piece)
+    rate = metadata["sample_rate"]
+    piece = Piece(seed, StylePlan.constant(seed), 0, round(seconds * rate), settings=settings)
+    yield from blocks.resampled(rendering.waveforms(loaded, metadata, piece), rate, SAMPLE_RATE)
 
 
 def whole(loaded, metadata, seed, settings, seconds):
