@@ -81,6 +81,9 @@ class AutoencoderConfig(_Checked):
     hop_length: int = field(256, "samples between two STFT frames; the FFT is four hops long", multiple_of=2)
     width: int = field(256, "base width h of the four networks", multiple_of=4)
     level1_size: int = field(0, "numbers per frame at level 1; 0: a quarter of the width", _COUNTS)
+    frames_per_latent: int = field(
+        16, "frames that a level-2 latent stands for; 8: as in the paper's 22.05 kHz model", (8, 16), multiple_of=8
+    )
     latent_size: int = field(96, "size of a level-2 latent, per channel that is coded; stacked: 64 as published")
     stereo: str = field(
         "parametric",
@@ -94,7 +97,6 @@ class AutoencoderConfig(_Checked):
     phase_head: str = field("resonators", "how decoder 1 makes phase; angle: as published", ("angle", "resonators"))
     window_frames: int = field(64, "frames that the decoders see at once", multiple_of=16)
 
-    frames_per_latent = 16
     EARLIER = {"stereo": "stacked", "phase_head": "angle", "linear_paths": False}  # before there was a choice
 
     def __post_init__(self):
@@ -112,7 +114,7 @@ class AutoencoderConfig(_Checked):
 
     @property
     def edge_samples(self):
-        """Samples that the waveform is extended by on each side, so that 16 n frames cover n latents."""
+        """Samples that the waveform is extended by on each side, so that whole latents are covered."""
         return (self.fft_length - self.hop_length) // 2
 
     @property

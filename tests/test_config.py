@@ -69,6 +69,7 @@ def test_is_frozen_and_refuses_what_it_does_not_know(config_class):
         (AutoencoderConfig, {"width": "96"}, "^width=96: "),
         (AutoencoderConfig, {"sample_rate": 44_100.0}, "^sample_rate=44100.0: give a whole number"),
         (AutoencoderConfig, {"sample_rate": 96_000}, "^sample_rate=96000: give a whole number from 8000 to 48000"),
+        (AutoencoderConfig, {"frames_per_latent": 12}, "^frames_per_latent=12: give a multiple of 8 from 8 to 16"),
         (AutoencoderTraining, {"batch_size": True}, "^batch_size=True: give a whole number"),
         (AutoencoderTraining, {"seed": -1}, "^seed=-1: give a whole number from 0"),
         (AutoencoderTraining, {"steps": (1, 2, 3)}, "^steps=1,2,3: give 4 numbers between commas"),

@@ -1,11 +1,11 @@
 """Waveform <-> normalised log magnitude and phase.
 
 Frames have no centre padding: N frames span (N - 1) hop + 4 hop samples. A whole waveform is extended on both
-sides so that 16 n frames cover n latents exactly::
+sides so that the frames of n latents cover them exactly::
 
     extended:   |<- edge ->|<------------ samples_per_latent * n ------------>|<- edge ->|
     frame 0:    |<------ fft_length = 4 hop ------>|
-    frame 1:        hop |<------ fft_length ------>|            ...  frame 16 n - 1 ends here: ->|
+    frame 1:        hop |<------ fft_length ------>|            ...     the last one ends here: ->|
 
 Log magnitude is S = (dB + 25) / 75, so -100..50 dB is -1..1; phase is in units of pi.
 Source: Pasini & Schlüter 2022 (the published code's constants).
@@ -78,7 +78,7 @@ def inverse(magnitude, phase, config):
 def extend(waveform, config):
     """Extends whole waveforms `[b, samples]` with zeros to the frames of a whole number n of latents.
 
-    The result is `[b, crop_samples(16 n)]` with n = ceil(samples / samples_per_latent).
+    The result is `[b, crop_samples(frames_per_latent * n)]` with n = ceil(samples / samples_per_latent).
     """
     n_samples = tf.shape(waveform)[1]
     missing = -n_samples % config.samples_per_latent

@@ -1,4 +1,4 @@
-"""Level 2: sixteen frames of level-1 latents <-> one latent, each span with no view of its neighbours."""
+"""Level 2: sixteen or eight frames of level-1 latents <-> one latent, each span with no view of its neighbours."""
 
 import keras
 
@@ -7,16 +7,16 @@ from musika_tf.layers import split_noise
 
 
 class Encoder2(Encoder):
-    """`[b, 16, level1_size]` -> `[b, 1, latent_size]`."""
+    """`[b, frames_per_latent, level1_size]` -> `[b, 1, latent_size]`."""
 
     def __init__(self, config, **kwargs):
         h = config.width
+        halving = [(2 * h, 3, 2, "valid"), (2 * h, 3, 1, "same")]  # 7 steps to 3, which eight frames are already
         shapes = [
             (h, 3, 1, "same"),
             (h * 3 // 2, 3, 2, "valid"),
             (h * 3 // 2, 3, 1, "same"),
-            (2 * h, 3, 2, "valid"),
-            (2 * h, 3, 1, "same"),
+            *(halving if config.frames_per_latent == 16 else []),
             (3 * h, 3, 1, "valid"),
             (3 * h, 1, 1, "same"),
         ]
@@ -37,7 +37,7 @@ class Decoder2(keras.Model):
             up(2 * h),
             conv(2 * h, 3),
             up(h * 3 // 2),
-            up(h),
+            *([up(h)] if config.frames_per_latent == 16 else []),
         ]
         self.out = last(size, config.linear_paths)
         self.linear = linear(config.frames_per_latent * size) if config.linear_paths else None
@@ -45,7 +45,7 @@ class Decoder2(keras.Model):
     @property
     def noise_steps(self):
         """Time steps of each noise layer, in the order of the layers."""
-        return [self.n_latents * k for k in (1, 2, 2, 4, 4, 8, 16)]
+        return [self.n_latents * k for k in (1, 2, 2, 4, 4, 8, 16)[: len(self.hidden)]]
 
     def call(self, latents, noise=None):
         """Decodes windows with `noise` N(0, 1) `[b, sum(noise_steps)]`, or None for none."""

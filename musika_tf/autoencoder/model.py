@@ -93,11 +93,11 @@ class Autoencoder:
         return unfold(magnitude, batch), unfold(phase, batch)
 
     def encode2(self, level1_latents):
-        """`[b, 16 n, level1_size]` -> `[b, n, latent_size]`."""
+        """`[b, frames, level1_size]` -> `[b, n, latent_size]`."""
         batch = tf.shape(level1_latents)[0]
         return unfold(self.encoder2(fold(level1_latents, self.config.frames_per_latent)), batch)
 
     def decode2(self, latents, noise=None):
-        """`[b, n, latent_size]` -> `[b, 16 n, level1_size]`; n a multiple of a window, noise as in `decode1`."""
+        """`[b, n, latent_size]` -> `[b, frames, level1_size]`; n a multiple of a window, noise as in `decode1`."""
         batch = tf.shape(latents)[0]
         return unfold(self.decoder2(fold(latents, self.config.window_latents), noise), batch)

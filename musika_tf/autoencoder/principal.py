@@ -32,7 +32,7 @@ def start_level2(autoencoder, level1_latents):
     """Sets level 2's linear paths.
 
     Args:
-      level1_latents: an iterable of `[b, 16 n, level1_size]`.
+      level1_latents: an iterable of `[b, frames, level1_size]`.
     """
     config, encoder, decoder = autoencoder.config, autoencoder.encoder2, autoencoder.decoder2
     span, size = config.frames_per_latent, config.level1_size

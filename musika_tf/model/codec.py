@@ -1,7 +1,8 @@
 """Waveform -> latents -> waveform, of any length in constant memory: what the bundle's functions are made of.
 
 The line of latents is cut into chunks that both levels decode at once. Frames overlap from chunk to chunk, so
-a chunk of m latents yields 4096 m + 768 samples, of which the first 768 are still to be added to the chunk before::
+a chunk of m latents yields (at the default sizes) 4096 m + 768 samples, of which the first 768 are still to be added to
+the chunk before::
 
     chunk 0   |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
     chunk 1                           |<-- 384 -->|<------- 4096 m ------->|<-- 384 -->|
@@ -45,7 +46,7 @@ class Codec:
 
     def encode_chunk(self, samples):
         """`[m * samples_per_latent + overlap, 2]`, with context on both sides, -> latents `[m, latent_channels]`."""
-        spectra = spectrogram.stft(tf.transpose(samples), self.config)  # [2, 16 m, bins]
+        spectra = spectrogram.stft(tf.transpose(samples), self.config)  # [2, frames, bins]
         coded = self.autoencoder.encode2(self.autoencoder.encode1(self.stereo.coded(spectra)))
         return self.stereo.joined(coded, spectra)
 
@@ -77,7 +78,7 @@ class Codec:
         """Encodes and decodes a waveform float32 `[samples, 2]` by level 1 alone, to measure it.
 
         Returns:
-          float32 `[n * samples_per_latent, 2]` and its magnitude as decoded, `[2, 16 n, bins]`, n latents long.
+          float32 `[n * samples_per_latent, 2]` and its magnitude as decoded, `[2, frames, bins]`, n latents long.
         """
         config = self.config
         extended = spectrogram.extend(tf.transpose(waveform), config)
@@ -106,7 +107,7 @@ class Codec:
         return tf.transpose(whole)[: n_frames * config.hop_length], tf.transpose(magnitude, [1, 0, 2])[:, :n_frames]
 
     def frames(self, latents, first_latent, seed, noise):
-        """Time-domain frames of whole decoder windows: float32 `[2, 16 m, fft_length]`.
+        """Time-domain frames of whole decoder windows: float32 `[2, frames, fft_length]`.
 
         Args:
           latents: `[m + 2, latent_channels]`, m a multiple of `window_latents`, with one neighbour on either side.
@@ -121,7 +122,7 @@ class Codec:
         return spectrogram.synthesis_frames(spectra, self.config)
 
     def _decode1(self, level1, first_latent, seed, noise):
-        """Level-1 latents `[n_coded, 16 m, level1_size]` from latent `first_latent` on -> magnitude and phase."""
+        """Level-1 latents `[n_coded, frames, level1_size]` from latent `first_latent` on -> magnitude and phase."""
         n_latents = tf.shape(level1)[1] // self.config.frames_per_latent
         return self.autoencoder.decode1(
             level1, self._noise(Stream.DECODER1_NOISE, first_latent, n_latents, seed, noise)

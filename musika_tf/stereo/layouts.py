@@ -41,7 +41,7 @@ class Parametric:
         self.config = config
 
     def coded(self, spectra):
-        """Spectra complex64 `[2, 16 m, bins]` -> log magnitude `[1, 16 m, bins]` for encoder 1."""
+        """Spectra complex64 `[2, frames, bins]` -> log magnitude `[1, frames, bins]` for encoder 1."""
         return spectrogram.log_power(tf.reduce_mean(spectrogram.power(spectra), axis=0, keepdims=True))
 
     def joined(self, coded, spectra):
@@ -53,10 +53,10 @@ class Parametric:
         return latents[None, :, : self.config.latent_size]
 
     def spread(self, magnitude, phase, latents):
-        """The decoded channel -> spectra of left and right, complex64 `[2, 16 m, bins]`.
+        """The decoded channel -> spectra of left and right, complex64 `[2, frames, bins]`.
 
         Args:
-          magnitude, phase: normalised, `[1, 16 m, bins]` each.
+          magnitude, phase: normalised, `[1, frames, bins]` each.
           latents: `[m + 2, latent_channels]`, with one neighbour on either side.
         """
         spectrum = spectrogram.spectrum_of(magnitude[0], phase[0])

@@ -9,7 +9,7 @@
 | likeness | 1 - 2 / pi * arccos(coherence): the same scale, as an angle, so that rounding stays small |
 
 The power mean has no cancellation, so that opposite polarity and a silent channel lose no loudness; its phase plays no
-part, because decoder 1 makes one. A latent's parameters are those of its own 16 frames; between the centres of latents
+part, because decoder 1 makes one. A latent's parameters are those of its own frames; between the centres of latents
 they are interpolated.
 
 The decoded channel M becomes L = g_l exp(i s (b + a)) M and R = g_r exp(i s (b - a)) M. The gains follow from the pan;
@@ -60,7 +60,7 @@ def _turns(config):
 
 
 def analyse(spectra, config):
-    """Left and right, complex64 `[2, 16 m, bins]` -> the parameters of every latent, float32 `[m, 2 * stereo_bands]`.
+    """Left and right, complex64 `[2, frames, bins]` -> the parameters of every latent, float32 `[m, 2 * stereo_bands]`.
 
     They lie in [-1, 1], pans before likenesses. Silence has pan 0 and likeness 1.
     """
@@ -75,20 +75,20 @@ def analyse(spectra, config):
 
 
 def _by_band(x, config):
-    """Sums `[16 m, bins]` over the frames of a latent and the bins of a band: `[m, bands]`."""
+    """Sums `[frames, bins]` over the frames of a latent and the bins of a band: `[m, bands]`."""
     latents = tf.reduce_sum(tf.reshape(x, [-1, config.frames_per_latent, config.n_bins]), axis=1)
     return tf.transpose(tf.math.segment_sum(tf.transpose(latents), band_of_bin(config)))
 
 
 def spread(spectrum, parameters, config):
-    """Turns one channel into two: left and right, complex64 `[2, 16 m, bins]`.
+    """Turns one channel into two: left and right, complex64 `[2, frames, bins]`.
 
     Args:
-      spectrum: the decoded channel, complex64 `[16 m, bins]`.
+      spectrum: the decoded channel, complex64 `[frames, bins]`.
       parameters: float32 `[m + 2, 2 * stereo_bands]`: those of the m latents and of one neighbour on either side.
     """
     pan, likeness = tf.split(tf.clip_by_value(_to_frames(parameters, config), -1.0, 1.0), 2, axis=-1)
-    gains = math.sqrt(2.0) * tf.sin(math.pi / 4.0 * tf.stack([1.0 - pan, 1.0 + pan]))  # [2, 16 m, bands]
+    gains = math.sqrt(2.0) * tf.sin(math.pi / 4.0 * tf.stack([1.0 - pan, 1.0 + pan]))  # [2, frames, bands]
     half = (1.0 - likeness) * (math.pi / 4.0)
     tilt = tf.atan2((gains[1] - gains[0]) * tf.sin(half), (gains[0] + gains[1]) * tf.cos(half))
     angles = tf.stack([tilt + half, tilt - half])
@@ -99,7 +99,7 @@ def spread(spectrum, parameters, config):
 
 
 def _to_frames(parameters, config):
-    """`[m + 2, k]` at the centres of latents -> `[16 m, k]`, straight lines in between."""
+    """`[m + 2, k]` at the centres of latents -> `[frames, k]`, straight lines in between."""
     n = config.frames_per_latent
     share = ((tf.range(n, dtype=tf.float32) + 0.5) / n)[:, None]  # of the way through the latent
     before, own, after = parameters[:-2, None], parameters[1:-1, None], parameters[2:, None]

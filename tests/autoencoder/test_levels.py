@@ -1,5 +1,6 @@
 """The four networks: sizes, windows that don't see their neighbours, and where the noise goes."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -15,8 +16,9 @@ from musika_tf.config import AutoencoderConfig
 
 CONFIG = tiny.AUTOENCODER
 FRAMES, LATENTS = CONFIG.window_frames, CONFIG.window_latents
+EIGHT = dataclasses.replace(tiny.preset("flags/paper22k.flags", AutoencoderConfig), width=8)  # frames a latent
 CHEAP = sorted(
-    {config for path in tiny.PRESETS if (config := tiny.preset(path, AutoencoderConfig)).width <= 128},
+    {config for path in tiny.PRESETS if (config := tiny.preset(path, AutoencoderConfig)).width <= 128} | {EIGHT},
     key=lambda config: config.width,
 )
 
@@ -56,7 +58,7 @@ def test_every_cheap_preset_builds_and_runs(config):
     restored = model.decode2(latents)
     magnitude, phase = model.decode1(restored)
     assert level1.shape == restored.shape == [1, frames, config.level1_size]
-    assert latents.shape == [1, frames // 16, config.latent_size]
+    assert latents.shape == [1, frames // config.frames_per_latent, config.latent_size]
     assert magnitude.shape == phase.shape == [1, frames, config.n_bins]
     assert all(scale.numpy() == 0 for network in (model.decoder1, model.decoder2) for scale in noise_scales(network))
     for x in (level1, latents, restored, magnitude, phase):
@@ -114,6 +116,15 @@ def changed_steps(function, x, where):
 def test_encoder2_makes_one_latent_of_sixteen_frames(autoencoder, frame):
     level1 = normal(1, 64, CONFIG.level1_size)
     np.testing.assert_array_equal(changed_steps(autoencoder.encode2, level1, frame), [frame // 16])
+
+
+def test_eight_frames_make_a_latent_too():
+    networks = tiny.autoencoder(EIGHT)
+    level1, latents = normal(1, 64, EIGHT.level1_size), normal(1, 16, EIGHT.latent_size)
+    for frame in (0, 7, 8, 63):
+        np.testing.assert_array_equal(changed_steps(networks.encode2, level1, frame), [frame // 8])
+    changed = set(changed_steps(networks.decode2, latents, 9))
+    assert set(range(72, 80)) <= changed <= set(range(64, 128))
 
 
 @pytest.mark.parametrize("latent", [0, 3, 4, 11])

@@ -52,15 +52,17 @@ def direct_decode(path, latents, seed):
     return (whole[:, edge:-edge] / present[edge:-edge]).T
 
 
-@pytest.mark.parametrize("n_samples", [1, 4095, 4096, 4097, 50_000])
-def test_length_law(n_samples):
-    path = Codec(tiny.autoencoder(AutoencoderConfig(width=8)))
-    latents = path.encode(tiny.normal(n_samples, 2) / 10)
-    n_latents = -(-n_samples // 4096)
+@pytest.mark.parametrize(
+    ("n_samples", "frames"), [(1, 16), (4095, 16), (4096, 16), (4097, 16), (50_000, 16), (2048, 8), (2049, 8)]
+)
+def test_length_law(n_samples, frames):
+    path = Codec(tiny.autoencoder(AutoencoderConfig(width=8, frames_per_latent=frames)))
+    latents, per_latent = path.encode(tiny.normal(n_samples, 2) / 10), 256 * frames
+    n_latents = -(-n_samples // per_latent)
     assert latents.shape == [n_latents, 128]
     assert np.abs(latents).max() <= 1
     waveform = path.decode(latents, 1, 1.0)
-    assert waveform.shape == [4096 * n_latents, 2]
+    assert waveform.shape == [per_latent * n_latents, 2]
     assert np.isfinite(waveform).all()
 
 
