@@ -14,6 +14,7 @@ from comments import read_comment, read_piece
 from paths import ROOT
 
 import musika_tf
+from musika_tf.audio import resampling
 from musika_tf.generate import piece
 from musika_tf.generate.styles import StylePlan
 
@@ -93,6 +94,39 @@ def scalars(directory):
             for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
                 values.setdefault(value.tag, []).append(float(tf.make_ndarray(value.tensor)))
     return values
+
+
+@pytest.fixture(scope="module")
+def beats(tmp_path_factory):
+    """Three synthetic beats, one of them at 48 kHz."""
+    folder = tmp_path_factory.mktemp("beats")
+    for i, (bpm, rate) in enumerate(((120, RATE), (132, 48_000), (144, RATE))):
+        soundfile.write(folder / f"{i}.wav", resampling.resample(beat(bpm, 40, i), RATE, rate), rate)
+        (folder / f"{i}.json").write_text(json.dumps({"bpm": bpm, "first_beat_seconds": 0.0}))
+    return folder
+
+
+@pytest.mark.slow
+def test_the_papers_variant_at_tiny_width(beats, tmp_path):
+    widths = "--ae_width=8 --ae_level1_size=16 --ae_batch_size=4 --gan_width=8 --gan_critic_width=8 --gan_batch_size=4"
+    preset = (f"--flagfile={ROOT / 'flags/paper22k.flags'}", *widths.split(), "--save_every=1000")
+    place, conditioning = f"--checkpoint_dir={tmp_path}", "--conditioning=tempo,beat"
+    run("train_ae.py", *preset, "--phase=all", f"--audio_dir={beats}", place, f"--cache_dir={tmp_path / 'cache'}")
+    previews = sorted(tmp_path.glob("phase4/previews/*.wav"))
+    assert previews and {soundfile.info(path).samplerate for path in previews} == {22_050}
+    assert {soundfile.info(path).samplerate for path in (tmp_path / "cache").iterdir()} == {22_050}
+    assert ",48000," in (tmp_path / "audio.csv").read_text() and "-> 22050" in (tmp_path / "audio.csv").read_text()
+    run("encode.py", *preset, f"--audio_dir={beats}", f"--out_dir={tmp_path / 'latents'}", place, conditioning)
+    with np.load(tmp_path / "latents" / "1.wav.npz") as data:
+        assert (data["n_samples"], data["sample_rate"]) == (40 * 22_050, 22_050)
+        assert data["latents"].shape == (-(-40 * 22_050 // 2048), 128)
+    run("train_gan.py", *preset, f"--latents_dir={tmp_path / 'latents'}", place, conditioning)
+    made = f"--bundle_dir={tmp_path / 'bundle'}", f"--out={tmp_path / 'loop.wav'}"
+    run("generate.py", *preset, *made, "--bars=4", "--bpm=130", "--loop")
+    waveform, rate = soundfile.read(tmp_path / "loop.wav")
+    assert rate == 22_050 and waveform.shape == (round(16 * 60 / 130 * rate), 2) and np.abs(waveform).max() > 0
+    metadata = json.loads((tmp_path / "bundle" / "metadata.json").read_text())
+    assert (metadata["sample_rate"], metadata["samples_per_latent"], metadata["latent_size"]) == (22_050, 2048, 128)
 
 
 @pytest.mark.long
