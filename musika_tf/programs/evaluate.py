@@ -1,10 +1,10 @@
 """Measures music, a model, an autoencoder, how well a model follows its signals, or the signals' extractors.
 
 python evaluate.py --generated_dir=out --reference_dir=corpora/techno/held_out --json=report.json
-python evaluate.py --model=models/techno --pieces=20 --seconds=120 --reference_dir=...
+python evaluate.py --bundle=models/techno --pieces=20 --seconds=120 --reference_dir=...
 python evaluate.py --autoencoder=models/techno --reference_dir=corpora/techno/held_out
-python evaluate.py --control --model=models/techno --json=techno.json
-python evaluate.py --control --model=models/piano-mini --curve --json=piano.json
+python evaluate.py --control --bundle=models/techno --json=techno.json
+python evaluate.py --control --bundle=models/piano-mini --curve --json=piano.json
 python evaluate.py --control --results=techno.json,piano.json --picture=control.png
 python evaluate.py --signals --audio_dir=corpora/techno --tracks=20
 
@@ -32,16 +32,16 @@ from musika_tf.programs import cli, evaluate_control
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("generated_dir", None, "folder of generated audio, or one file")
-flags.DEFINE_string("model", None, "bundle whose pieces to measure")
-flags.DEFINE_integer("pieces", 20, "how many pieces of --model, from seed 1 on; of --control, at each setting", 0)
-flags.DEFINE_integer("seconds", None, "length of each piece of --model; default: 120, of --control 60", lower_bound=24)
+flags.DEFINE_string("bundle", None, "bundle whose pieces to measure")
+flags.DEFINE_integer("pieces", 20, "how many pieces of --bundle, from seed 1 on; of --control, at each setting", 0)
+flags.DEFINE_integer("seconds", None, "length of each piece of --bundle; default: 120, of --control 60", lower_bound=24)
 flags.DEFINE_string("reference_dir", None, "folder of real audio, or one file; held out from training")
 flags.DEFINE_string(
     "autoencoder", None, "bundle, or folder of checkpoints, whose autoencoder to measure on --reference_dir"
 )
 flags.DEFINE_bool("baselines", False, "measure random phase, Griffin-Lim and MP3 on --reference_dir")
 flags.DEFINE_string("json", None, "file to write all figures to")
-flags.DEFINE_bool("control", False, "measure whether --model does what it is told")
+flags.DEFINE_bool("control", False, "measure whether --bundle does what it is told")
 flags.DEFINE_bool("signals", False, "measure the extractors of signals on the tracks of --audio_dir")
 flags.DEFINE_integer("tracks", 0, "how many tracks of --signals, in order of their names; 0: all", lower_bound=0)
 flags.declare_key_flag("audio_dir")
@@ -50,7 +50,7 @@ flags.adopt_module_key_flags(evaluate_control)
 
 def main(_):
     cli.check_folders("json", "picture")
-    cli.resolve("model", "autoencoder")
+    cli.resolve("bundle", "autoencoder")
     _measurement()()
 
 
@@ -61,7 +61,7 @@ def _measurement():
         "--signals": (FLAGS.signals, _signals),
         "--generated_dir": (FLAGS.generated_dir, _folders),
         "--autoencoder or --baselines": (FLAGS.autoencoder or FLAGS.baselines, _reconstructions),
-        "--model": (FLAGS.model and not FLAGS.control, _model),
+        "--bundle": (FLAGS.bundle and not FLAGS.control, _model),
     }
     given = [name for name, (is_given, _) in wanted.items() if is_given]
     if len(given) != 1:
@@ -96,9 +96,9 @@ def _model():
     from musika_tf.model import bundle
     from musika_tf.model.metadata import check_generates
 
-    with cli.bundle_of("model"):
-        *networks, metadata = bundle.load_networks(FLAGS.model)
-    check_generates(FLAGS.model, metadata)
+    with cli.bundle_of("bundle"):
+        *networks, metadata = bundle.load_networks(FLAGS.bundle)
+    check_generates(FLAGS.bundle, metadata)
     seeds = range(1, FLAGS.pieces + 1)
     result = model.evaluate_model(networks, seeds, FLAGS.seconds or 120, reference, musicnn.MusiCNN.load())
     _report(result, report.folders_text(result))

@@ -41,13 +41,13 @@ def main():
 
 
 def _check_flags():
-    if bool(FLAGS.model) == bool(FLAGS.results):
-        raise UserError("give one of --model, a bundle to measure, or --results, files that --json wrote")
+    if bool(FLAGS.bundle) == bool(FLAGS.results):
+        raise UserError("give one of --bundle, a bundle to measure, or --results, files that --json wrote")
     if FLAGS.picture and Path(FLAGS.picture).suffix != ".png":
         raise UserError(f"--picture={FLAGS.picture}: give a name that ends in .png")
     if FLAGS.results and FLAGS.json:
         raise UserError("--json: nothing new is measured with --results; leave one of them out")
-    if FLAGS.model and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
+    if FLAGS.bundle and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
         raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
     _numbers()
 
@@ -64,14 +64,14 @@ def _earlier():
 
 
 def _measure():
-    """Measures --model: a dict of plain values, written to --json after each of its parts."""
+    """Measures --bundle: a dict of plain values, written to --json after each of its parts."""
     cli.start_tensorflow()
     from musika_tf.model import bundle
     from musika_tf.model.metadata import check_generates
 
-    with cli.bundle_of("model"):
-        metadata = bundle.read_metadata(FLAGS.model)
-    check_generates(FLAGS.model, metadata)
+    with cli.bundle_of("bundle"):
+        metadata = bundle.read_metadata(FLAGS.bundle)
+    check_generates(FLAGS.bundle, metadata)
     names = _names(metadata)
     wanted = {name: _settings(name, metadata) for name in names}
     if missing := pieces.missing_extras(metadata, names, "tempo" in names and FLAGS.grid_pieces):
@@ -80,8 +80,8 @@ def _measure():
         pieces.density_signal(metadata)
     from musika_tf.evaluation.control.measurement import Measurement
 
-    with cli.bundle_of("model"):
-        measurement = Measurement(*bundle.load(FLAGS.model), _tell)
+    with cli.bundle_of("bundle"):
+        measurement = Measurement(*bundle.load(FLAGS.bundle), _tell)
     result = measurement.about()
     for name, part in _parts(measurement, wanted).items():
         result[name] = part()
@@ -96,7 +96,7 @@ def _names(metadata):
     names = [FLAGS.signal] if FLAGS.signal else known
     does = f"the model {metadata['name']} follows {', '.join(known) or 'neither tempo nor note density'}"
     if not names or not set(names) <= set(known):
-        raise UserError(f"--{'signal' if FLAGS.signal else 'model'}={FLAGS.signal or FLAGS.model}: {does}")
+        raise UserError(f"--{'signal' if FLAGS.signal else 'bundle'}={FLAGS.signal or FLAGS.bundle}: {does}")
     if FLAGS.curve and "note_density" not in names:
         raise UserError(f"--curve: is of note_density, but {does}, and --signal={FLAGS.signal or names[0]} is measured")
     if FLAGS.settings and len(names) > 1:

@@ -25,7 +25,7 @@ TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla"
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 
 # Names of flags that are paths, beside those that end in _dir and _from.
-_PATHS = ("autoencoder", "json", "model", "out", "picture", "soundfont", "style_file", "table")
+_PATHS = ("autoencoder", "bundle", "json", "out", "picture", "soundfont", "style_file", "table")
 
 PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}

@@ -104,16 +104,16 @@ def model(tmp_path_factory):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "give one of --model, a bundle to measure, or --results"),
+        ([], "give one of --bundle, a bundle to measure, or --results"),
         (["--results=no/such.json"], "--results=no/such.json: not a file that --json of this program wrote"),
-        (["--model=tests"], "--model=tests: no bundle"),
-        (["--model=tests", "--json=no/such/file"], "--json=no/such/file: no such folder"),
-        (["--model=tests", "--picture=a.jpg"], "--picture=a.jpg: give a name that ends in .png"),
-        (["--model={}", "--signal=note_density"], "--signal=note_density: the model tiny follows tempo"),
-        (["--model={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
-        (["--model={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
-        (["--model=tests", "--settings=fast"], "--settings=fast: give numbers between commas"),
-        (["--model=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
+        (["--bundle=tests"], "--bundle=tests: no bundle"),
+        (["--bundle=tests", "--json=no/such/file"], "--json=no/such/file: no such folder"),
+        (["--bundle=tests", "--picture=a.jpg"], "--picture=a.jpg: give a name that ends in .png"),
+        (["--bundle={}", "--signal=note_density"], "--signal=note_density: the model tiny follows tempo"),
+        (["--bundle={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
+        (["--bundle={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
+        (["--bundle=tests", "--settings=fast"], "--settings=fast: give numbers between commas"),
+        (["--bundle=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(flags, message, model):

@@ -93,7 +93,7 @@ CASES = {
     "bars and length": (["generate.py", "--bars=4", "--length=inf"], ["--bars=4", "leave out --length"]),
     "no whole bars": (["generate.py", "--loop", "--length=30", "--bpm=127"], ["--loop: 30s at 127 BPM", "--bars=16"]),
     "no bundle": (["generate.py", "--length=1", "--bundle_dir=tests"], ["--bundle_dir=tests"]),
-    "no model": (["evaluate.py", "--model=tests"], ["--model=tests: no bundle"]),
+    "no model": (["evaluate.py", "--bundle=tests"], ["--bundle=tests: no bundle"]),
     "an autoencoder": (
         ["generate.py", "--bundle_dir=models/music-ae", "--length=1"],
         ["encodes and decodes", "train_gan"],

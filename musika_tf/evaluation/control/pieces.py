@@ -61,7 +61,7 @@ def density_signal(metadata):
     row = next(row for row in metadata["conditioning"] if row["name"] == "note_density")
     signal = SIGNALS["note_density"].restored(row)
     if signal.full_scale is None:
-        raise UserError("--model: its metadata lacks the full scale of note_density; export it again")
+        raise UserError("--bundle: its metadata lacks the full scale of note_density; export it again")
     return signal
 
 
