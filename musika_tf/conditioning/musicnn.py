@@ -90,6 +90,10 @@ class MusiCNN:
         batches = [self._run(batch) for batch in _patches(_checked(chunks), hop_frames)]
         return Embedding(*(np.concatenate(outputs) for outputs in zip(*batches, strict=True)))
 
+    def tags_of(self, features):
+        """Tags float32 `[n, 50]` by features `[n, 200]`, which are all that they depend on."""
+        return tf.sigmoid(self._dot(1, tf.constant(features, tf.float32))).numpy()
+
     def network(self, patches):
         """float32 `[b, 187, 96]` -> features `[b, 200]`, tags `[b, 50]`."""
         front = self._front(patches)

@@ -117,7 +117,7 @@ class _Song:
         try:
             info = files.probe(song.path)
             song.seconds = info.n_samples / info.sample_rate
-            song.target = folder / f"{_checksum(song.path)}.npz"
+            song.target = folder / f"{checksum(song.path)}.npz"
             song.embedding = _cached(song.target)
         except (OSError, ValueError) as error:
             song.fail(error)
@@ -178,8 +178,8 @@ def _described(array):
     return "values that are not finite" if has_patches else f"shape {array.shape}, not [patches, d]"
 
 
-def _checksum(path):
-    """SHA-256 of a file's bytes."""
+def checksum(path):
+    """SHA-256 of a file's bytes, as hex digits; OSError where it can't be read."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while part := file.read(_HASHED):

@@ -2,6 +2,7 @@
 
 python evaluate.py --generated_dir=out --reference_dir=corpora/techno/held_out --json=report.json
 python evaluate.py --bundle=models/techno --pieces=20 --seconds=120 --reference_dir=...
+python evaluate.py --bundle=models/techno --reference_dir=corpora/techno/held_out --report_dir=report
 python evaluate.py --autoencoder=models/techno --reference_dir=corpora/techno/held_out
 python evaluate.py --control --bundle=models/techno --json=techno.json
 python evaluate.py --control --bundle=models/piano-mini --curve --json=piano.json
@@ -12,6 +13,10 @@ The first compares two folders of audio. The second generates pieces, seeds 1, 2
 The third reconstructs the tracks of --reference_dir through the bundle and through simpler ways (random phase,
 Griffin-Lim, MP3); with --baselines in place of a bundle, through the simpler ways alone. These three need MusiCNN's
 weights (pip install --no-deps musicnn), the third also Basic Pitch's (pip install --no-deps basic-pitch==0.4.0).
+
+--report_dir writes a page, report.html, and all figures, report.json, of --bundle or --generated_dir: distances with
+intervals, and what distances do not see. The pieces of --bundle are kept there; --condition adds sets of steered ones,
+--yardsticks sets that say what a distance means. The same command goes on after an interruption.
 
 --control generates pieces at each of --settings, hears them with the extractors that read the training data, and
 prints tables. Of a model that follows the tempo, a few long pieces more are held against the beats of the grid that was
@@ -28,7 +33,7 @@ from absl import flags
 
 from musika_tf import atomic
 from musika_tf.errors import UserError
-from musika_tf.programs import cli, evaluate_control
+from musika_tf.programs import cli, evaluate_control, evaluate_report
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("generated_dir", None, "folder of generated audio, or one file")
@@ -46,11 +51,14 @@ flags.DEFINE_bool("signals", False, "measure the extractors of signals on the tr
 flags.DEFINE_integer("tracks", 0, "how many tracks of --signals, in order of their names; 0: all", lower_bound=0)
 flags.declare_key_flag("audio_dir")
 flags.adopt_module_key_flags(evaluate_control)
+flags.adopt_module_key_flags(evaluate_report)
+flags.declare_key_flag("cache_dir")
 
 
 def main(_):
     cli.check_folders("json", "picture")
     cli.resolve("bundle", "autoencoder")
+    evaluate_report.check_flags()
     _measurement()()
 
 
@@ -60,19 +68,26 @@ def _measurement():
         "--control": (FLAGS.control, evaluate_control.main),
         "--signals": (FLAGS.signals, _signals),
         "--generated_dir": (FLAGS.generated_dir, _folders),
-        "--autoencoder or --baselines": (FLAGS.autoencoder or FLAGS.baselines, _reconstructions),
+        "--autoencoder or --baselines": (
+            FLAGS.baselines or FLAGS.autoencoder and not FLAGS.yardsticks,
+            _reconstructions,
+        ),
         "--bundle": (FLAGS.bundle and not FLAGS.control, _model),
     }
     given = [name for name, (is_given, _) in wanted.items() if is_given]
     if len(given) != 1:
         raise UserError(f"{' and '.join(given) or 'nothing to measure'}: give one of {', '.join(wanted)}; see --help")
-    return wanted[given[0]][1]
+    return _written_report if FLAGS.report_dir else wanted[given[0]][1]
 
 
 def _report(result, text):
     print(text)
     if FLAGS.json:
         atomic.write_text(FLAGS.json, json.dumps(result, indent=1) + "\n")
+
+
+def _written_report():
+    _report(*evaluate_report.run())
 
 
 def _folders():

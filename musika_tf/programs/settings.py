@@ -25,7 +25,7 @@ TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla"
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 
 # Names of flags that are paths, beside those that end in _dir and _from.
-_PATHS = ("autoencoder", "bundle", "json", "out", "picture", "soundfont", "style_file", "table")
+_PATHS = ("autoencoder", "bundle", "json", "out", "picture", "soundfont", "style_file", "table", "vggish")
 
 PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -52,7 +52,8 @@ flags.DEFINE_string(
     "cache_dir",
     None,
     "local folder that keeps decoded audio (train_ae.py; 1.3 GB an hour at most) or all latents in one file "
-    "(train_gan.py), for remote disks and collections that memory can't hold",
+    "(train_gan.py), for remote disks and collections that memory can't hold; of evaluate.py, embeddings, by default "
+    "in --report_dir",
 )
 flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
 flags.DEFINE_string("conditioning", "", f"signals that steer the generator, between commas: {signals.summary()}")

@@ -1,0 +1,42 @@
+"""Tables of the report's page, and the escaping of all that comes from outside."""
+
+import html
+
+from musika_tf.errors import printable
+
+MISSING = "-"
+
+
+def text(value):
+    """Anything as text that a page shows as it is."""
+    return html.escape(printable(str(value)))
+
+
+def number(value, digits=3):
+    """A number as text, "-" where there is none."""
+    if value is None:
+        return MISSING
+    return f"{value:.{digits}g}" if isinstance(value, float) and abs(value) < 10**digits else f"{value:.0f}"
+
+
+def interval(values, key="mean"):
+    """A number of a dict with its bounds `low` and `high`: "1.23 (1.1 to 1.4)"; "-" where there is none."""
+    if values is None or values[key] is None:
+        return MISSING
+    bounds = "" if values["low"] is None else f" ({number(values['low'])} to {number(values['high'])})"
+    return f"{number(values[key])}{bounds}"
+
+
+def table(head, rows):
+    """A table; cells are text, the first of each row its heading. It scrolls where the screen is narrow."""
+    top = "".join(f"<th>{text(cell)}</th>" for cell in head)
+    body = "\n".join(
+        f"<tr><th>{text(first)}</th>{''.join(f'<td>{text(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in rows
+    )
+    return f'<div class="table"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+
+
+def folded(summary, content):
+    """What is shown when someone asks for it."""
+    return f"<details><summary>{text(summary)}</summary>\n{content}\n</details>"
