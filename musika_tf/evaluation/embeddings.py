@@ -42,11 +42,12 @@ class Network:
     sample_rate: int = 16_000
 
 
-def musicnn_network():
-    """The Network of MusiCNN's 200 features; UserError where its weights are not installed."""
+def musicnn_network(network=None):
+    """The Network of MusiCNN's 200 features, of a loaded one or the installed one; UserError where its weights are not
+    installed."""
     from musika_tf.conditioning import musicnn
 
-    network = musicnn.MusiCNN.load()
+    network = network or musicnn.MusiCNN.load()
     return Network("musicnn-1", lambda chunks, hop: network.listen(chunks, hop).features, musicnn.SAMPLE_RATE)
 
 

@@ -39,6 +39,11 @@ class FileSet:
         labels = tuple(str(path.relative_to(folder)) if folder.is_dir() else path.name for path in paths)
         return cls(name, paths, labels, tuple(map(bpm_of, paths)))
 
+    @property
+    def folder(self):
+        """That holds all of the files."""
+        return os.path.commonpath([path.parent for path in self.paths])
+
     @classmethod
     def of_jobs(cls, name, jobs, bpm):
         """The files that `jobs` make."""

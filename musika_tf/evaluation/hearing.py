@@ -39,15 +39,12 @@ def installed_ears(vggish_path=None):
     from musika_tf.evaluation import notes, vggish
 
     network = musicnn.MusiCNN.load()
-    heard = embeddings.Network(
-        "musicnn-1", lambda chunks, hop: network.listen(chunks, hop).features, musicnn.SAMPLE_RATE
-    )
     others = (vggish.VGGish.load(vggish_path),) if vggish_path else ()
     try:
         ear = notes.BasicPitch.load()
     except UserError:  # it is not installed
         ear = None
-    return Ears(heard, network.tags_of, network.tags, others, ear)
+    return Ears(embeddings.musicnn_network(network), network.tags_of, network.tags, others, ear)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +81,8 @@ def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
     Raises:
       UserError: not one file can be measured, or the cache can't be written.
     """
-    troubles = {path: reason for path in file_set.paths if (reason := _unfit(path))}
+    with silent_stderr():
+        troubles = {path: reason for path in file_set.paths if (reason := _unfit(path))}
     songs = {}
     for network in (ears.network, *ears.others):
         paths = [path for path in file_set.paths if path not in troubles]
@@ -98,7 +96,7 @@ def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
     left_out = [(label, troubles[p]) for p, label in zip(file_set.paths, file_set.labels, strict=True) if p in troubles]
     if not fit:
         what = f"{left_out[0][0]}: {left_out[0][1]}" if left_out else "it is empty"
-        raise UserError(f"{file_set.name}: not one file can be measured ({what}); give others")
+        raise UserError(f"{file_set.folder}: not one file can be measured ({what}); give others")
     return Heard(
         name=file_set.name,
         labels=[label for _, label in fit],
@@ -117,7 +115,9 @@ def _unfit(path):
     except (OSError, ValueError) as error:
         return _without(path, str(error))
     seconds = info.n_samples / info.sample_rate
-    return f"{seconds:.1f} s, {report.SHORTEST_SECONDS} s are needed" if seconds < report.SHORTEST_SECONDS else ""
+    if seconds < report.SHORTEST_SECONDS:
+        return f"{seconds:.1f} s is too short to measure, {report.SHORTEST_SECONDS} s are needed"
+    return ""
 
 
 def _without(path, text):

@@ -63,7 +63,7 @@ def document(result, heard):
 
 def _title(result):
     bundle = result["about"]["bundle"]
-    return f"{bundle['name'] if bundle else 'A folder'} against real music"
+    return f"{bundle['name'] if bundle else 'Generated music'} against real music"
 
 
 def _section(title, content):

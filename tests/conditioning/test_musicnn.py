@@ -55,6 +55,11 @@ def test_patches_do_not_depend_on_batching(network, monkeypatch):
     np.testing.assert_allclose(network(waveform).features, whole.features, atol=1e-5)
 
 
+def test_tags_depend_on_the_features_alone(network):
+    heard = network(signal())
+    np.testing.assert_allclose(network.tags_of(heard.features), heard.tags, atol=1e-6)
+
+
 def test_hop_selects_every_second_patch(network):
     waveform = signal(8)
     hop = 62 * 256 / 16_000
