@@ -5,7 +5,7 @@
                yardsticks/                  what is made of the reference
                embeddings/                  what the networks heard, see `embeddings`
 
-Each file is made and heard once: a run that was interrupted goes on where it was.
+Each file is made once, and its embeddings are: a run that was interrupted goes on where it was.
 """
 
 import dataclasses
