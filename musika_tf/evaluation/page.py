@@ -137,8 +137,8 @@ def _sound(result):
 
 def _over_time(result):
     names = {"shuffled": "shuffled", "floor": "floor", "loudness_slope": "loudness, dB a minute",
-             "loudness_range": "its range, dB", "repetition": "repetition", "originality": "originality",
-             "copied": "copied"}  # fmt: skip
+             "loudness_range": "its range, dB", "repetition": "repetition", "repetition_chance": "by chance",
+             "originality": "originality", "copied": "copied"}  # fmt: skip
     notes = {"polyphony": "polyphony", "pitch_low": "lowest pitch", "pitch_high": "highest pitch",
              "sharpness": "sharpness", "note_rate": "notes a second"}  # fmt: skip
     rows = [row for row in result["sets"] if row["over_time"]]
@@ -183,7 +183,7 @@ def _tracks(result):
              "loudness_slope", "repetition", "repetition_lag", "originality", "copied")  # fmt: skip
     return "\n".join(
         folded(
-            f"{row['name']}: {len(row['tracks'])} tracks",
+            f"{row['name']}: {len(row['tracks'])} track{'s' * (len(row['tracks']) != 1)}",
             table(
                 ("track", *(name.replace("_", " ") for name in names)),
                 [(track["name"], *(_cell(track[name]) for name in names)) for track in row["tracks"]],
