@@ -1,5 +1,6 @@
 """Progress on standard error, by tqdm: a line that is drawn again, or in a file a line now and then."""
 
+import contextlib
 import sys
 
 import tqdm
@@ -69,3 +70,13 @@ class Progress(Bar):
             spoken += f" of {durations.spoken(total)}"
             left = f", {durations.spoken((total - done) / times)} left" if times > 0 else ""
         return {**fields, "spoken": spoken, "times": times, "left": left}
+
+
+@contextlib.contextmanager
+def of_seconds(total, file, shown=True):
+    """A function of the seconds of audio done, of `total`, that draws a line on `file`; or none if not `shown`."""
+    if not shown:
+        yield lambda done: None
+        return
+    with contextlib.closing(Progress(1, total, file=file)) as progress:
+        yield progress

@@ -58,6 +58,10 @@ class AudioInfo:
     as_stored: bool = True
     notes: tuple = ()
 
+    @property
+    def seconds(self):
+        return self.n_samples / self.sample_rate
+
 
 def probe(path):
     """AudioInfo of an audio file; cheap where its header can be trusted, remembered until it changes.

@@ -17,12 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from musika_tf import progress
 from musika_tf.audio import blocks, files
 from musika_tf.collection import completeness
 from musika_tf.collection.levels import Levels
 from musika_tf.collection.table import IGNORED, LEFT_OUT, USED, Row, Table, known_levels
 from musika_tf.native import silent_stderr
-from musika_tf.progress import Progress
 
 # A file with such a name claims to be audio. What is read, content alone decides.
 EXTENSIONS = (
@@ -49,14 +49,14 @@ def scan(path, sample_rate=files.SAMPLE_RATE, window_samples=0, for_training=Fal
     judge = functools.partial(_judged, known=known, for_training=for_training)
     rows = headers(path, sample_rate, window_samples)
     table, seconds = Table(), np.cumsum([row.seconds or 0.0 for row in rows])
-    with silent_stderr() as terminal, ThreadPoolExecutor(os.cpu_count()) as pool:
-        progress = Progress(1, seconds[-1], file=terminal) if show_progress else None
+    with (
+        silent_stderr() as terminal,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress.of_seconds(seconds[-1], terminal, show_progress) as tell,
+    ):
         for row, done in zip(pool.map(judge, rows), seconds, strict=True):
             table.rows.append(row)
-            if progress is not None:
-                progress(done)
-        if progress is not None:
-            progress.close()
+            tell(done)
     return table
 
 
@@ -199,17 +199,16 @@ def _is_page(path):
 
 def _whole(row, info):
     """The row with what the header says; left out where there is less than that."""
-    seconds = info.n_samples / info.sample_rate
     row = dataclasses.replace(
-        row, seconds=seconds, rate=info.sample_rate, channels=info.n_channels, encoding=info.encoding
+        row, seconds=info.seconds, rate=info.sample_rate, channels=info.n_channels, encoding=info.encoding
     )
     for flag, note in info.notes:
         row = row.noted(flag, note)
     stated, there = completeness.stated_and_there(row.path)
     if stated - there > _SLACK_BYTES:
-        stated_seconds = seconds * stated / there if there else None
+        stated_seconds = info.seconds * stated / there if there else None
         of = f" of {stated_seconds:.1f}" if there else ""
-        return row.left_out("truncated", f"truncated ({seconds:.1f}{of} s are there)")
+        return row.left_out("truncated", f"truncated ({info.seconds:.1f}{of} s are there)")
     cut = completeness.lacks_ogg_end(row.path)
     if not info.n_samples:
         problem, reason = ("truncated", "no samples are left") if cut else ("empty", "no samples")

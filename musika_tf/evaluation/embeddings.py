@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from musika_tf import atomic, npz
+from musika_tf import atomic, npz, progress
 from musika_tf.audio import blocks, files
 from musika_tf.conditioning.recording import Recording
 from musika_tf.errors import writing
 from musika_tf.native import silent_stderr
-from musika_tf.progress import Progress
 
 HOP_SECONDS = 1.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -89,13 +88,11 @@ def embed(paths, network, cache_dir, hop_seconds=HOP_SECONDS, show_progress=Fals
     with silent_stderr() as terminal:
         songs = [_Song.of(path, folder) for path in paths]
         missing = [song for song in songs if song.embedding is None and not song.trouble]
-        progress = Progress(1, sum(song.seconds for song in missing), file=terminal) if show_progress else None
-        done = 0.0
-        for song in missing:
-            song.compute(network, hop_seconds, progress, done)
-            done += song.seconds
-        if progress is not None:
-            progress.close()
+        done, total = 0.0, sum(song.seconds for song in missing)
+        with progress.of_seconds(total, terminal, show_progress) as tell:
+            for song in missing:
+                song.compute(network, hop_seconds, tell, done)
+                done += song.seconds
     known = [song for song in songs if not song.trouble]
     troubles = [song.trouble for song in songs if song.trouble]
     return Embedded([song.path for song in known], [song.embedding for song in known], troubles)
@@ -116,8 +113,7 @@ class _Song:
         """With the embedding where the cache has it."""
         song = cls(Path(path))
         try:
-            info = files.probe(song.path)
-            song.seconds = info.n_samples / info.sample_rate
+            song.seconds = files.probe(song.path).seconds
             song.target = folder / f"{checksum(song.path)}.npz"
             song.embedding = _cached(song.target)
         except (OSError, ValueError) as error:
@@ -128,12 +124,12 @@ class _Song:
         """Remembers an error as a line that begins with the path."""
         self.trouble = f"{self.path}: {str(error).removeprefix(f'{self.path}: ')}"
 
-    def compute(self, network, hop_seconds, progress, before):
-        """Listens and saves; `before`: seconds of other audio that are done."""
+    def compute(self, network, hop_seconds, tell, before):
+        """Listens and saves; `tell`: called with the seconds of audio done, `before` of which are other audio."""
         self.embedding = _cached(self.target)  # of a copy that was heard meanwhile
         if self.embedding is not None:
             return
-        recording = Recording(0, lambda: _told(blocks.read(self.path), progress, before))
+        recording = Recording(0, lambda: _told(blocks.read(self.path), tell, before))
         try:
             embedding = np.asarray(network.listen(recording.mono_at(network.sample_rate), hop_seconds), np.float32)
             if not _is_embedding(embedding):
@@ -150,14 +146,13 @@ class _Song:
             np.savez(file, embedding=embedding)
 
 
-def _told(waveforms, progress, before):
+def _told(waveforms, tell, before):
     """The blocks of a file, and how far it is."""
     n_samples = 0
     for waveform in waveforms:
         yield waveform
         n_samples += len(waveform)
-        if progress is not None:
-            progress(before + n_samples / files.SAMPLE_RATE)
+        tell(before + n_samples / files.SAMPLE_RATE)
 
 
 def _cached(target):

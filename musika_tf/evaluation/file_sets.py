@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from musika_tf import progress
 from musika_tf.audio.writer import AudioWriter
 from musika_tf.collection import scan
 from musika_tf.errors import writing
 from musika_tf.native import silent_stderr
-from musika_tf.progress import Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Job:
     n_samples: int
     blocks: Callable
 
+    @property
+    def seconds(self):
+        return self.n_samples / self.sample_rate
+
     def is_done(self):
         """Whether the file is there, and made of the same."""
         with contextlib.suppress(soundfile.LibsndfileError), soundfile.SoundFile(os.fsencode(self.path)) as file:
@@ -83,16 +87,14 @@ def make(jobs, show_progress=False):
       UserError: the disk is full, or a folder can't be made.
     """
     jobs = [job for job in jobs if not job.is_done()]
-    with silent_stderr() as terminal, contextlib.ExitStack() as line:
-        total, done = sum(job.n_samples / job.sample_rate for job in jobs), 0.0
-        progress = Progress(1, total, file=terminal) if show_progress and jobs else lambda done: None
-        if show_progress and jobs:
-            line.callback(progress.close)
+    total, done = sum(job.seconds for job in jobs), 0.0
+    shown = show_progress and bool(jobs)
+    with silent_stderr() as terminal, progress.of_seconds(total, terminal, shown) as tell:
         for job in jobs:
             with writing(job.path.parent, "name another folder"):
                 job.path.parent.mkdir(parents=True, exist_ok=True)
             with AudioWriter(job.path, job.sample_rate, job.comment, job.n_samples) as writer:
                 for block in job.blocks():
                     writer.write(np.ascontiguousarray(block))
-                    progress(done + writer.n_samples / job.sample_rate)
-            done += job.n_samples / job.sample_rate
+                    tell(done + writer.n_samples / job.sample_rate)
+            done += job.seconds

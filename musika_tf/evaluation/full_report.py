@@ -207,11 +207,10 @@ class _Work:
         by_kind = {kind: found for kind, found in self.heard if kind != YARDSTICK and kind != CONDITION}
         training = by_kind.get(TRAINING)
         features = np.concatenate(training.songs[self._ears.network.name]) if training else None
-        rows, left_out = [], []
+        beside, rows, left_out = long_range.Beside.of(by_kind[REFERENCE].pieces, features), [], []
         for number, (kind, found) in enumerate(self.heard, start=1):
-            over_time = long_range.compare(found.pieces, by_kind[REFERENCE].pieces, features)[GENERATED]
             against = {} if kind == REFERENCE else self._distances(found, by_kind[REFERENCE], number)
-            rows.append(set_rows.row(kind, found, over_time, against))
+            rows.append(set_rows.row(kind, found, beside.figures(found.pieces), against))
             left_out += [{"set": found.name, "name": label, "reason": reason} for label, reason in found.left_out]
         return {
             "about": self._about(training),
@@ -280,12 +279,11 @@ def _line(row, network):
     found = row["distances"].get(network)
     frechet = found["frechet"] if found else dict.fromkeys(("estimate", "corrected", "low", "high"))
     kad = found["kad_between_songs"] if found else None
-    low, high = frechet["low"], frechet["high"]
     return {
         "set": row["name"],
         "songs": row["songs"],
         "Frechet": tables.number(frechet["estimate"]),
         "less its bias": tables.number(frechet["corrected"]),
-        "95 % interval": tables.MISSING if low is None else f"{tables.number(low)} to {tables.number(high)}",
+        "95 % interval": tables.bounds(frechet),
         "KAD between songs": tables.interval(kad, "estimate"),
     }

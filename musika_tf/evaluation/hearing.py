@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from musika_tf import progress
 from musika_tf.audio import files
 from musika_tf.conditioning.musicnn import Embedding
 from musika_tf.errors import UserError
 from musika_tf.evaluation import embeddings, long_range, report
 from musika_tf.native import silent_stderr
-from musika_tf.progress import Progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,13 +111,9 @@ def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
 def _unfit(path):
     """Why a file can't be measured, by its header; "" if it can."""
     try:
-        info = files.probe(path)
+        return report.too_short(files.probe(path).seconds)
     except (OSError, ValueError) as error:
         return _without(path, str(error))
-    seconds = info.n_samples / info.sample_rate
-    if seconds < report.SHORTEST_SECONDS:
-        return f"{seconds:.1f} s is too short to measure, {report.SHORTEST_SECONDS} s are needed"
-    return ""
 
 
 def _without(path, text):
@@ -129,9 +125,8 @@ def _figures(file_set, ears, features, troubles, show_progress):
     """`TrackFigures` and `Piece` by path; what goes wrong is added to `troubles`."""
     rows = list(zip(file_set.paths, file_set.labels, file_set.bpm, strict=True))
     rows, tracks, pieces = [row for row in rows if row[0] not in troubles], {}, {}
-    seconds = [files.probe(path).n_samples / files.probe(path).sample_rate for path, _, _ in rows]
-    with silent_stderr() as terminal:
-        progress = Progress(1, sum(seconds), file=terminal) if show_progress else None
+    seconds = [files.probe(path).seconds for path, _, _ in rows]
+    with silent_stderr() as terminal, progress.of_seconds(sum(seconds), terminal, show_progress) as tell:
         for (path, label, bpm), done in zip(rows, np.cumsum(seconds), strict=True):
             known = _Known(features[path], ears)
             try:
@@ -140,10 +135,7 @@ def _figures(file_set, ears, features, troubles, show_progress):
                 pieces[path] = long_range.hear(label, waveform, known, ears.notes)
             except (OSError, ValueError) as error:
                 troubles[path] = _without(path, str(error))
-            if progress is not None:
-                progress(done)
-        if progress is not None:
-            progress.close()
+            tell(done)
     return tracks, pieces
 
 

@@ -71,20 +71,36 @@ def compare(generated, reference, training=None):
     Raises:
       ValueError: no reference.
     """
-    if not reference:
-        raise ValueError("the figures need a reference: one piece of held-out music at least")
-    is_trained = training is not None
-    scale = coherence.Scale.of(training if is_trained else np.concatenate([piece.features for piece in reference]))
-    training = scale(training) if is_trained else None
-    held_out = _distances(reference, scale, training)
-    folders = {
-        "generated": (generated, _distances(generated, scale, training)),
-        "reference": (reference, held_out),
+    beside = Beside.of(reference, training)
+    return {
+        "scale": "reference" if training is None else "training",
+        "generated": beside.figures(generated),
+        "reference": beside.figures(reference),
     }
-    return {"scale": "training" if is_trained else "reference"} | {
-        kind: _folder(pieces, scale, distances, np.concatenate(held_out))
-        for kind, (pieces, distances) in folders.items()
-    }
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What folders are measured beside: the scale, and in it the training set (or None) and the distances of the
+    reference to it."""
+
+    scale: coherence.Scale
+    training: np.ndarray | None
+    held_out: np.ndarray
+
+    @classmethod
+    def of(cls, reference, training=None):
+        """Arguments and errors as of `compare`."""
+        if not reference:
+            raise ValueError("the figures need a reference: one piece of held-out music at least")
+        learned = np.concatenate([piece.features for piece in reference]) if training is None else training
+        scale = coherence.Scale.of(learned)
+        scaled = None if training is None else scale(training)
+        return cls(scale, scaled, np.concatenate(_distances(reference, scale, scaled)))
+
+    def figures(self, pieces):
+        """`pieces` and `summary` of a folder, as in `compare`."""
+        return _folder(pieces, self.scale, _distances(pieces, self.scale, self.training), self.held_out)
 
 
 def _distances(pieces, scale, training):

@@ -3,7 +3,7 @@
 from musika_tf.audio.errors import AudioFileError
 from musika_tf.evaluation import excerpts, figures
 from musika_tf.evaluation.bootstrap import FEWEST_SONGS
-from musika_tf.evaluation.tables import MISSING, folded, interval, number, table, text
+from musika_tf.evaluation.tables import MISSING, bounds, folded, interval, number, table, text
 
 _PLAYED = {"generated": 3, "reference": 2}  # tracks of each kind that have a player
 
@@ -113,9 +113,8 @@ def _distances(result, network):
 def _distance_cells(found):
     frechet, endless = found["frechet"], found["frechet_infinity"] or {"distance": None, "r_squared": None}
     song = found["frechet_per_song"] or {"mean": None, "median": None}
-    bounds = MISSING if frechet["low"] is None else f"{number(frechet['low'])} to {number(frechet['high'])}"
     return (
-        number(frechet["estimate"]), number(frechet["corrected"]), bounds, number(endless["distance"]),
+        number(frechet["estimate"]), number(frechet["corrected"]), bounds(frechet), number(endless["distance"]),
         number(endless["r_squared"]), number(song["mean"]), number(song["median"]), number(found["kad"]),
         interval(found["kad_between_songs"], "estimate"),
     )  # fmt: skip

@@ -109,10 +109,16 @@ def true_bpm(path):
 
 def _read(path):
     waveform = files.read(path)
-    seconds = len(waveform) / files.SAMPLE_RATE
-    if seconds < SHORTEST_SECONDS:
-        raise UserError(f"{path}: {seconds:.1f} s is too short to measure, {SHORTEST_SECONDS} s are needed")
+    if reason := too_short(len(waveform) / files.SAMPLE_RATE):
+        raise UserError(f"{path}: {reason}")
     return waveform
+
+
+def too_short(seconds):
+    """Why audio of this length can't be measured; "" if it can."""
+    if seconds < SHORTEST_SECONDS:
+        return f"{seconds:.1f} s is too short to measure, {SHORTEST_SECONDS} s are needed"
+    return ""
 
 
 def evaluate_autoencoder(paths, reconstruct, network, ear):

@@ -15,7 +15,7 @@ def row(kind, heard, over_time, distances):
     Args:
       kind: what the set is for.
       heard: `hearing.Heard`.
-      over_time: its part of `long_range.compare`.
+      over_time: `long_range.Beside.figures`.
       distances: dict of network's name -> `set_distances.measure`; empty for the reference itself.
 
     Returns:

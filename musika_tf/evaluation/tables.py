@@ -19,12 +19,16 @@ def number(value, digits=3):
     return f"{value:.{digits}g}" if isinstance(value, float) and abs(value) < 10**digits else f"{value:.0f}"
 
 
+def bounds(values):
+    """`low` and `high` of a dict: "1.1 to 1.4"; "-" where there are none."""
+    return MISSING if values["low"] is None else f"{number(values['low'])} to {number(values['high'])}"
+
+
 def interval(values, key="mean"):
     """A number of a dict with its bounds `low` and `high`: "1.23 (1.1 to 1.4)"; "-" where there is none."""
     if values is None or values[key] is None:
         return MISSING
-    bounds = "" if values["low"] is None else f" ({number(values['low'])} to {number(values['high'])})"
-    return f"{number(values[key])}{bounds}"
+    return number(values[key]) + ("" if values["low"] is None else f" ({bounds(values)})")
 
 
 def table(head, rows):
