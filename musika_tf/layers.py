@@ -8,20 +8,30 @@ from keras import ops
 
 
 class Noise(keras.layers.Layer):
-    """Adds one value per time step, shared by all channels, times one learned scalar (0 at the start, as published)."""
+    """Adds noise. As published: one value per time step, shared by all channels, times a learned scalar (0 at first).
 
-    def __init__(self, initial_scale=0.0, **kwargs):
+    Several values per step go to the channels by a learned matrix: such noise can change what sounds.
+    """
+
+    def __init__(self, initial_scale=0.0, n_values=1, **kwargs):
         super().__init__(**kwargs)
-        self.initial_scale = initial_scale
+        self.initial_scale, self.n_values = initial_scale, n_values
 
     def build(self, x_shape, noise_shape=None):
-        self.scale = self.add_weight(
-            name="scale", shape=(), initializer=keras.initializers.Constant(self.initial_scale)
-        )
+        if self.n_values == 1:
+            shape, initialiser = (), keras.initializers.Constant(self.initial_scale)
+        else:
+            shape = (self.n_values, x_shape[-1])
+            initialiser = keras.initializers.RandomNormal(stddev=self.initial_scale / self.n_values**0.5)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer=initialiser)
 
     def call(self, x, noise=None):
-        """`x` [batch, time, channels] plus `noise` [batch, time]; without noise `x` itself."""
-        return x if noise is None else x + self.scale * noise[..., None]
+        """`x` [batch, time, channels] plus `noise` [batch, time * n_values], or `x` itself without noise."""
+        if noise is None:
+            return x
+        if self.n_values == 1:
+            return x + self.scale * noise[..., None]
+        return x + ops.reshape(noise, (-1, x.shape[1], self.n_values)) @ self.scale
 
 
 def split_noise(noise, steps):

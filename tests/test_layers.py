@@ -72,6 +72,24 @@ def test_noise_starts_where_it_is_told():
     np.testing.assert_array_equal(layer(tf.zeros([1, 2, 2]), tf.ones([1, 2])), np.full([1, 2, 2], 0.25))
 
 
+def test_several_noise_values_a_step_go_to_the_channels_by_a_matrix():
+    layer = layers.Noise(0.3, n_values=2)
+    x, noise = normal(2, 5, 3), normal(2, 10, seed=1)
+    layer(x, noise)
+    matrix = normal(2, 3, seed=2)
+    layer.scale.assign(matrix)
+    expected = x + np.einsum("btv,vc->btc", noise.reshape(2, 5, 2), matrix)
+    np.testing.assert_allclose(layer(x, noise), expected, atol=1e-6)
+    np.testing.assert_array_equal(layer(x), x)
+    assert layer.count_params() == 6
+
+
+def test_several_noise_values_add_at_first_what_one_would():
+    layer = layers.Noise(0.25, n_values=8)
+    added = layer(tf.zeros([4, 100, 64]), tf.constant(normal(4, 800)))
+    assert np.std(added) == pytest.approx(0.25, rel=0.1)
+
+
 def test_split_noise_shares_out_in_order():
     noise = np.arange(14, dtype=np.float32).reshape(2, 7)
     parts = [np.asarray(part) for part in layers.split_noise(tf.constant(noise), [4, 1, 2])]

@@ -11,10 +11,10 @@ _HALF = 0.5**0.5
 class Stage(keras.layers.Layer):
     """Noise, AdaIN and swish after a convolution or the stem."""
 
-    def __init__(self, layer, channels, noise_scale):
+    def __init__(self, layer, channels, noise):
         super().__init__()
         self.layer, self.channels = layer, channels
-        self.noise = Noise(noise_scale)
+        self.noise = Noise(*noise)
         self.adain = SpatialAdaIN(channels)
 
     def call(self, x, noise, coordinates):
@@ -36,20 +36,22 @@ class Generator(keras.Model):
     def __init__(self, config, latent_size, noise_scale=0.0, **kwargs):
         super().__init__(**kwargs)
         c, self.window = config.width, config.window
-        self.stem = Stage(keras.layers.Dense(4 * 7 * c), 7 * c, noise_scale)
+        noise = noise_scale, config.noise_values
+        self.stem = Stage(keras.layers.Dense(4 * 7 * c), 7 * c, noise)
         self.blocks = []
-        self.noise_steps, n_steps = [4], 4
+        noise_steps, n_steps = [4], 4
         for i, channels in enumerate((6 * c, 5 * c, 4 * c, 3 * c)):
             upsample = i > 0 or self.window == 128
             n_steps *= 2 if upsample else 1
-            self.blocks.append(GeneratorBlock(channels, upsample, noise_scale))
-            self.noise_steps += [n_steps, n_steps]
-        self.last = Stage(TransposedConv(2 * c), 2 * c, noise_scale)
-        self.noise_steps.append(2 * n_steps)
+            self.blocks.append(GeneratorBlock(channels, upsample, noise))
+            noise_steps += [n_steps, n_steps]
+        self.last = Stage(TransposedConv(2 * c), 2 * c, noise)
+        noise_steps.append(2 * n_steps)
+        self.noise_sizes = [n * config.noise_values for n in noise_steps]
         self.out = keras.layers.Conv1D(latent_size, 4, padding="same", dtype="float32")
 
     def call(self, coordinates, noise=None):
-        """Coordinates `[b, window, channels]` and noise N(0, 1) `[b, sum(noise_steps)]` or None -> latents
+        """Coordinates `[b, window, channels]` and noise N(0, 1) `[b, sum(noise_sizes)]` or None -> latents
         `[b, window, latent_size]`, linear."""
         pyramid = {self.window: coordinates}
         n = self.window
@@ -57,7 +59,7 @@ class Generator(keras.Model):
             pyramid[n // 2] = ops.average_pool(pyramid[n], 2, 2)
             n //= 2
         top = ops.reshape(pyramid[2], (-1, 2 * coordinates.shape[-1]))
-        noises = split_noise(noise, self.noise_steps)
+        noises = split_noise(noise, self.noise_sizes)
         x = self.stem(top, next(noises), pyramid[4])
         for block in self.blocks:
             at_level = pyramid[x.shape[1] * (2 if block.upsample else 1)]
@@ -68,13 +70,13 @@ class Generator(keras.Model):
 class GeneratorBlock(keras.layers.Layer):
     """A residual block: up (or 1x1), convolution of kernel 4, plus the pixel-shuffled input."""
 
-    def __init__(self, channels, upsample, noise_scale, **kwargs):
+    def __init__(self, channels, upsample, noise, **kwargs):
         super().__init__(**kwargs)
         self.upsample = upsample
         first = TransposedConv(channels) if upsample else keras.layers.Conv1D(channels, 1)
         second = keras.layers.Conv1D(channels, 4 if upsample else 1, padding="same")
-        self.first = Stage(first, channels, noise_scale)
-        self.second = Stage(second, channels, noise_scale)
+        self.first = Stage(first, channels, noise)
+        self.second = Stage(second, channels, noise)
         self.shortcut = keras.layers.Conv1D(channels, 1)
 
     def call(self, x, first_noise, second_noise, coordinates):

@@ -62,7 +62,7 @@ class Gan:
             critic = Critic(config)
         for network in (generator, averaged):
             channels = config.coordinate_size + n_conditioning
-            network(tf.zeros([1, config.window, channels]), tf.zeros([1, sum(network.noise_steps)]))
+            network(tf.zeros([1, config.window, channels]), tf.zeros([1, sum(network.noise_sizes)]))
         critic(tf.zeros([1, config.critic_window, latent_size + n_conditioning]))
         averaged.set_weights(generator.get_weights())
         return cls(config, latent_size, n_conditioning, generator, averaged, critic, Standardiser(latent_size))
@@ -70,7 +70,7 @@ class Gan:
     @property
     def noise_size(self):
         """Noise values per window."""
-        return sum(self.generator.noise_steps)
+        return sum(self.generator.noise_sizes)
 
     def generate(self, coordinates, noise=None):
         """Coordinates `[windows, window, coordinate_size + n_conditioning]` and noise `[windows, noise_size]` or None

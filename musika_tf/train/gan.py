@@ -190,7 +190,10 @@ def _described(job):
 def _check_config(job):
     """Refuses other sizes and signals than those that lie beside the checkpoints."""
     path = job.directory / _CONFIG_FILE
-    if path.is_file() and _read(path) != _described(job):
+    stored = _read(path) if path.is_file() else {}
+    if isinstance(stored, dict) and stored:
+        stored = dataclasses.asdict(GanConfig()) | stored  # what it lacks is newer than it
+    if stored and stored != _described(job):
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )

@@ -36,7 +36,8 @@ def test_every_cheap_preset_builds_and_runs(config):
     gan = Gan.create(config, 128, 11, noise_scale=0.25)
     for a, b in zip(gan.generator.get_weights(), gan.averaged.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert {float(v) for v in tiny.noise_scales(gan.generator)} == {0.25}
+    scales = np.concatenate([np.ravel(v) for v in tiny.noise_scales(gan.generator)])
+    assert np.linalg.norm(scales) == pytest.approx(0.25 * (len(scales) / config.noise_values) ** 0.5, rel=0.1)
     coordinates, noise = normal(2, config.window, config.coordinate_size + 11), normal(2, gan.noise_size, seed=1)
     latents = gan.generate(coordinates, noise)
     assert latents.shape == [2, config.window, 128]
@@ -54,13 +55,16 @@ def test_every_cheap_preset_builds_and_runs(config):
 
 
 def test_noise_layers_have_the_steps_of_their_levels():
-    assert sum(tiny.gan().generator.noise_steps) == tiny.gan().noise_size
-    assert tiny.gan().generator.noise_steps == [4, 4, 4, 8, 8, 16, 16, 32, 32, 64]
+    steps = [4, 4, 4, 8, 8, 16, 16, 32, 32, 64]
+    assert sum(tiny.gan().generator.noise_sizes) == tiny.gan().noise_size
+    assert tiny.gan().generator.noise_sizes == steps
+    eight = Gan.create(GanConfig(width=2, critic_width=2, window=64, noise_values=8), 24, 0)
+    assert eight.generator.noise_sizes == [8 * n for n in steps] and eight.noise_size == 8 * sum(steps)
 
 
 def test_each_layer_gets_its_own_share_of_the_noise():
     generator = tiny.gan(noise_scale=0.0).generator
-    steps = generator.noise_steps
+    steps = generator.noise_sizes
     layer_of_value = np.repeat(np.arange(len(steps)), steps)
     shares = np.stack([np.where(layer_of_value == i, normal(sum(steps)), 0) for i in range(len(steps))])
     x = np.repeat(normal(1, 64, 8), len(steps), axis=0)
