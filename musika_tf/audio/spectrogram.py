@@ -45,12 +45,11 @@ def log_power(power, floor=_FLOOR):
     return (decibels + DB_OFFSET) / DB_RANGE
 
 
-def spectrum_of(magnitude, phase):
-    """Normalised log magnitude and phase over pi, `[..., frames, bins]` each -> complex64 of that shape."""
+def spectrum_of(magnitude, cosine, sine):
+    """Normalised log magnitude, cosine and sine of the phase, `[..., frames, bins]` each -> complex64 of that shape."""
     decibels = magnitude * DB_RANGE - DB_OFFSET
     amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
-    angle = phase * math.pi
-    return tf.complex(amplitude * tf.cos(angle), amplitude * tf.sin(angle))
+    return tf.complex(amplitude * cosine, amplitude * sine)
 
 
 def synthesis_frames(spectrum, config):
@@ -70,9 +69,9 @@ def overlap_add(frames, config):
     return tf.reshape(tf.add_n(shifted), [shape[0], (shape[1] + 3) * hop])
 
 
-def inverse(magnitude, phase, config):
-    """Waveform of a crop: `[b, frames, bins]` twice -> `[b, (frames + 3) * hop]`; the outer 3 hops fade."""
-    return overlap_add(synthesis_frames(spectrum_of(magnitude, phase), config), config)
+def inverse(magnitude, cosine, sine, config):
+    """Waveform of a crop: as `spectrum_of`, `[b, frames, bins]` -> `[b, (frames + 3) * hop]`; the outer 3 hops fade."""
+    return overlap_add(synthesis_frames(spectrum_of(magnitude, cosine, sine), config), config)
 
 
 def extend(waveform, config):

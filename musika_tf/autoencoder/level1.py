@@ -7,6 +7,7 @@ from keras import ops
 from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
 
 _SPAN = 8
+_TINY = 1e-15
 
 
 class Encoder(keras.Model):
@@ -71,17 +72,18 @@ def up(channels):
 
 
 class PhaseAngle(keras.layers.Conv1D):
-    """The published phase head: the angle over pi, linear, clipped to [-1, 1]."""
+    """The published phase head: the angle over pi, linear, clipped to [-1, 1] -> cosine and sine of the phase."""
 
     def __init__(self, n_bins, **kwargs):
         super().__init__(n_bins, 1, dtype="float32", **kwargs)
 
     def call(self, x):
-        return clip_straight_through(super().call(x))
+        angle = np.pi * clip_straight_through(super().call(x))
+        return ops.cos(angle), ops.sin(angle)
 
 
 class PhaseResonators(keras.layers.Layer):
-    """Phase as a bank of leaky resonators, one for each low STFT bin: `[b, t, c]` -> `[b, t, bins]`, over pi.
+    """Phase as a bank of leaky resonators, one for each low STFT bin: `[b, t, c]` -> cosine and sine `[b, t, bins]`.
 
     A partial's phase turns from frame to frame by its frequency, and a convolution that sees a few frames can tell the
     frequency but not how far the phase has turned. So the features give, for every frame t, a complex number x, a turn
@@ -112,7 +114,7 @@ class PhaseResonators(keras.layers.Layer):
         low = _recurrence((kept * ops.cos(angle), kept * ops.sin(angle)), low)
         real = ops.concatenate([low[0], real[..., n:]], axis=-1)
         imaginary = ops.concatenate([low[1], imaginary[..., n:]], axis=-1)
-        return _angle(real, imaginary) / np.pi
+        return _unit(real, imaginary)
 
 
 def _recurrence(a, b):
@@ -152,14 +154,18 @@ def _product(x, y):
 
 
 @keras.ops.custom_gradient
-def _angle(real, imaginary):
-    """Angle of a complex number; the gradient stays finite where the number is near 0."""
+def _unit(real, imaginary):
+    """Cosine and sine of a complex number's angle, which is 0 for 0; the gradient stays finite where it is near 0."""
+    real += _TINY
+    power = ops.square(real) + ops.square(imaginary)
+    scale = ops.rsqrt(ops.maximum(power, _TINY**2))
+    cosine, sine = scale * real, scale * imaginary
 
-    def gradient(upstream):
-        scale = upstream / (ops.square(real) + ops.square(imaginary) + 1e-2)
-        return -scale * imaginary, scale * real
+    def gradient(to_cosine, to_sine):
+        to_angle = (cosine * to_sine - sine * to_cosine) / (power + 1e-2)
+        return -to_angle * imaginary, to_angle * real
 
-    return ops.arctan2(imaginary, real), gradient
+    return (cosine, sine), gradient
 
 
 class Decoder1(keras.Model):
@@ -193,7 +199,7 @@ class Decoder1(keras.Model):
 
     def call(self, latents, noise=None):
         """Windows `[b, window_frames, level1_size]` and noise N(0, 1) `[b, sum(noise_steps)]`, or None for none
-        -> normalised log magnitude and phase over pi, both `[b, window_frames, bins]` in [-1, 1]."""
+        -> normalised log magnitude, cosine and sine of the phase, each `[b, window_frames, bins]` in [-1, 1]."""
         n = split_noise(noise, self.noise_steps)
         g0 = self.g0(latents, next(n))
         g1 = self.g1(g0, next(n))
@@ -207,4 +213,4 @@ class Decoder1(keras.Model):
         magnitude = self.magnitude_out(u0 + g0)
         if self.linear is not None:
             magnitude += self.linear(latents)
-        return clip_straight_through(magnitude), self.phase_out(v0 + u0)
+        return clip_straight_through(magnitude), *self.phase_out(v0 + u0)

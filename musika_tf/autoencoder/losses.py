@@ -1,7 +1,5 @@
 """Losses of the autoencoder's four phases, each a scalar, none weighted."""
 
-import math
-
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
@@ -53,7 +51,7 @@ def _amplitude(waveform, size):
     return tf.sqrt(spectrogram.power(spectrum) + 1e-10)
 
 
-def phase_differences(spectrum, phase, window_frames):
+def phase_differences(spectrum, found, window_frames):
     """How wrong a phase is from frame to frame and from bin to bin, which no constant offset changes.
 
     The difference along time is the frequency of a partial, that along frequency the place of an attack within the
@@ -62,7 +60,7 @@ def phase_differences(spectrum, phase, window_frames):
 
     Args:
       spectrum: complex64 `[b, frames, bins]` of the target.
-      phase: over pi, the same shape.
+      found: cosine and sine of the phase, the same shape each.
       window_frames: the decoder's; the differences across its seams don't count.
 
     Returns:
@@ -70,12 +68,10 @@ def phase_differences(spectrum, phase, window_frames):
     """
     amplitude = tf.sqrt(spectrogram.power(spectrum) + 1e-9)
     target = tf.math.real(spectrum) / amplitude, tf.math.imag(spectrum) / amplitude
-    angle = phase * math.pi
     weight = tf.sqrt(amplitude)
-    found = tf.cos(angle), tf.sin(angle)
     # The product with the target's conjugate is the error of the phase itself; its own differences are what counts.
     error = found[0] * target[0] + found[1] * target[1], found[1] * target[0] - found[0] * target[1]
-    inside = tf.cast(tf.range(1, tf.shape(phase)[1]) % window_frames != 0, tf.float32)[:, None]
+    inside = tf.cast(tf.range(1, tf.shape(amplitude)[1]) % window_frames != 0, tf.float32)[:, None]
     along_time = _turn(error, (slice(None), slice(1, None)), (slice(None), slice(None, -1)), weight, inside)
     along_frequency = _turn(error, (..., slice(1, None)), (..., slice(None, -1)), weight)
     return along_time, along_frequency

@@ -72,7 +72,7 @@ class Autoencoder:
         return sum(self.decoder1.noise_steps), sum(self.decoder2.noise_steps)
 
     def reconstruct(self, waveform, levels):
-        """Waveform `[b, samples]` -> magnitude, phase `[b, frames, bins]`, through 1 or both levels, without noise."""
+        """Waveform `[b, samples]` -> what `decode1` returns, through 1 or both levels, without noise."""
         level1_latents = self.encode1(spectrogram.log_magnitude(waveform, self.config))
         if levels == 2:
             level1_latents = self.decode2(self.encode2(level1_latents))
@@ -83,14 +83,16 @@ class Autoencoder:
         return self.encoder1(magnitude)
 
     def decode1(self, level1_latents, noise=None):
-        """`[b, frames, level1_size]` -> magnitude, phase `[b, frames, bins]`; frames a multiple of a window.
+        """Latents `[b, frames, level1_size]`, frames a multiple of a window, to spectra.
+
+        Returns:
+          Normalised log magnitude, cosine and sine of the phase, each `[b, frames, bins]`.
 
         The noise is `[b * windows, size of decoder 1's noise]`, or None.
         """
         batch = tf.shape(level1_latents)[0]
         windows = fold(level1_latents, self.config.window_frames)
-        magnitude, phase = self.decoder1(windows, noise)
-        return unfold(magnitude, batch), unfold(phase, batch)
+        return tuple(unfold(x, batch) for x in self.decoder1(windows, noise))
 
     def encode2(self, level1_latents):
         """`[b, frames, level1_size]` -> `[b, n, latent_size]`."""

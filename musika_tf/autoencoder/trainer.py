@@ -118,7 +118,7 @@ class AutoencoderTrainer(tf.Module):
         """Losses of the phase by name, and the reconstructed inner waveform (None where none is made)."""
         real = spectrogram.log_magnitude(waveform, self.autoencoder.config)
         if self.phase == 1:
-            magnitude, _ = self.autoencoder.decode1(self.autoencoder.encode1(real), self._noise(1, real))
+            magnitude, *_ = self.autoencoder.decode1(self.autoencoder.encode1(real), self._noise(1, real))
             return {"magnitude": losses.magnitude_l1(real, magnitude, self.weights)}, None
         level1 = tf.stop_gradient(self.autoencoder.encode1(real))
         terms, decoded = {}, level1
@@ -129,7 +129,7 @@ class AutoencoderTrainer(tf.Module):
             latents += self.training.latent_noise * self._normal(3, latents.shape)
             decoded = self.autoencoder.decode2(latents, self._noise(2, real))
             terms["latent"] = tf.reduce_mean(tf.abs(level1 - decoded))
-        magnitude, phase = self.autoencoder.decode1(decoded, self._noise(1, real))
+        magnitude, *phase = self.autoencoder.decode1(decoded, self._noise(1, real))
         terms["magnitude"] = losses.magnitude_l1(real, magnitude, self.weights)
         if self.phase == 3:
             return terms, None
@@ -137,7 +137,7 @@ class AutoencoderTrainer(tf.Module):
 
     def _waveform_losses(self, terms, waveform, magnitude, phase):
         config, knee = self.autoencoder.config, self.training.frequency_knee
-        whole = spectrogram.inverse(magnitude, phase, config)
+        whole = spectrogram.inverse(magnitude, *phase, config)
         real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
         spectrum = spectrogram.stft(waveform, config)

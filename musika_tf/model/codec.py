@@ -92,7 +92,7 @@ class Codec:
             level1 = self.autoencoder.encode1(self.stereo.coded(spectra))
             own = self.stereo.joined(tf.zeros([config.n_coded, count, config.latent_size]), spectra)
             latents = tf.concat([own[:1], own, own[-1:]], axis=0)  # only their stereo counts
-            return self.stereo.spread(*self._decode1(level1, first, seed, noise), latents)
+            return self.stereo.spread(self._decode1(level1, first, seed, noise), latents)
 
         def piece(first, count):
             return spectrogram.synthesis_frames(decoded(first, count), config)
@@ -118,11 +118,11 @@ class Codec:
         own = latents[1:-1]
         rows = self._noise(Stream.DECODER2_NOISE, first_latent, tf.shape(own)[0], seed, noise)
         level1 = self.autoencoder.decode2(self.stereo.split(own), rows)
-        spectra = self.stereo.spread(*self._decode1(level1, first_latent, seed, noise), latents)
+        spectra = self.stereo.spread(self._decode1(level1, first_latent, seed, noise), latents)
         return spectrogram.synthesis_frames(spectra, self.config)
 
     def _decode1(self, level1, first_latent, seed, noise):
-        """Level-1 latents `[n_coded, frames, level1_size]` from latent `first_latent` on -> magnitude and phase."""
+        """Level-1 latents `[n_coded, frames, level1_size]` from latent `first_latent` on, decoded."""
         n_latents = tf.shape(level1)[1] // self.config.frames_per_latent
         return self.autoencoder.decode1(
             level1, self._noise(Stream.DECODER1_NOISE, first_latent, n_latents, seed, noise)

@@ -257,8 +257,8 @@ def _results(autoencoder, gan, expected):
 
     def synthesis(latents):  # [n, 2 * latent_size] -> [(16 n + 3) * hop, 2], edges left to fade, clipped as published
         sides = np.stack(np.split(latents, 2, axis=-1))  # [2, n, latent_size]
-        magnitude, phase = autoencoder.decode1(autoencoder.decode2(sides))
-        return np.clip(spectrogram.inverse(magnitude, phase, autoencoder.config).numpy().T, -1.0, 1.0)
+        decoded = autoencoder.decode1(autoencoder.decode2(sides))
+        return np.clip(spectrogram.inverse(*decoded, autoencoder.config).numpy().T, -1.0, 1.0)
 
     magnitude = spectrogram.log_magnitude(expected["waveform"].T, autoencoder.config)  # [2, frames, bins]
     level1 = autoencoder.encode1(magnitude)

@@ -52,14 +52,14 @@ class Parametric:
         """Latents `[m, latent_channels]` -> what decoder 2 gets, `[1, m, latent_size]`."""
         return latents[None, :, : self.config.latent_size]
 
-    def spread(self, magnitude, phase, latents):
+    def spread(self, decoded, latents):
         """The decoded channel -> spectra of left and right, complex64 `[2, frames, bins]`.
 
         Args:
-          magnitude, phase: normalised, `[1, frames, bins]` each.
+          decoded: normalised log magnitude, cosine and sine of the phase, `[1, frames, bins]` each.
           latents: `[m + 2, latent_channels]`, with one neighbour on either side.
         """
-        spectrum = spectrogram.spectrum_of(magnitude[0], phase[0])
+        spectrum = spectrogram.spectrum_of(*decoded)[0]
         return parametric.spread(spectrum, latents[:, self.config.latent_size :], self.config)
 
     @property
@@ -85,8 +85,8 @@ class Stacked:
     def split(self, latents):
         return tf.stack(tf.split(latents, 2, axis=-1))
 
-    def spread(self, magnitude, phase, latents):
-        return spectrogram.spectrum_of(magnitude, phase)
+    def spread(self, decoded, latents):
+        return spectrogram.spectrum_of(*decoded)
 
     @property
     def mirror(self):

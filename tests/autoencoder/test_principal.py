@@ -44,7 +44,7 @@ def projected(rows, n, scale=1.0):
 
 def test_level1_starts_as_the_weighted_components_of_the_spectra(autoencoder, spectra):
     oracle = projected(spectra.reshape(-1, N_BINS).astype(np.float64), CONFIG.level1_size, np.sqrt(WEIGHTS))
-    found, _ = autoencoder.decode1(autoencoder.encode1(spectra))
+    found, *_ = autoencoder.decode1(autoencoder.encode1(spectra))
     # Between the two lies the encoder's tanh, which a deviation of 0.5 makes felt on the first component alone.
     latents = np.arctanh(autoencoder.encode1(spectra).numpy())
     exact = latents @ autoencoder.decoder1.linear.kernel.numpy()[0] + autoencoder.decoder1.magnitude_out.bias.numpy()

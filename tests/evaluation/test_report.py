@@ -143,7 +143,7 @@ def test_level1_decodes_what_its_networks_do():
     waveform = beat(1)
     autoencoder = Autoencoder.create(AutoencoderConfig(width=8, stereo="stacked"))
     _, magnitude = Codec(autoencoder).through_level1(waveform, 3, 0.0)
-    direct, _ = autoencoder.decode1(autoencoder.encode1(baselines.log_magnitude(waveform)[:, :128]))
+    direct, *_ = autoencoder.decode1(autoencoder.encode1(baselines.log_magnitude(waveform)[:, :128]))
     floor = spectrogram.log_power(1e-7)  # which synthesis adds to every power
     expected = spectrogram.log_power(10 ** ((direct * 75 - 25) / 10) + 1e-7)
     assert np.all(magnitude[:, :128] >= floor - 1e-5)

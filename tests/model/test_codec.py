@@ -39,9 +39,9 @@ def direct_decode(path, latents, seed):
         for stream, size in ((Stream.DECODER2_NOISE, size2), (Stream.DECODER1_NOISE, size1))
     ]
     level1 = path.autoencoder.decode2(path.stereo.split(padded), noises[0])
-    magnitude, phase = path.autoencoder.decode1(level1, noises[1])
+    decoded = path.autoencoder.decode1(level1, noises[1])
     with_neighbours = np.concatenate([padded[:1], padded, padded[-1:]])
-    spectra = path.stereo.spread(magnitude, phase, with_neighbours)
+    spectra = path.stereo.spread(decoded, with_neighbours)
     frames = spectrogram.synthesis_frames(spectra, CONFIG)[:, : 16 * n]
     whole = tf.signal.overlap_and_add(frames, CONFIG.hop_length).numpy()
     window = tf.signal.hann_window(CONFIG.fft_length) * tf.signal.inverse_stft_window_fn(CONFIG.hop_length)(

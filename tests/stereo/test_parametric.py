@@ -35,8 +35,10 @@ def two_channels(left, right):
     layout, both = layouts.create(CONFIG), spectra(left, right)
     latents = layout.joined(tf.zeros([1, N, CONFIG.latent_size]), both)
     latents = tf.concat([latents[:1], latents, latents[-1:]], axis=0)
-    phase = tf.math.angle(both[:1] + 0.3 * both[1:]) / math.pi
-    frames = spectrogram.synthesis_frames(layout.spread(layout.coded(both), phase, latents), CONFIG)
+    phase = tf.math.angle(both[:1] + 0.3 * both[1:])
+    frames = spectrogram.synthesis_frames(
+        layout.spread((layout.coded(both), tf.cos(phase), tf.sin(phase)), latents), CONFIG
+    )
     whole = spectrogram.overlap_add(frames, CONFIG).numpy().T
     return whole[CONFIG.edge_samples :][: N * CONFIG.samples_per_latent]
 
@@ -84,13 +86,11 @@ def test_exchanged_channels_are_the_mirror_image():
 def test_the_mirror_image_decodes_to_exchanged_magnitudes():
     layout = layouts.create(CONFIG)
     latents = np.clip(tiny.normal(N + 2, CONFIG.latent_channels, seed=4), -1, 1)
-    magnitude, phase = (
-        0.3 * tiny.normal(1, 16 * N, CONFIG.n_bins),
-        np.clip(tiny.normal(1, 16 * N, CONFIG.n_bins), -1, 1),
-    )
+    phase = tiny.normal(1, 16 * N, CONFIG.n_bins)
+    decoded = 0.3 * tiny.normal(1, 16 * N, CONFIG.n_bins), np.cos(phase), np.sin(phase)
     powers = []
     for z in (latents, layout.mirror(latents)):
-        powers.append(spectrogram.power(layout.spread(magnitude, phase, tf.constant(z))).numpy())
+        powers.append(spectrogram.power(layout.spread(decoded, tf.constant(z))).numpy())
     np.testing.assert_allclose(powers[0], powers[1][::-1], rtol=1e-4, atol=1e-9)
 
 
@@ -127,12 +127,10 @@ def test_what_is_decoded_has_the_correlation_and_the_levels_that_were_measured(s
 
 def test_the_sum_of_both_channels_is_the_decoded_channel_times_a_positive_number():
     latents = np.clip(tiny.normal(N + 2, CONFIG.latent_channels, seed=4), -1, 1)
-    magnitude, phase = (
-        0.3 * tiny.normal(1, 16 * N, CONFIG.n_bins),
-        np.clip(tiny.normal(1, 16 * N, CONFIG.n_bins), -1, 1),
-    )
-    both = layouts.create(CONFIG).spread(magnitude, phase, latents).numpy().sum(axis=0)
-    times = both / spectrogram.spectrum_of(magnitude, phase).numpy()[0]
+    phase = tiny.normal(1, 16 * N, CONFIG.n_bins)
+    decoded = 0.3 * tiny.normal(1, 16 * N, CONFIG.n_bins), np.cos(phase), np.sin(phase)
+    both = layouts.create(CONFIG).spread(decoded, latents).numpy().sum(axis=0)
+    times = both / spectrogram.spectrum_of(*decoded).numpy()[0]
     assert np.abs(times.imag).max() < 1e-4 and times.real.min() > -1e-4
 
 
