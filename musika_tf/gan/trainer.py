@@ -116,7 +116,11 @@ class GanTrainer(tf.Module):
         progress = tf.cast(self.step_count, tf.float32) / self.n_steps
         deviation = self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
         pairs = [2, real.shape[0] * self.devices.n, *real.shape[1:]]
-        return tf.unstack(deviation * self.devices.share(tf.random.stateless_normal(pairs, seed), axis=1))
+
+        def drawn():  # a tenth of a step's time, so not where it has faded out
+            return deviation * self.devices.share(tf.random.stateless_normal(pairs, seed), axis=1)
+
+        return tf.unstack(tf.cond(deviation > 0.0, drawn, lambda: tf.zeros([2, *real.shape])))
 
 
 def _partners(n):
