@@ -16,18 +16,20 @@ class ReaderGone(Exception):
     """The reader of the stream has closed it, which is how an endless one ends."""
 
 
-def header(sample_rate, n_samples=None, comment=""):
+def header(sample_rate, n_samples=None, comment="", marked=None):
     """The bytes of a stereo 16-bit WAV file before its samples.
 
     Args:
       n_samples: per channel, or None for a stream without end; so is one of more than 4 GB.
       comment: text for the file's comment tag.
+      marked: Markers of what is known in advance, or None.
     """
     text = comment.encode() + b"\0"
     text += b"\0" * (len(text) % 2)
     tag = struct.pack("<4sI4s4sI", b"LIST", len(text) + 12, b"INFO", b"ICMT", len(text)) + text if comment else b""
     rate = sample_rate * _BYTES_PER_SAMPLE
     encoding = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, sample_rate, rate, _BYTES_PER_SAMPLE, 16)
+    tag += marked.chunks(sample_rate) if marked else b""
     between = len(encoding) + len(tag) + 12  # "WAVE" and the head of "data" are counted too
     size = _UNKNOWN if n_samples is None else n_samples * _BYTES_PER_SAMPLE
     whole = size + between
@@ -42,10 +44,10 @@ class WavStream:
     Arguments as of `header`; its own `n_samples` are those written so far, per channel.
     """
 
-    def __init__(self, descriptor, sample_rate, comment="", n_samples=None):
+    def __init__(self, descriptor, sample_rate, comment="", n_samples=None, marked=None):
         self.n_samples = 0
         self._descriptor = descriptor
-        self._header = header(sample_rate, n_samples, comment)
+        self._header = header(sample_rate, n_samples, comment, marked)
 
     def __enter__(self):
         self._write_bytes(self._header)

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from musika_tf import atomic
-from musika_tf.audio import files, ogg
+from musika_tf.audio import files, markers, ogg
 from musika_tf.errors import UserError
 
 # Container and sample format by extension, in libsndfile's words.
@@ -20,7 +20,7 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # libsndfile's Vorbis encoder keeps all of one write on the stack, so that long ones crash it, and short ones change its
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
-_MAX_WAV_SAMPLES = (2**32 - 2**16) // 4  # its header counts bytes in 32 bits; 2**16 for the header and the comment
+_MAX_WAV_SAMPLES = (2**32 - 2**18) // 4  # its header counts bytes in 32 bits; 2**18 for it, comment and markers
 _MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
 
 
@@ -69,12 +69,13 @@ class AudioWriter:
       comment: text for the file's comment tag.
       n_samples: how many will be written, where that is known; a WAV file of more than 4 GB becomes an RF64 file, which
         has the same extension. As an attribute: how many were written so far, per channel.
+      marked: Markers, which WAV and RF64 hold behind the samples; the other formats can't.
 
     Raises:
       UserError: see `check_output`; also when writing fails, or nothing was written.
     """
 
-    def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None):
+    def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None, marked=None):
         check_output(path, comment)
         self.n_samples = 0
         self._pending = np.zeros([0, 2], np.float32)  # less than a block
@@ -82,6 +83,7 @@ class AudioWriter:
         self._hidden_path = atomic.hidden(self._path)
         self._sample_rate = sample_rate
         self._comment = comment
+        self._chunks = marked.chunks(sample_rate) if marked else b""
         self._container, self._encoding = FORMATS[self._path.suffix.lower()]
         if self._container == "WAV" and (n_samples or 0) > _MAX_WAV_SAMPLES:
             self._container = "RF64"
@@ -133,6 +135,8 @@ class AudioWriter:
                 if not self.n_samples:
                     raise UserError(f"{self._path}: not written, there are no samples to put into it")
                 with self._failures_named():
+                    if self._container in ("WAV", "RF64") and self._chunks:
+                        markers.append(self._hidden_path, self._chunks)
                     if self._container == "OGG":
                         ogg.set_serial(self._hidden_path, zlib.crc32(self._comment.encode()))
                     os.replace(self._hidden_path, self._path)

@@ -86,11 +86,12 @@ def _announce(request, metadata, pieces):
 def stream(loaded, metadata, piece):
     """Writes a piece to standard output as WAV; UserError where the reader closes the pipe before the end of a piece
     that has one."""
-    from musika_tf.generate import rendering
+    from musika_tf.generate import landmarks, rendering
 
     rate = metadata["sample_rate"]
     with standard_output() as descriptor, contextlib.closing(Progress(rate, piece.n_samples)) as progress:
-        output = WavStream(descriptor, rate, piece.comment(metadata), piece.n_samples)
+        marked = landmarks.of(piece, metadata)
+        output = WavStream(descriptor, rate, piece.comment(metadata), piece.n_samples, marked)
         try:
             with output:
                 for waveform in rendering.waveforms(loaded, metadata, piece):

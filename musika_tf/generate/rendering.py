@@ -17,7 +17,7 @@ import tensorflow as tf
 from musika_tf import interruption
 from musika_tf.audio.writer import AudioWriter
 from musika_tf.config import AutoencoderConfig, from_dict
-from musika_tf.generate import click, loops
+from musika_tf.generate import click, landmarks, loops
 
 _FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
 PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
@@ -138,7 +138,8 @@ def _int64(value):
 def write(path, loaded, metadata, piece, progress=lambda done: None):
     """Renders a piece with an end into a .wav, .flac or .ogg file, which appears when it is complete; `progress` is
     called with the samples done so far."""
-    with AudioWriter(path, metadata["sample_rate"], piece.comment(metadata), piece.n_samples) as writer:
+    comment, marked = piece.comment(metadata), landmarks.of(piece, metadata)
+    with AudioWriter(path, metadata["sample_rate"], comment, piece.n_samples, marked) as writer:
         for waveform in waveforms(loaded, metadata, piece):
             writer.write(np.ascontiguousarray(waveform))
             progress(writer.n_samples)
