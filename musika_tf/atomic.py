@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import socket
 import zlib
 
@@ -50,6 +51,18 @@ def write_text(path, text):
     """Writes a text file (UTF-8), complete or not at all; OSError where it can't be written."""
     with replacing(path) as hidden_path:
         hidden_path.write_text(text, encoding="utf-8")
+
+
+def copy_folder(source, target):
+    """Copies a folder to a name that nothing has, complete or not at all; OSError where it can't be written."""
+    target = pathlib.Path(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, temporary)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove(path):

@@ -6,20 +6,20 @@ something is wrong.
 
 import functools
 import os
-import shutil
 import typing
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import arguments, interruption, shipped
+from musika_tf import arguments, atomic, interruption, shipped
 from musika_tf.audio import resampling
 from musika_tf.conditioning import signals, tags, tempo
 from musika_tf.errors import UserError
 from musika_tf.generate import bars as clock
 from musika_tf.generate import rendering
 from musika_tf.generate.request import piece_of
+from musika_tf.hub import fetch, names
 from musika_tf.model import bundle
 from musika_tf.model.metadata import check_generates
 
@@ -39,13 +39,17 @@ def _short(value):
     return float(f"{value:.6g}")
 
 
-def load(path=None):
+def load(path=None, trust=False):
     """The Model of a bundle; of the one that ships where `path` is None. What train_ae.py wrote, such as
-    "models/music-ae", encodes and decodes.
+    "models/music-ae", encodes and decodes. "hf://user/name" is one on a hub, which needs `trust` in its owner: a
+    SavedModel is a program that can read and write files.
 
     Raises:
-      UserError: there is no bundle, or it is damaged.
+      UserError: there is no bundle, or it is damaged; on a hub, also as `hub.fetch.fetch`.
     """
+    if path is not None and names.is_hub_name(path):
+        with arguments.named_as_arguments():
+            path = fetch.fetch(str(path), trust)
     path = shipped.default_model() if path is None else shipped.find(path)
     with arguments.named_as_arguments():
         return Model(path, *bundle.load(path))
@@ -174,15 +178,10 @@ class Model:
         path = Path(path)
         if os.path.lexists(path):
             raise UserError(f"{path}: exists; name a new folder")
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(self.path, temporary)
-            temporary.rename(path)
+            atomic.copy_folder(self.path, path)
         except OSError as error:  # shutil.Error is one, of several files
             raise UserError(f"{path}: can't be written ({error.strerror or error}); name another folder") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _piece(self, seed, seconds, **options):
         request = arguments.request(self.path, seed, seconds, **options)

@@ -23,6 +23,8 @@ from musika_tf.native import plain_folder
 def check_target(bundle_dir):
     """Refuses a folder that holds something other than a bundle; UserError."""
     bundle_dir = Path(bundle_dir)
+    if bundle_dir.parts[:1] == ("hf:",):
+        raise UserError(f"--bundle_dir={bundle_dir}: nothing is written to a hub; name a folder, and push it then")
     if bundle_dir.exists() and not (bundle_dir / METADATA).is_file():
         raise UserError(f"--bundle_dir={bundle_dir}: exists and is no bundle; name a new folder")
 

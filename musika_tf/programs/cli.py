@@ -13,6 +13,7 @@ from absl import logging as absl_logging
 from musika_tf import interruption, shipped
 from musika_tf.config import AUTOENCODER_FILE
 from musika_tf.errors import UserError
+from musika_tf.hub import names
 from musika_tf.native import import_tensorflow
 from musika_tf.programs import (
     flagfiles,
@@ -73,11 +74,16 @@ def bundle_of(flag):
         raise UserError(str(error).replace("--bundle_dir=", f"--{flag}=", 1)) from error
 
 
-def resolve(*names):
-    """Makes flags that name what is shipped, such as models/techno, name it from any working directory."""
-    for name in names:
-        if FLAGS[name].value:
-            FLAGS[name].value = str(shipped.find(FLAGS[name].value))
+def resolve(*flag_names):
+    """Makes flags that name what is shipped, such as models/techno, or on a hub, hf://user/name, name its folder."""
+    for flag in flag_names:
+        value = FLAGS[flag].value
+        if value and names.is_hub_name(value):
+            from musika_tf.hub import fetch
+
+            FLAGS[flag].value = str(fetch.fetch(value, FLAGS.trust, start_tensorflow))
+        elif value:
+            FLAGS[flag].value = str(shipped.find(value))
 
 
 def check_folders(*names):

@@ -20,7 +20,7 @@ from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
-for name in (*cli.define_collection_flags(), "bundle_dir", "checkpoint_dir", "conditioning", "signal_source"):
+for name in (*cli.define_collection_flags(), "bundle_dir", "trust", "checkpoint_dir", "conditioning", "signal_source"):
     flags.declare_key_flag(name)  # so that --help shows it
 flags.DEFINE_string(
     "out_dir", None, "folder for the latents, one .npz per audio file; default: in latents/, named as --audio_dir"

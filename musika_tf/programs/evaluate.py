@@ -50,6 +50,7 @@ flags.DEFINE_bool("control", False, "measure whether --bundle does what it is to
 flags.DEFINE_bool("signals", False, "measure the extractors of signals on the tracks of --audio_dir")
 flags.DEFINE_integer("tracks", 0, "how many tracks of --signals, in order of their names; 0: all", lower_bound=0)
 flags.declare_key_flag("audio_dir")
+flags.declare_key_flag("trust")
 flags.adopt_module_key_flags(evaluate_control)
 flags.adopt_module_key_flags(evaluate_report)
 flags.declare_key_flag("cache_dir")

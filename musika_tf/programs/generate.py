@@ -19,6 +19,7 @@ from musika_tf.programs import cli
 FLAGS = flags.FLAGS
 flags.declare_key_flag("bundle_dir")  # so that --help shows it
 flags.declare_key_flag("threads")
+flags.declare_key_flag("trust")
 flags.DEFINE_string("length", None, "how long: 3m57s, 23s, 1h, seconds, or inf; default: 1m, for previews 15s")
 flags.DEFINE_string("start", "0", "where in the piece to begin: 1h2m3s, 1:02:03 or seconds")
 flags.DEFINE_string(

@@ -20,10 +20,11 @@ from musika_tf.programs import flagfiles
 FLAGS = flags.FLAGS
 
 EFFECTIVE = "effective.flags"
-TRAINING = ("init_from", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
+TRAINING = ("init_from", "trust", "cache_dir", "save_every", "export", "precision", "xla", "strategy", "threads")
 # Not meant to be as last time.
 _OF_THE_RUN = ("phase", "threads", "checkpoint_dir", "strategy", "xla", "dry_run", "table")
 
+_OF_THE_MOMENT = {"trust"}  # said each time
 # Names of flags that are paths, beside those that end in _dir and _from.
 _PATHS = ("autoencoder", "bundle", "json", "out", "picture", "soundfont", "style_file", "table", "vggish")
 
@@ -55,7 +56,10 @@ flags.DEFINE_string(
     "(train_gan.py), for remote disks and collections that memory can't hold; of evaluate.py, embeddings, by default "
     "in --report_dir",
 )
-flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, or to write where one is made")
+flags.DEFINE_string("bundle_dir", None, "bundle (SavedModel) to read, a folder or hf://user/name, or to write")
+flags.DEFINE_bool(
+    "trust", False, "load a SavedModel of a hub (hf://user/name): a program of its owner, which can touch your files"
+)
 flags.DEFINE_string("conditioning", "", f"signals that steer the generator, between commas: {signals.summary()}")
 flags.DEFINE_enum(
     "signal_source",
@@ -140,6 +144,7 @@ def effective_flags(with_paths=True):
     """
     by_module = FLAGS.flags_by_module_dict()
     ours = {f.name for module in by_module if module.startswith("musika_tf") for f in by_module[module]}
+    ours -= _OF_THE_MOMENT
     set_flags = [name for name in ours if FLAGS[name].value not in (None, "")]
     lines = [FLAGS[name].serialize() for name in set_flags if not is_path(name)]
     paths = [f"--{name}={os.path.abspath(FLAGS[name].value)}" for name in set_flags if is_path(name)]
