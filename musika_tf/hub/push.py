@@ -17,12 +17,13 @@ _SAMPLE_SECONDS = 20
 
 
 def push(bundle_dir, name, licence="", n_samples=3, private=False):
-    """Uploads a bundle in one commit, and returns the commit's identity; TensorFlow has started.
+    """Uploads a bundle in one commit, and returns the commit's identity.
 
     Args:
       name: HubName without a revision.
       licence: in place of the metadata's.
-      n_samples: pieces of 20 s to render for the card, seeds 1, 2, ...; none of an autoencoder alone.
+      n_samples: pieces of 20 s to render for the card, seeds 1, 2, ..., by TensorFlow, which has started; none of an
+        autoencoder alone.
 
     Raises:
       UserError: no bundle, no licence, or the hub refuses.

@@ -26,6 +26,7 @@ def main(_):
 
     name = names.parse(cli.require("repo"))
     push.check(FLAGS.bundle_dir, name, FLAGS.licence)
-    cli.start_tensorflow()
+    if FLAGS.samples:
+        cli.start_tensorflow()
     commit = push.push(FLAGS.bundle_dir, name, FLAGS.licence, FLAGS.samples, FLAGS.private)
     print(f"{name}: there as commit {commit}")

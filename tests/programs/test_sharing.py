@@ -4,6 +4,7 @@ import os
 
 import pytest
 import warm
+from paths import ROOT
 
 pytest.importorskip("huggingface_hub")
 
@@ -55,12 +56,12 @@ def test_a_model_of_a_hub_plays_as_the_folder_does(hub, run, folder, tmp_path):
     assert sorted(os.listdir(tmp_path / "here")) == ["a.wav", "b.wav", "copy"]
 
 
-def test_push_and_list(hub, run, folder):
-    done = run("push", f"--bundle_dir={folder}", "--repo=me/tiny", "--licence=MIT", "--samples=0", "--private")
-    assert (done.returncode, done.stdout) == (0, f"hf://me/tiny: there as commit {hub.files('me/tiny')[0]}\n")
-    assert hub.private == {"me/tiny"} and hub.files("me/tiny")[1].items() >= {
-        (path, content) for path, content in repository(folder).items() if path.startswith("variables")
-    }
+def test_push_and_list(hub, run):
+    done = run("push", "--bundle_dir=models/techno", "--repo=me/tiny", "--licence=MIT", "--samples=0", "--private")
+    commit, pushed = hub.files("me/tiny")
+    assert (done.returncode, done.stdout) == (0, f"hf://me/tiny: there as commit {commit}\n"), done.stderr
+    weights = {path: content for path, content in repository(ROOT / "models/techno").items() if "variables" in path}
+    assert hub.private == {"me/tiny"} and weights and pushed.items() >= weights.items()
     hub.private.clear()
     assert run("list", "--user=me").stdout == "hf://me/tiny  mit  2026-11-29\n"
     assert run("list", "--user=you").stdout == run("list", "--downloaded").stdout == "none\n"
