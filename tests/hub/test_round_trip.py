@@ -27,6 +27,7 @@ def hub(tmp_path, monkeypatch):
         yield hub
 
 
+@pytest.mark.long
 def test_there_and_back(hub, folder, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
     monkeypatch.setattr(push, "_SAMPLE_SECONDS", 1)
@@ -63,6 +64,7 @@ def networks_of(both):
     return [*autoencoder.networks.values(), gan.averaged, gan.critic]
 
 
+@pytest.mark.long
 def test_a_published_checkpoint_is_converted(hub, original_files, tmp_path):
     codec = {path: original_files[path] for path in ("enc.h5", "dec.h5", "enc2.h5", "dec2.h5")}
     networks = {path: content for path, content in original_files.items() if path not in codec}

@@ -41,6 +41,7 @@ def repository(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_a_model_of_a_hub_plays_as_the_folder_does(hub, run, folder, tmp_path):
     hub.commit("me/tiny", repository(folder))
     for bundle_dir, out in [("hf://me/tiny", "a.wav"), (str(folder), "b.wav")]:
