@@ -33,7 +33,7 @@ def field(default, help_text, allowed=None, multiple_of=1):
     return dataclasses.field(default=default, metadata=metadata)
 
 
-class _Checked:
+class Checked:
     """A dataclass that refuses what its fields don't allow: UserError `name=value: what would work`."""
 
     def __post_init__(self):
@@ -70,7 +70,7 @@ def _number_complaint(value, like, metadata):
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(_Checked):
+class AutoencoderConfig(Checked):
     """Sizes of the signal path and of both autoencoders.
 
     A level-1 latent is a vector of `level1_size` per frame and channel, a level-2 latent one of `latent_size` per
@@ -152,7 +152,7 @@ class AutoencoderConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class AutoencoderTraining(_Checked):
+class AutoencoderTraining(Checked):
     """How the four phases are trained. Tuples have one entry per phase."""
 
     batch_size: int = field(32, "crops per step")
@@ -196,7 +196,7 @@ class AutoencoderTraining(_Checked):
 
 
 @dataclass(frozen=True)
-class GanConfig(_Checked):
+class GanConfig(Checked):
     """Sizes of the latent GAN. Its coordinates have `anchor_size` channels interpolated from anchors, as many of style,
     and whatever conditioning adds."""
 
@@ -224,7 +224,7 @@ class GanConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class GanTraining(_Checked):
+class GanTraining(Checked):
     """How the latent GAN is trained."""
 
     batch_size: int = field(32, "pairs of windows per step")

@@ -28,23 +28,27 @@ _OF_THE_MOMENT = {"trust"}  # said each time
 # Names of flags that are paths, beside those that end in _dir and _from.
 _PATHS = ("autoencoder", "bundle", "json", "out", "picture", "soundfont", "style_file", "table", "vggish")
 
-PREFIXES = {AutoencoderConfig: "ae", AutoencoderTraining: "ae", GanConfig: "gan", GanTraining: "gan"}
+PREFIXES = {}
 _DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
 
 
-def _define_config_flags():
-    for config_class, prefix in PREFIXES.items():
-        for f in dataclasses.fields(config_class):
-            name, text = f"{prefix}_{f.name}", f.metadata["help"]
-            if isinstance(f.default, tuple):
-                flags.DEFINE_list(name, [str(v) for v in f.default], text)
-            elif isinstance(f.default, str):
-                flags.DEFINE_enum(name, f.default, f.metadata["allowed"], text)
-            else:
-                _DEFINE[type(f.default)](name, f.default, text)
+def define(config_class, prefix):
+    """Defines a flag for each field of a config, named by the prefix and the field."""
+    PREFIXES[config_class] = prefix
+    for f in dataclasses.fields(config_class):
+        name, text = f"{prefix}_{f.name}", f.metadata["help"]
+        if isinstance(f.default, tuple):
+            flags.DEFINE_list(name, [str(v) for v in f.default], text)
+        elif isinstance(f.default, str):
+            flags.DEFINE_enum(name, f.default, f.metadata["allowed"], text)
+        else:
+            _DEFINE[type(f.default)](name, f.default, text)
 
 
-_define_config_flags()
+define(AutoencoderConfig, "ae")
+define(AutoencoderTraining, "ae")
+define(GanConfig, "gan")
+define(GanTraining, "gan")
 
 flags.DEFINE_string("checkpoint_dir", "checkpoints/musika", "where training saves, resumes and previews")
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")

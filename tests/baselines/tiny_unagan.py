@@ -1,0 +1,47 @@
+"""An UNAGAN-style model of a few channels, and clips of its size."""
+
+import dataclasses
+
+import tiny
+
+from baselines.unagan.config import UnaganConfig, UnaganTraining
+from baselines.unagan.model import Unagan
+from baselines.unagan.trainer import UnaganTrainer
+
+CONFIG = UnaganConfig(
+    width=8,
+    noise_size=4,
+    fine_noise_size=2,
+    scales=2,
+    groups=2,
+    critic_width=8,
+    critic_channels=(2, 2, 2),
+    critic_dilations=(1, 1, 2, 2, 2),
+)
+TRAINING = UnaganTraining(batch_size=2, clip_steps=2, steps=6, learning_rate=1e-3)
+FLAGS = [
+    "--unagan_width=8",
+    "--unagan_noise_size=4",
+    "--unagan_fine_noise_size=2",
+    "--unagan_scales=2",
+    "--unagan_groups=2",
+    "--unagan_critic_width=8",
+    "--unagan_critic_channels=2,2,2",
+    "--unagan_critic_dilations=1,1,2,2,2",
+    "--unagan_batch_size=2",
+    "--unagan_clip_steps=2",
+]
+
+
+def trainer(seed=0, **changes):
+    """A new UnaganTrainer whose weights are functions of `seed`."""
+    model = Unagan.create(CONFIG)
+    for i, network in enumerate((model.generator, model.critic, model.encoder)):
+        tiny.scramble(network, 10 * seed + i)
+    model.averaged.set_weights(model.generator.get_weights())
+    return UnaganTrainer(model, dataclasses.replace(TRAINING, **changes))
+
+
+def clips(seed=0):
+    """A batch as `clips.batches` makes it."""
+    return 0.5 * tiny.normal(2, 8, 80, seed=seed), None
