@@ -1,6 +1,7 @@
 """Speed, as a ratio to what this machine can do: the arithmetic of the networks over a matrix product's rate.
 
     python -m benchmarks.generate       # coordinates -> waveform, by the bundle's functions
+    python -m benchmarks.baseline       # the same with and without signals, and the UNAGAN-style baseline
     python -m benchmarks.encode         # waveform -> latents
     python -m benchmarks.train_step     # the GAN's step, and those of the autoencoder's phases
     python -m benchmarks.data           # how long these wait for their data

@@ -6,6 +6,7 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
+from baselines.unagan.mel import N_MELS
 from musika_tf.layers import TransposedConv
 
 
@@ -96,3 +97,14 @@ def autoencoder_step(autoencoder, phase, n_frames):
         4: {"encoder1": 1, "encoder2": 1, "decoder2": 3, "decoder1": 2},
     }
     return n_frames * sum(n * per_frame[name] for name, n in passes[phase].items())
+
+
+def unagan(config):
+    """Operations of the baseline's generator for one frame; with w channels a block has two convolutions of kernel 3,
+    two GRUs of 6 w^2 weights, and a grouped convolution."""
+    w, total = config.width, 0
+    for i, size in enumerate(config.noise_sizes):
+        n_in = size if i == 0 else w + size
+        weights = 3 * n_in * w + 12 * w**2 + 3 * w**2 // config.groups + 3 * w**2 + 3 * w * N_MELS
+        total += 2 * weights / 2 ** (config.scales - i)
+    return total

@@ -16,8 +16,10 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 
 
-def rows_of(name, values):
-    """The rows of one preset."""
+def rows_of(name, values, signals=()):
+    """The rows of one preset, with these signals to steer it, or without."""
+    import numpy as np
+
     from benchmarks import arithmetic, measure
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.conditioning.conditioner import Conditioner
@@ -29,8 +31,9 @@ def rows_of(name, values):
 
     autoencoder_config, gan_config = settings.config(AutoencoderConfig, values), settings.config(GanConfig, values)
     autoencoder = Autoencoder.create(autoencoder_config)
-    gan = Gan.create(gan_config, autoencoder_config.latent_channels)
-    conditioner = Conditioner([], autoencoder_config.latents_per_second)
+    conditioner = Conditioner(signals, autoencoder_config.latents_per_second)
+    conditioner.fit([np.linspace(0.5, 1.0, 1000 * conditioner.n_channels, dtype=np.float32).reshape(1000, -1)])
+    gan = Gan.create(gan_config, autoencoder_config.latent_channels, conditioner.n_channels)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save(f"{folder}/bundle", autoencoder, gan, conditioner, keep_critic=False, name=name)
         loaded, metadata = bundle.load(f"{folder}/bundle")

@@ -1,4 +1,4 @@
-"""Which sizes a benchmark runs at: the flagfile on its command line, or reference and mini."""
+"""Which sizes a benchmark runs at: the flagfile on its command line, or its own, reference and mini for most."""
 
 import sys
 import types
@@ -9,27 +9,28 @@ from absl import flags
 from musika_tf.programs import cli, flagfiles, settings
 
 FLAGS = flags.FLAGS
-DEFAULT = ("reference", "mini")
+DEFAULT = ("flags/reference.flags", "flags/mini.flags")
 
 flags.DEFINE_string("json", None, "file to write the rows to")
 flags.DEFINE_integer("runs", 3, "runs of which the median counts", lower_bound=1)
 
 
-def chosen():
-    """Yields (name, flag values) of each preset to measure."""
+def chosen(default=DEFAULT):
+    """Yields (name, flag values) of each preset to measure; `default`: the flagfiles where none is named."""
     files = flagfiles.named(sys.argv)
     if files or any(FLAGS[name].present for name in settings.config_flags()):
         yield Path(files[-1]).stem if files else "flags", FLAGS
         return
-    for name in DEFAULT:
-        yield name, settings.with_flagfile(f"flags/{name}.flags")
+    for path in default:
+        yield Path(path).stem, settings.with_flagfile(path)
 
 
-def run(rows_of):
+def run(rows_of, default=DEFAULT):
     """A benchmark as a program: the rows of all presets as a table, and as JSON where one is wanted.
 
     Args:
       rows_of: function of a preset's name and flag values to the rows of `measure.row`.
+      default: as of `chosen`.
     """
 
     def main(_):
@@ -37,7 +38,7 @@ def run(rows_of):
         cli.start_tensorflow()
         from benchmarks import measure
 
-        rows = [row for name, values in chosen() for row in rows_of(name, values)]
+        rows = [row for name, values in chosen(default) for row in rows_of(name, values)]
         print(measure.table(rows))
         if FLAGS.json:
             measure.save(FLAGS.json, rows)

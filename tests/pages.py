@@ -10,7 +10,7 @@ import urllib.parse
 from markdown_it import MarkdownIt
 from paths import ROOT
 
-_FOLDERS = ("docs", "musika_tf", "benchmarks", "tools", "tests", "notebooks", "examples")
+_FOLDERS = ("docs", "musika_tf", "benchmarks", "baselines", "tools", "tests", "notebooks", "examples")
 _SHELL = ("", "sh", "bash", "console")  # an indented block has no language
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from absl import flags
 
+import baselines.unagan.flags  # noqa: F401 (it defines the flags)
 from baselines.unagan.config import UnaganConfig, UnaganTraining
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
-settings.define(UnaganConfig, "unagan")
-settings.define(UnaganTraining, "unagan")
 flags.DEFINE_float(
     "minutes", None, "processor time to train for, on all cores together, earlier runs counted; default: --unagan_steps"
 )

@@ -21,7 +21,7 @@ FOREIGN = {"flagfile", "help", "no-deps"}  # absl's own, pip's
 def program_of(words):
     """(program, arguments) of a command of this project, or None: "generate.py" or the module "benchmarks.generate"."""
     match words:
-        case ["python", "-m", module, *rest] if module.split(".")[0] in ("musika_tf", "benchmarks"):
+        case ["python", "-m", module, *rest] if module.split(".")[0] in ("musika_tf", "benchmarks", "baselines"):
             return module, rest
         case ["python", script, *rest] if script.endswith(".py"):
             return script, rest

@@ -10,7 +10,7 @@ import pytest
 from paths import ROOT
 
 PAGES = pages.pages()
-PATH = re.compile(r"(?:musika_tf|tools|tests|benchmarks|docs|flags|models|\.ci)/[\w./*-]*")
+PATH = re.compile(r"(?:musika_tf|tools|tests|benchmarks|baselines|docs|flags|models|\.ci)/[\w./*-]*")
 
 
 def test_the_readme_is_short_and_every_page_is_in_the_index():

@@ -19,27 +19,22 @@ CONFIG = UnaganConfig(
     critic_dilations=(1, 1, 2, 2, 2),
 )
 TRAINING = UnaganTraining(batch_size=2, clip_steps=2, steps=6, learning_rate=1e-3)
-FLAGS = [
-    "--unagan_width=8",
-    "--unagan_noise_size=4",
-    "--unagan_fine_noise_size=2",
-    "--unagan_scales=2",
-    "--unagan_groups=2",
-    "--unagan_critic_width=8",
-    "--unagan_critic_channels=2,2,2",
-    "--unagan_critic_dilations=1,1,2,2,2",
-    "--unagan_batch_size=2",
-    "--unagan_clip_steps=2",
-]
 
 
-def trainer(seed=0, **changes):
+def flags():
+    """The command line that says the same."""
+    values = {**dataclasses.asdict(CONFIG), **dataclasses.asdict(TRAINING)}
+    texts = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in values.items()}
+    return [f"--unagan_{name}={text}" for name, text in texts.items()]
+
+
+def trainer(seed=0, core_minutes=None, **changes):
     """A new UnaganTrainer whose weights are functions of `seed`."""
     model = Unagan.create(CONFIG)
     for i, network in enumerate((model.generator, model.critic, model.encoder)):
         tiny.scramble(network, 10 * seed + i)
     model.averaged.set_weights(model.generator.get_weights())
-    return UnaganTrainer(model, dataclasses.replace(TRAINING, **changes))
+    return UnaganTrainer(model, dataclasses.replace(TRAINING, **changes), core_minutes)
 
 
 def clips(seed=0):
