@@ -10,7 +10,7 @@ from musika_tf.errors import UserError
 from musika_tf.gan import data
 from musika_tf.gan.latents import LatentPieces
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"musika_tf.{__name__}")  # whose lines the programs print
 
 
 def load(paths, n_frames):

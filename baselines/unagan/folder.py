@@ -16,11 +16,15 @@ from musika_tf.training.checkpoints import Checkpoints
 _FILE = "unagan.json"
 
 
-def keep(directory, unagan_config):
-    """Stores the sizes beside the checkpoints; UserError where others lie there."""
-    path = Path(directory) / _FILE
-    if path.is_file() and sizes(directory) != unagan_config:
+def check(directory, unagan_config):
+    """UserError where networks of other sizes lie in a folder."""
+    if (Path(directory) / _FILE).is_file() and sizes(directory) != unagan_config:
         raise UserError(f"--checkpoint_dir={directory}: holds networks of other sizes; use another")
+
+
+def keep(directory, unagan_config):
+    """Stores the sizes beside the checkpoints."""
+    path = Path(directory) / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, json.dumps(dataclasses.asdict(unagan_config), indent=1) + "\n")
 

@@ -55,10 +55,11 @@ def _train(config, training, paths, directory):
     from musika_tf.training.devices import Devices
 
     tf.keras.utils.set_random_seed(training.seed)
+    folder.check(directory, config)
     model = Unagan.create(config)
+    pieces = clips.load(paths, training.clip_steps * config.frames_per_step)
     folder.keep(directory, config)
     settings.save_flags(directory)
-    pieces = clips.load(paths, training.clip_steps * config.frames_per_step)
     model.standardiser.fit(*pieces.statistics())
     trainer = UnaganTrainer(model, training, FLAGS.minutes, Devices(xla=FLAGS.xla))
     watched = assessment.previewer(model), assessment.assessor(model, pieces)

@@ -55,7 +55,21 @@ def test_what_is_missing_or_wrong_is_one_line(tmp_path):
 
 
 def test_files_that_are_all_too_short_are_named(two_files):
-    one_line(train(two_files, "--unagan_clip_steps=2000"), "give longer audio")
+    done = train(two_files, "--unagan_clip_steps=2000")
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == "train.py: --audio_dir: 2 files, none of 92.9 s; give longer audio"
+    assert not (two_files / "checkpoints" / "unagan.json").exists()
+
+
+@pytest.mark.parametrize("program", [train, generate])
+def test_other_sizes_are_refused(program, two_files):
+    (two_files / "checkpoints").mkdir()
+    (two_files / "checkpoints" / "unagan.json").write_text('{"width": 0}' if program is generate else '{"width": 16}')
+    done = program(two_files, *(["out"] if program is generate else []))
+    assert done.returncode == 2
+    expected = "damaged" if program is generate else "holds networks of other sizes; use another"
+    assert expected in done.stderr.splitlines()[-1]
 
 
 def test_damaged_sizes_are_named(tmp_path):

@@ -84,6 +84,7 @@ def test_a_resumed_training_is_an_unbroken_one(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 def test_minutes_end_a_training_and_earlier_runs_count(eagerly, tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(trainer_module.time, "process_time", lambda: now[0])

@@ -1,9 +1,11 @@
 """The arithmetic that efficiency is measured in: by hand for a layer, against SPEC's figures for the reference size."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import tiny_unagan
 
 from benchmarks import arithmetic
 from musika_tf.autoencoder.model import Autoencoder
@@ -52,3 +54,13 @@ def test_phases_count_what_they_train():
     decoder2 = arithmetic.forward(autoencoder.decoder2, tf.zeros([1, 4, config.latent_size]))
     assert steps[3] == 64 * encoder1 + 2 * decoder1 + 3 * (encoder2 + decoder2)
     assert steps[3] - steps[4] == 2 * encoder2
+
+
+def test_the_baselines_generator_is_its_kernels_at_every_step_they_are_used():
+    model = tiny_unagan.trainer().model
+    layers = zip(model.generator.blocks, model.generator.heads, strict=True)
+    total = 0
+    for i, pair in enumerate(layers):
+        kernels = [v for layer in pair for v in layer.weights if "kernel" in v.name]
+        total += 2 * sum(int(np.prod(v.shape)) for v in kernels) * 2**i  # for one coarse step
+    assert arithmetic.unagan(tiny_unagan.CONFIG) * tiny_unagan.CONFIG.frames_per_step == total

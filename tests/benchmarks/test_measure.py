@@ -11,6 +11,8 @@ import warm
 from benchmarks import measure
 
 TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
+BASELINE = [f"--unagan_{name}=8" for name in ("width", "critic_width")]
+WAYS = "mel spectrogram alone", "with Griffin-Lim"
 KEYS = {"preset", "gemm_gflops", "efficiency", "peak_memory_bytes"}
 
 
@@ -59,6 +61,8 @@ def test_table():
     ("name", "arguments", "labels"),
     [
         ("generate", ["--seconds=2,3"], ["flags", "flags"]),
+        ("baseline", ["--seconds=2"], ["flags, unconditional", "flags, tempo, beat, position"]),
+        ("baseline", ["--seconds=2", *BASELINE], [f"UNAGAN-style, flags, {what}" for what in WAYS]),
         ("encode", ["--seconds=2,3"], ["flags", "flags"]),
         ("train_step", ["--steps=gan,1"], ["flags: GAN, batch 2", "flags: phase 1, batch 1"]),
     ],
@@ -73,7 +77,7 @@ def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
     for row in rows:
         assert set(row) == KEYS | own
         assert all(value > 0 for key, value in row.items() if key != "preset")
-    assert done.stdout.count("| flags") == len(rows)
+    assert sum(line.startswith(f"| {labels[0][:4]}") for line in done.stdout.splitlines()) == len(rows)
 
 
 @pytest.mark.slow
