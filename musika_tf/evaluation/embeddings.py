@@ -16,6 +16,7 @@ import numpy as np
 
 from musika_tf import atomic, npz, progress
 from musika_tf.audio import blocks, files
+from musika_tf.audio.source import remembered
 from musika_tf.conditioning.recording import Recording
 from musika_tf.errors import writing
 from musika_tf.native import silent_stderr
@@ -174,8 +175,9 @@ def _described(array):
     return "values that are not finite" if has_patches else f"shape {array.shape}, not [patches, d]"
 
 
+@remembered
 def checksum(path):
-    """SHA-256 of a file's bytes, as hex digits; OSError where it can't be read."""
+    """SHA-256 of a file's bytes, as hex digits; read once until the file changes. OSError where it can't be read."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while part := file.read(_HASHED):

@@ -1,5 +1,6 @@
 """Embeddings are computed once for what a file holds, and what is wrong with one file does not stop the others."""
 
+import hashlib
 import importlib.util
 import re
 
@@ -75,6 +76,17 @@ def test_content_decides_and_not_the_name(paths, tmp_path):
     twins = [write(tmp_path / "a.wav", 2, 0.3, seed=11), tmp_path / "b.wav"]
     twins[1].write_bytes(twins[0].read_bytes())  # written anew, a float WAV would bear another second of the clock
     assert len(embed(twins, network, cache).songs) == 2 and network.calls == 5
+
+
+def test_bytes_are_read_once_until_they_change(tmp_path, monkeypatch):
+    read = []
+    digest = hashlib.sha256
+    monkeypatch.setattr(embeddings.hashlib, "sha256", lambda: read.append(1) or digest())
+    path = tmp_path / "a.wav"
+    for content in (b"one", b"three"):
+        path.write_bytes(content)
+        assert {embeddings.checksum(path) for _ in range(3)} == {digest(content).hexdigest()}
+    assert len(read) == 2
 
 
 def test_networks_and_hops_do_not_mix(paths, tmp_path):
