@@ -1,7 +1,7 @@
 """Pieces of a bundle as files: those that `generate.py --seed=N --length=2m` makes, steered or not."""
 
 import dataclasses
-import hashlib
+import functools
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,10 +71,10 @@ class Source:
         paths = [path for path in paths if path.suffix == ".pb" or path.name == METADATA or path.parent != Path(folder)]
         return cls(Path(folder), loaded, metadata, {str(p.relative_to(folder)): checksum(p) for p in paths})
 
-    @property
+    @functools.cached_property
     def identity(self):
-        """Twelve hex digits of all that its music depends on."""
-        return hashlib.sha256(repr(sorted(self.checksums.items())).encode()).hexdigest()[:12]
+        """`bundle.identity` of it."""
+        return bundle.identity(self.folder)
 
     def pieces(self, seeds, seconds, condition=None):
         """List of Piece, one per seed, of whole seconds; UserError where the model can't follow the condition."""

@@ -13,7 +13,6 @@ Parts are cut where `rendering.waveforms` cuts anyway: the file has the bytes of
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import itertools
 import json
 import logging
@@ -28,6 +27,7 @@ from musika_tf.audio.writer import AudioWriter, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import landmarks, rendering
 from musika_tf.generate.piece import Piece
+from musika_tf.model import bundle
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +85,8 @@ class PartedFile:
     def make_folder(self):
         """Makes the hidden folder, without parts of anything else; UserError where it can't be made."""
         folder, manifest = self.folder, self.folder / MANIFEST
-        facts = {"piece": self.piece.comment(self.metadata), "bundle": _identity(self.bundle_dir), "dtype": self.dtype}
-        text = json.dumps(facts | {"part_windows": _PART_WINDOWS}, indent=1) + "\n"
+        facts = {"piece": self.piece.comment(self.metadata), "bundle": bundle.identity(self.bundle_dir)}
+        text = json.dumps(facts | {"dtype": self.dtype, "part_windows": _PART_WINDOWS}, indent=1) + "\n"
         with self._failures_named():
             if manifest.is_file() and manifest.read_text() == text:
                 return
@@ -176,16 +176,6 @@ def _has_size(path, n_bytes):
     return os.path.isfile(path) and os.path.getsize(path) == n_bytes
 
 
-def _identity(bundle_dir):
-    """Twelve hex digits of a bundle's weights and functions."""
-    digest = hashlib.sha256()
-    for name in ("variables/variables.index", "saved_model.pb"):
-        digest.update((Path(bundle_dir) / name).read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _renderer(file):
     """The function by which a worker renders the parts of a PartedFile."""
-    from musika_tf.model import bundle
-
     return functools.partial(file.render, bundle.load(file.bundle_dir)[0])

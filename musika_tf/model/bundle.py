@@ -4,6 +4,7 @@ Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this p
 """
 
 import dataclasses
+import hashlib
 import json
 import operator
 import os
@@ -104,6 +105,14 @@ def _replace(folder, new):
         if old.exists() and not folder.exists():
             old.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def identity(bundle_dir):
+    """Twelve hex digits of all that a bundle's music depends on: its functions, and the checksums of its weights."""
+    digest = hashlib.sha256()
+    for name in ("variables/variables.index", "saved_model.pb"):
+        digest.update((Path(bundle_dir) / name).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def load(bundle_dir):
