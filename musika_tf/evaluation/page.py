@@ -1,41 +1,23 @@
-"""The report as one page of HTML: no scripts, nothing from elsewhere, legible on a phone, by day and by night."""
+"""The report as one page of HTML."""
 
+from musika_tf import html_page
 from musika_tf.audio.errors import AudioFileError
 from musika_tf.evaluation import excerpts, figures
 from musika_tf.evaluation.bootstrap import FEWEST_SONGS
-from musika_tf.evaluation.tables import MISSING, bounds, folded, interval, number, table, text
+from musika_tf.evaluation.tables import MISSING, bounds, folded, interval, number, table
+from musika_tf.html_page import text
 
 _PLAYED = {"generated": 3, "reference": 2}  # tracks of each kind that have a player
 
-_DOCUMENT = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-  background: Canvas; color: CanvasText; }}
-h2 {{ font-size: 1.2rem; border-top: 1px solid GrayText; padding-top: 1rem; margin-top: 2rem; }}
-.table {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }}
-th, td {{ padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap; }}
-th:first-child {{ text-align: left; }}
-thead th {{ border-bottom: 1px solid GrayText; vertical-align: bottom; }}
-tbody th {{ font-weight: normal; }}
-svg {{ display: block; width: 100%; height: auto; max-width: 44rem; margin: 1rem 0; }}
-audio {{ display: block; width: 100%; }}
-code {{ font-size: .9rem; overflow-wrap: anywhere; }}
-summary {{ cursor: pointer; padding: .4rem 0; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{sections}
-</body>
-</html>
-"""
+_STYLE = """h2 { font-size: 1.2rem; border-top: 1px solid GrayText; padding-top: 1rem; margin-top: 2rem; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap; }
+th:first-child { text-align: left; }
+thead th { border-bottom: 1px solid GrayText; vertical-align: bottom; }
+tbody th { font-weight: normal; }
+svg { display: block; width: 100%; height: auto; max-width: 44rem; margin: 1rem 0; }
+summary { cursor: pointer; padding: .4rem 0; }"""
 
 
 def document(result, heard):
@@ -58,7 +40,7 @@ def document(result, heard):
         _section("Track by track", _tracks(result)),
         _section("Files", _files(result)),
     ]
-    return _DOCUMENT.format(title=text(_title(result)), sections="\n".join(sections))
+    return html_page.document(_title(result), _STYLE, "\n".join(sections))
 
 
 def _title(result):

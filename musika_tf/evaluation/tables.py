@@ -1,15 +1,8 @@
-"""Tables of the report's page, and the escaping of all that comes from outside."""
+"""Tables of the report's page."""
 
-import html
-
-from musika_tf.errors import printable
+from musika_tf.html_page import text
 
 MISSING = "-"
-
-
-def text(value):
-    """Anything as text that a page shows as it is."""
-    return html.escape(printable(str(value)))
 
 
 def number(value, digits=3):

@@ -1,14 +1,13 @@
 """Short previews of many seeds, and a page to pick from: players, pictures, and the command that makes more of each."""
 
 import contextlib
-import html
 import shlex
 from pathlib import Path
 from urllib.parse import quote
 
-from musika_tf import atomic, durations
+from musika_tf import atomic, durations, html_page
 from musika_tf.audio import files
-from musika_tf.errors import UserError, printable, writing
+from musika_tf.errors import UserError, writing
 from musika_tf.generate import rendering
 from musika_tf.progress import Progress
 from musika_tf.training import preview
@@ -16,27 +15,9 @@ from musika_tf.training import preview
 PAGE = "index.html"
 _ADVICE = "choose a folder that has room"
 
-_DOCUMENT = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-section {{ border-top: 1px solid #ccc; padding: 1rem 0; }}
-h2 {{ font-size: 1rem; margin: 0 0 .5rem; }}
-audio, img {{ display: block; width: 100%; }}
-code {{ font-size: .9rem; overflow-wrap: anywhere; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{summary}</p>
-{sections}
-</body>
-</html>
-"""
+_STYLE = """section { border-top: 1px solid GrayText; padding: 1rem 0; }
+h2 { font-size: 1rem; margin: 0 0 .5rem; }
+img { display: block; width: 100%; }"""
 
 _SECTION = """<section id="seed-{seed}">
 <h2>Seed {seed}</h2>
@@ -87,13 +68,11 @@ def write(folder, loaded, metadata, pieces, options):
 def document(name, length, sections):
     """The page as text; `length` of each preview as text, `sections` a list of (seed, audio file, picture, command)."""
     texts = [
-        _SECTION.format(seed=seed, audio=_link(audio), picture=_link(picture), command=html.escape(printable(command)))
+        _SECTION.format(seed=seed, audio=_link(audio), picture=_link(picture), command=html_page.text(command))
         for seed, audio, picture, command in sections
     ]
     summary = f"Previews of {length} each, {len(texts)} so far. A seed's command makes the whole piece from there on."
-    return _DOCUMENT.format(
-        title=html.escape(f"{printable(name)}: previews"), summary=summary, sections="\n".join(texts)
-    )
+    return html_page.document(f"{name}: previews", _STYLE, "\n".join([f"<p>{summary}</p>", *texts]))
 
 
 def _link(name):
