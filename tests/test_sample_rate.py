@@ -27,7 +27,7 @@ from musika_tf.config import AutoencoderConfig
 from musika_tf.encode import folder as latents_folder
 from musika_tf.encode.encoder import FileEncoder
 from musika_tf.errors import UserError
-from musika_tf.evaluation import report
+from musika_tf.evaluation import notes, report
 from musika_tf.gan.latents import read_latents
 from musika_tf.generate import parts, preview_page, production
 from musika_tf.generate.piece import Piece
@@ -231,21 +231,45 @@ def test_previews_are_at_its_rate(folder, tmp_path, monkeypatch):
     assert soundfile.info(tmp_path / "half-7.flac").samplerate == RATE
 
 
-@pytest.mark.long
-def test_what_is_generated_is_measured_at_44_khz(model, conditioner):
-    from musika_tf.conditioning.musicnn import Embedding
-    from musika_tf.evaluation import model as measured
+def test_steered_pieces_are_heard_at_44_khz(model):
     from musika_tf.evaluation.control import pieces
 
     heard = pieces.whole(model.loaded, model.metadata, 3, {"tempo": "131.5"}, 2.0)
     expected = resampling.resample(model.generate(seed=3, seconds=2, bpm=131.5), RATE, files.SAMPLE_RATE)
     np.testing.assert_array_equal(heard, expected)
 
-    def embed(waveform):
-        return Embedding(waveform[:1000], np.ones([1000, 1]))
 
-    embed.tags = ("techno",)
-    networks = tiny.autoencoder(CONFIG), tiny.gan(n_conditioning=11), conditioner
-    result = measured.evaluate_model(networks, (1,), 5, [], embed, len)
-    seconds = -(-5 * RATE // (64 * PER_LATENT)) * 64 * PER_LATENT / RATE
-    assert result["generated"][0]["seconds"] == pytest.approx(seconds, abs=1e-4)
+@pytest.mark.long
+def test_a_report_is_of_music_at_its_rate(folder, tmp_path):
+    from musika_tf.evaluation import embeddings, full_report, hearing, pieces, yardsticks
+
+    rates = []
+
+    def listen(chunks, hop):
+        mono = np.concatenate(list(chunks))
+        return mono[: len(mono) // 4000 * 4000].reshape(-1, 4, 1000).std(axis=2)
+
+    def hear(waveform):
+        rates.append(len(waveform))
+        return notes.Heard(*np.zeros([2, 10, 88], np.float32))
+
+    network = embeddings.Network("levels-1", listen)
+    ears = hearing.Ears(network, lambda features: np.ones([len(features), 1]), ("techno",), notes=hear)
+    time = np.arange(6 * files.SAMPLE_RATE + 1) / files.SAMPLE_RATE
+    real = np.sin(2 * np.pi * 440 * time)[:, None] * tiny.normal(len(time), 2) / 10
+    soundfile.write(tmp_path / "real.wav", real, files.SAMPLE_RATE)
+    wanted = full_report.Order(
+        tmp_path / "report", str(tmp_path / "real.wav"), bundle=str(folder), n_pieces=2, seconds=5,
+        conditions=tuple(pieces.conditions(["tempo=120"])), yardsticks=True,
+    )  # fmt: skip
+    result = full_report.write(wanted, ears)
+    for path in ("seed-1.flac", "tempo-120/seed-2.flac"):
+        info = soundfile.info(tmp_path / "report" / "pieces" / path)
+        assert (info.samplerate, info.frames) == (RATE, 5 * RATE)
+    rows = {row["name"]: row for row in result["sets"]}
+    assert [track["seconds"] for track in rows["generated"]["tracks"]] == [5, 5]
+    assert rows[yardsticks.RECONSTRUCTION]["tracks"][0]["seconds"] == pytest.approx(6, abs=1e-4)
+    assert result["about"]["bundle"]["sample_rate"] == RATE
+    assert result["about"]["seams"] == {"seconds": pytest.approx(64 * 32 / RATE, rel=1e-5), "assumed": False}
+    assert "Model half, 1 steps, 22,050 Hz." in (tmp_path / "report" / "report.html").read_text()
+    assert set(rates) == {5 * files.SAMPLE_RATE, 6 * files.SAMPLE_RATE + 1}  # what listens gets 44.1 kHz

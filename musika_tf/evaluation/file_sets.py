@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from musika_tf import progress
+from musika_tf import json_file, progress
 from musika_tf.audio.writer import AudioWriter
 from musika_tf.collection import scan
-from musika_tf.errors import writing
+from musika_tf.conditioning.signal import is_positive
+from musika_tf.errors import UserError, writing
 from musika_tf.native import silent_stderr
 
 
@@ -33,11 +34,11 @@ class FileSet:
     bpm: tuple
 
     @classmethod
-    def of_folder(cls, name, folder, bpm_of):
-        """The audio below a folder, or one file; `bpm_of`: function of a path. AudioFileError where there is none."""
+    def of_folder(cls, name, folder):
+        """The audio below a folder, or one file; AudioFileError where there is none."""
         paths, folder = tuple(scan.find_audio(folder)), Path(folder)
         labels = tuple(str(path.relative_to(folder)) if folder.is_dir() else path.name for path in paths)
-        return cls(name, paths, labels, tuple(map(bpm_of, paths)))
+        return cls(name, paths, labels, tuple(map(true_bpm, paths)))
 
     @property
     def folder(self):
@@ -49,6 +50,19 @@ class FileSet:
         """The files that `jobs` make."""
         paths = tuple(job.path for job in jobs)
         return cls(name, paths, tuple(path.name for path in paths), tuple(bpm))
+
+
+def true_bpm(path):
+    """The tempo that `tools/render_corpus.py` stored beside a track, or None."""
+    sidecar = Path(path).with_suffix(".json")
+    if not sidecar.is_file():
+        return None
+    try:
+        facts = json_file.read(sidecar)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{sidecar}: not JSON ({error}); correct it or take it away") from None
+    bpm = facts.get("bpm") if isinstance(facts, dict) else None
+    return bpm if is_positive(bpm) else None
 
 
 @dataclasses.dataclass(frozen=True)

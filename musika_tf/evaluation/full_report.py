@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import musika_tf
 from musika_tf import atomic
-from musika_tf.errors import UserError, writing
+from musika_tf.errors import writing
 from musika_tf.evaluation import (
     embeddings,
     file_sets,
@@ -33,11 +33,10 @@ from musika_tf.evaluation import (
     yardsticks,
 )
 from musika_tf.evaluation.file_sets import FileSet
-from musika_tf.model import bundle
-from musika_tf.model.loading import load_autoencoder
+from musika_tf.evaluation.set_rows import CONDITION, GENERATED, JSON_FILE, REFERENCE, TRAINING, YARDSTICK
+from musika_tf.model.loading import autoencoder_config, load_autoencoder
 
-GENERATED, CONDITION, REFERENCE, TRAINING, YARDSTICK = "generated", "condition", "reference", "training", "yardstick"
-JSON_FILE, PAGE_FILE = "report.json", "report.html"
+PAGE_FILE = "report.html"
 _DIGITS = 6  # significant ones: what is beyond differs from machine to machine
 
 
@@ -132,7 +131,9 @@ class _Work:
         self._order, self._ears = order, ears
         self._folder = Path(order.report_dir)
         self._source = pieces.Source.load(order.bundle) if order.bundle else None
-        self._inputs, self._position = [], {}
+        made_by = order.bundle or order.autoencoder
+        self._decoder = autoencoder_config(made_by) if made_by else None
+        self._inputs = []
         self._plans = self._planned()  # before anything slow, in case the model can't follow
         self.heard = []
 
@@ -150,20 +151,20 @@ class _Work:
 
     def measure(self):
         """Makes and hears everything."""
-        reference = FileSet.of_folder(REFERENCE, self._order.reference_dir, report.true_bpm)
+        reference = FileSet.of_folder(REFERENCE, self._order.reference_dir)
         sets = self._made() if self._source else [(GENERATED, self._found(GENERATED, self._order.generated_dir))]
         for kind, file_set in sets:
             self._hear(kind, file_set)
         self._input(REFERENCE, reference)
         fit = self._hear(REFERENCE, reference)
         if self._order.training_dir:
-            self._hear(TRAINING, self._found(TRAINING, self._order.training_dir), whole=False)
+            self._hear(TRAINING, self._found(TRAINING, self._order.training_dir))
         if self._order.yardsticks:
             self._hear_yardsticks(_those(reference, fit.paths))
 
     def _found(self, kind, folder):
         """The FileSet of a folder that the user gave."""
-        file_set = FileSet.of_folder(kind, folder, report.true_bpm)
+        file_set = FileSet.of_folder(kind, folder)
         self._input(kind, file_set)
         return file_set
 
@@ -180,9 +181,10 @@ class _Work:
             for (kind, name, _, planned), some in zip(self._plans, jobs, strict=True)
         ]
 
-    def _hear(self, kind, file_set, whole=True):
+    def _hear(self, kind, file_set):
         cache = self._order.cache_dir or self._folder / "embeddings"
-        found = hearing.hear(file_set, self._ears, cache, whole, self._order.show_progress)
+        decoder = None if kind == TRAINING else self._decoder or report.PUBLISHED
+        found = hearing.hear(file_set, self._ears, cache, decoder, self._order.show_progress)
         self.heard.append((kind, found))
         return found
 
@@ -209,7 +211,7 @@ class _Work:
         features = np.concatenate(training.songs[self._ears.network.name]) if training else None
         beside, rows, left_out = long_range.Beside.of(by_kind[REFERENCE].pieces, features), [], []
         for number, (kind, found) in enumerate(self.heard, start=1):
-            against = {} if kind == REFERENCE else self._distances(found, by_kind[REFERENCE], number)
+            against = self._distances(kind, found.songs, by_kind[REFERENCE].songs, number)
             rows.append(set_rows.row(kind, found, beside.figures(found.pieces), against))
             left_out += [{"set": found.name, "name": label, "reason": reason} for label, reason in found.left_out]
         return {
@@ -217,16 +219,18 @@ class _Work:
             "sets": rows,
             "inputs": self._inputs,
             "left_out": left_out,
-            **self._position_shares(),
+            **(self._source.position_shares(self._plans[0][-1]) if self._source else pieces.NO_SHARES),
         }
 
-    def _distances(self, found, reference, number):
-        return {
-            name: set_distances.measure(songs, reference.songs[name], number) for name, songs in found.songs.items()
-        }
+    @staticmethod
+    def _distances(kind, songs, reference, number):
+        """By network; of the reference itself those of one half of its songs, every other one, to the other half."""
+        if kind == REFERENCE:
+            songs, reference = ({name: rows[i::2] for name, rows in reference.items()} for i in range(2))
+        return {name: set_distances.measure(songs[name], reference[name], number) for name in songs if reference[name]}
 
     def _about(self, training):
-        source = self._source
+        source, name = self._source, self._source and self._source.metadata["name"]
         return {
             "command": self._order.command,
             "versions": {
@@ -235,26 +239,17 @@ class _Work:
             "networks": [network.name for network in (self._ears.network, *self._ears.others)],
             "has_notes": self._ears.notes is not None,
             "scale": TRAINING if training else REFERENCE,
+            "seams": report.seams_of(self._decoder),
+            "reconstruction_by": Path(self._order.autoencoder).name if self._order.autoencoder else name,
             "bundle": source and {
-                "name": source.metadata["name"],
+                "name": name,
+                "follows": [row["name"] for row in source.metadata["conditioning"]],
+                "sample_rate": source.metadata["sample_rate"],
                 "steps": source.metadata.get("steps"),
                 "autoencoder_id": source.metadata["autoencoder_id"],
                 "sha256": source.checksums,
             },
         }  # fmt: skip
-
-    def _position_shares(self):
-        """Of the pieces that nobody steers; None where a folder was measured."""
-        nothing = {"position_share": None, "position_share_per_piece": None}
-        if not self._source:
-            return nothing
-        *networks, metadata = bundle.load_networks(self._order.bundle)
-        try:
-            return pieces.position_shares(networks, self._plans[0][-1], metadata)
-        except UserError:
-            raise
-        except ValueError:  # less than two windows
-            return nothing
 
 
 def _those(file_set, paths):
@@ -271,8 +266,9 @@ def _checksum(path):
 
 
 def text(result):
-    """A line per set with its distances by the first network, as a table."""
-    return report.table([_line(row, result["about"]["networks"][0]) for row in result["sets"]])
+    """A line per set with its distances by the first network, as a table, and what is assumed of seams."""
+    lines = report.table([_line(row, result["about"]["networks"][0]) for row in result["sets"]])
+    return f"{lines}\n\n{report.seams_text(result['about']['seams'])}"
 
 
 def _line(row, network):
@@ -280,7 +276,7 @@ def _line(row, network):
     frechet = found["frechet"] if found else dict.fromkeys(("estimate", "corrected", "low", "high"))
     kad = found["kad_between_songs"] if found else None
     return {
-        "set": row["name"],
+        "set": set_rows.measured(row),
         "songs": row["songs"],
         "Frechet": tables.number(frechet["estimate"]),
         "less its bias": tables.number(frechet["corrected"]),

@@ -69,13 +69,13 @@ class Heard:
     left_out: list
 
 
-def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
+def hear(file_set, ears, cache_dir, decoder=None, show_progress=False):
     """Measures a FileSet: `Heard`. A file that is too short, or can't be read, is left out, and the rest goes on.
 
     Args:
       ears: Ears.
       cache_dir: folder of embeddings.
-      whole: whether figures are measured beside the embeddings.
+      decoder: AutoencoderConfig of the seams; None: only embeddings are measured.
       show_progress: whether to draw lines on standard error.
 
     Raises:
@@ -91,7 +91,7 @@ def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
         gone = [path for path in paths if path not in songs[network.name]]
         troubles |= {path: _without(path, line) for path, line in zip(gone, found.troubles, strict=True)}
     features = songs[ears.network.name]
-    tracks, pieces = _figures(file_set, ears, features, troubles, show_progress) if whole else ({}, {})
+    tracks, pieces = _figures(file_set, ears, features, troubles, decoder, show_progress) if decoder else ({}, {})
     fit = [(path, label) for path, label in zip(file_set.paths, file_set.labels, strict=True) if path not in troubles]
     left_out = [(label, troubles[p]) for p, label in zip(file_set.paths, file_set.labels, strict=True) if p in troubles]
     if not fit:
@@ -102,8 +102,8 @@ def hear(file_set, ears, cache_dir, whole=True, show_progress=False):
         labels=[label for _, label in fit],
         paths=[path for path, _ in fit],
         songs={name: [by_path[path] for path, _ in fit] for name, by_path in songs.items()},
-        tracks=[tracks[path] for path, _ in fit] if whole else [],
-        pieces=[pieces[path] for path, _ in fit] if whole else [],
+        tracks=[tracks[path] for path, _ in fit if path in tracks],
+        pieces=[pieces[path] for path, _ in fit if path in pieces],
         left_out=left_out,
     )
 
@@ -121,7 +121,7 @@ def _without(path, text):
     return text.removeprefix(f"{path}: ").replace(str(path), path.name)
 
 
-def _figures(file_set, ears, features, troubles, show_progress):
+def _figures(file_set, ears, features, troubles, decoder, show_progress):
     """`TrackFigures` and `Piece` by path; what goes wrong is added to `troubles`."""
     rows = list(zip(file_set.paths, file_set.labels, file_set.bpm, strict=True))
     rows, tracks, pieces = [row for row in rows if row[0] not in troubles], {}, {}
@@ -131,7 +131,7 @@ def _figures(file_set, ears, features, troubles, show_progress):
             known = _Known(features[path], ears)
             try:
                 waveform = files.read(path)
-                tracks[path], _ = report.measure(label, waveform, known, bpm)
+                tracks[path], _ = report.measure(label, waveform, known, bpm, decoder)
                 pieces[path] = long_range.hear(label, waveform, known, ears.notes)
             except (OSError, ValueError) as error:
                 troubles[path] = _without(path, str(error))

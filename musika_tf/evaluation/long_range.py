@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from musika_tf.audio.files import SAMPLE_RATE
 from musika_tf.evaluation import coherence, intervals, notes, originality, structure
-
-_SAMPLE_RATE = 44_100
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def hear(name, waveform, network, ear=None):
     slope, spread = structure.loudness_drift(waveform)
     return Piece(
         name=name,
-        seconds=len(waveform) / _SAMPLE_RATE,
+        seconds=len(waveform) / SAMPLE_RATE,
         features=network(waveform).features,
         loudness_slope=slope,
         loudness_range=spread,

@@ -1,61 +1,26 @@
-"""Measures what a model generates by itself: several pieces from consecutive seeds, at 44.1 kHz whatever its rate."""
+"""Measures what a model generates: pieces made as files, as generate.py and the report make them, like any folder."""
 
-import dataclasses
-import functools
+import tempfile
 
-import numpy as np
-import tensorflow as tf
-
-from musika_tf.audio import files, resampling
-from musika_tf.evaluation import report, structure
-from musika_tf.frechet import frechet_distance
-from musika_tf.model.codec import Codec
-from musika_tf.model.line import Line, steady
+from musika_tf.evaluation import file_sets, report
+from musika_tf.evaluation.set_rows import GENERATED
 
 
-def evaluate_model(networks, seeds, seconds, reference, embed, report_line=print):
-    """Generates pieces that nobody steers and measures them.
+def evaluate_model(source, planned, reference, network, show_progress=False):
+    """Makes pieces in a temporary folder and measures them.
 
     Args:
-      networks: (Autoencoder, Gan, Conditioner).
-      seeds: one piece each.
-      seconds: of a piece, rounded up to whole windows.
-      reference: paths of real audio for the Frechet distance; may be empty.
-      embed: `musicnn.MusiCNN`.
-      report_line: called with a line per piece.
+      source: `pieces.Source`.
+      planned: list of Piece, of `source.pieces`.
+      reference, network: as of `report.compare_folders`.
+      show_progress: whether to draw a line on standard error.
 
     Returns:
-      As `report.compare_folders`, with `position_share` (one template for all pieces) and `position_share_per_piece`.
+      As `report.compare_folders`, with the figures of `source.position_shares`.
     """
-    autoencoder, gan, conditioner = networks
-    line = Line(Codec(autoencoder), gan, conditioner)
-    n_windows = int(np.ceil(seconds * autoencoder.config.latents_per_second / gan.config.window))
-    render = tf.function(functools.partial(_render, line, n_windows), [tf.TensorSpec([], tf.int64)], autograph=False)
-    has_tempo = any(signal.name == "tempo" for signal in conditioner.signals)
-    figures, features, latents = [], [], []
-    for seed in seeds:
-        seed = tf.constant(seed, tf.int64)
-        waveform, piece = (array.numpy() for array in render(seed))
-        waveform = resampling.resample(waveform, autoencoder.config.sample_rate, files.SAMPLE_RATE)
-        bpm = float(conditioner.draw_bpm(seed)) if has_tempo else None
-        track, heard = report.measure(f"seed {int(seed)}", waveform, embed, bpm)
-        figures.append(track)
-        features.append(heard)
-        latents.append(piece)
-        report_line(report.table([dataclasses.asdict(track)]).splitlines()[-1])
-    reference_figures, reference_features = report.measure_tracks(reference, embed)
-    distance = frechet_distance(np.concatenate(features), reference_features) if reference else None
-    return {
-        "frechet_distance": distance,
-        **report.described(figures, reference_figures),
-        "position_share": structure.position_share(latents, gan.config.window),
-        "position_share_per_piece": structure.position_share(latents, gan.config.window, per_piece=True),
-    }
-
-
-def _render(line, n_windows, seed):
-    """Waveform and latents `[n, latent_size]` of a piece's beginning."""
-    zero, window = tf.constant(0, tf.int64), line.gan.config.window
-    course = steady(seed, seed, 2.0, tf.zeros([0, 0]), zero)
-    waveform = line.render(course, zero, n_windows * window)
-    return waveform, line.latents_between(course, zero, tf.constant(n_windows * window, tf.int64))
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = source.jobs(folder, planned)
+        file_sets.make(jobs, show_progress)
+        made = source.file_set(GENERATED, jobs, planned)
+        result = report.compare_folders(made, reference, network, source.decoder)
+    return result | source.position_shares(planned)

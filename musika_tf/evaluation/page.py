@@ -2,9 +2,9 @@
 
 from musika_tf import html_page
 from musika_tf.audio.errors import AudioFileError
-from musika_tf.evaluation import excerpts, figures
+from musika_tf.evaluation import excerpts, figures, report, set_rows
 from musika_tf.evaluation.bootstrap import FEWEST_SONGS
-from musika_tf.evaluation.tables import MISSING, bounds, folded, interval, number, table
+from musika_tf.evaluation.tables import MISSING, bounds, folded, interval, number, table, tags
 from musika_tf.html_page import text
 
 _PLAYED = {"generated": 3, "reference": 2}  # tracks of each kind that have a player
@@ -57,7 +57,8 @@ def _beginning(result):
     names = {"musika_tf": "musika_tf", "tensorflow": "TensorFlow", "numpy": "NumPy"}
     made_by = ", ".join(f"{name} {versions[key]}" for key, name in names.items())
     bundle = about["bundle"]
-    model = f"<p>Model {text(bundle['name'])}, {text(bundle['steps'])} steps.</p>" if bundle else ""
+    said = bundle and f"Model {bundle['name']}, {bundle['steps']} steps, {bundle['sample_rate']:,} Hz."
+    model = f"<p>{text(said)}</p>" if bundle else ""
     left_out = len(result["left_out"])
     warning = f"<p>{left_out} file{'s' * (left_out != 1)} left out, see Files.</p>" if left_out else ""
     return f"<p><code>{text(about['command'])}</code></p>\n<p>{text(made_by)}</p>\n{model}{warning}"
@@ -65,7 +66,7 @@ def _beginning(result):
 
 def _sets(result):
     rows = [
-        (row["name"], row["songs"], number(row["minutes"]), _tags(row["first_tags"], row["songs"]))
+        (row["name"], row["songs"], number(row["minutes"]), tags(row["first_tags"], row["songs"]))
         for row in result["sets"]
     ]
     few = [row["name"] for row in result["sets"] if row["songs"] < FEWEST_SONGS]
@@ -73,19 +74,16 @@ def _sets(result):
     return table(("set", "songs", "minutes", "MusiCNN's first tag"), rows) + note
 
 
-def _tags(counts, songs):
-    return ", ".join(f"{tag} {count} of {songs}" for tag, count in counts.items()) or MISSING
-
-
 def _distances(result, network):
-    rows = [row for row in result["sets"] if row["distances"]]
+    rows = [row | {"name": set_rows.measured(row)} for row in result["sets"] if row["distances"]]
     cells = [(row["name"], *_distance_cells(row["distances"][network])) for row in rows]
     head = ("set", "Frechet", "less its bias", "95 % interval", "endless sets", "R\u00b2", "song: mean", "song: median",
             "KAD", "KAD between songs")  # fmt: skip
     explained = (
         f"<p>An interval needs {FEWEST_SONGS} songs in both sets; without one, differences between sets may be chance. "
         "A distance grows as a set shrinks: compare sets of one size, or the columns without that bias. Endless sets: "
-        "extrapolated; do not trust it where R\u00b2 is low. Distances of different networks do not compare.</p>"
+        "extrapolated; do not trust it where R\u00b2 is low. Distances of different networks do not compare. Half "
+        "against half: every other song of the reference against the rest, what real music has.</p>"
     )
     first = network == result["about"]["networks"][0]
     pictures = [figures.distances(rows), figures.extrapolation(rows)] if first else []
@@ -104,7 +102,7 @@ def _distance_cells(found):
 
 def _sound(result):
     names = {"pulse": "pulse", "stereo": "left/right", "loudness": "loudness, dB", "silence": "longest silence, s",
-             "peak": "peak"}  # fmt: skip
+             "peak": "peak", "seams": "seams"}  # fmt: skip
     rows = [row for row in result["sets"] if row["figures"]]
     cells = [(row["name"], *(interval(row["figures"][name]) for name in names)) for row in rows]
     share = result["position_share"]
@@ -113,7 +111,8 @@ def _sound(result):
         f"(each piece's own: {number(result['position_share_per_piece'])}): near 1 every window repeats one template, "
         "in real music it is near 0.</p>"
     )  # fmt: skip
-    return table(("mean of the tracks", *names.values()), cells) + said
+    seams = f"<p>{text(report.seams_text(result['about']['seams']).capitalize())}.</p>"
+    return table(("mean of the tracks", *names.values()), cells) + seams + said
 
 
 def _over_time(result):
@@ -160,7 +159,7 @@ def _players(heard):
 
 
 def _tracks(result):
-    names = ("seconds", "first_tag", "pulse", "stereo", "loudness", "silence", "peak", "shuffled", "floor",
+    names = ("seconds", "first_tag", "pulse", "stereo", "loudness", "silence", "peak", "seams", "shuffled", "floor",
              "loudness_slope", "repetition", "repetition_lag", "originality", "copied")  # fmt: skip
     return "\n".join(
         folded(

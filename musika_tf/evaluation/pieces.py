@@ -2,26 +2,26 @@
 
 import dataclasses
 import functools
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from musika_tf.conditioning import steering
+from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.evaluation import structure
 from musika_tf.evaluation.embeddings import checksum
 from musika_tf.evaluation.file_sets import FileSet, Job
 from musika_tf.generate import rendering
-from musika_tf.generate.request import Request, piece_of
+from musika_tf.generate.request import plain_piece
 from musika_tf.model import bundle
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.metadata import METADATA, check_generates
 
 STEERED = ("note_density", "tempo")  # by one number that holds for a whole piece
-DRAWN = "random"  # what the style draws: the set that nobody steers
+NO_SHARES = {"position_share": None, "position_share_per_piece": None}
+DRAWN = "random"  # the value that its style draws for each piece: that of the set that nobody steers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Source:
         paths = [path for path in paths if path.suffix == ".pb" or path.name == METADATA or path.parent != Path(folder)]
         return cls(Path(folder), loaded, metadata, {str(p.relative_to(folder)): checksum(p) for p in paths})
 
+    @property
+    def decoder(self):
+        """The AutoencoderConfig, which says where the decoder's seams are."""
+        return from_dict(AutoencoderConfig, self.metadata["autoencoder_config"])
+
     @functools.cached_property
     def identity(self):
         """`bundle.identity` of it."""
@@ -79,15 +84,11 @@ class Source:
     def pieces(self, seeds, seconds, condition=None):
         """List of Piece, one per seed, of whole seconds; UserError where the model can't follow the condition."""
         settings = {condition.signal: condition.text} if condition else {}
-        if condition:
-            self._check(condition, settings)
-        request = Request(str(self.folder), None, min(seeds), Fraction(seconds), settings=settings)
-        return [piece_of(request, seed, self.metadata) for seed in seeds]
-
-    def _check(self, condition, settings):
         try:
-            steering.canonical(settings, self.metadata)
+            return [plain_piece(seed, seconds, settings, self.metadata) for seed in seeds]
         except UserError as error:
+            if not condition:
+                raise
             raise UserError(f"--condition={condition.name}: {str(error).partition(': ')[2]}") from error
 
     def jobs(self, folder, pieces):
@@ -103,25 +104,17 @@ class Source:
         """The FileSet of these jobs, with the tempo that the pieces have."""
         return FileSet.of_jobs(name, jobs, [piece.bpm(self.metadata) for piece in pieces])
 
-
-def position_shares(networks, pieces, metadata):
-    """`structure.position_share` of the latents of pieces, with one template for all and with one for each.
-
-    Args:
-      networks: (Autoencoder, Gan, Conditioner) of the bundle.
-      pieces: list of Piece; their whole windows count.
-      metadata: of the bundle.
-
-    Returns:
-      Dict of `position_share` and `position_share_per_piece`.
-    """
-    autoencoder, gan, conditioner = networks
-    line, window = Line(Codec(autoencoder), gan, conditioner), gan.config.window
-    latents = [_latents(line, piece, metadata, window) for piece in pieces]
-    return {
-        "position_share": structure.position_share(latents, window),
-        "position_share_per_piece": structure.position_share(latents, window, per_piece=True),
-    }
+    def position_shares(self, pieces):
+        """`structure.position_share` of the latents of pieces, whose whole windows count, with one template for all and
+        with one for each: dict of `position_share` and `position_share_per_piece`, None below two windows."""
+        autoencoder, gan, conditioner, metadata = bundle.load_networks(self.folder)
+        line, window = Line(Codec(autoencoder), gan, conditioner), gan.config.window
+        latents = [_latents(line, piece, metadata, window) for piece in pieces]
+        try:
+            shares = [structure.position_share(latents, window, per_piece) for per_piece in (False, True)]
+        except ValueError:
+            return NO_SHARES
+        return dict(zip(NO_SHARES, shares, strict=True))
 
 
 def _latents(line, piece, metadata, window):

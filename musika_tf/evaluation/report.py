@@ -3,17 +3,16 @@
 import collections
 import dataclasses
 import functools
-from pathlib import Path
 
 import numpy as np
 
-from musika_tf import json_file
 from musika_tf.audio import files, resampling, spectrogram
-from musika_tf.conditioning.signal import is_positive
+from musika_tf.config import AutoencoderConfig
 from musika_tf.errors import UserError
-from musika_tf.evaluation import baselines, notes, stereo, structure
+from musika_tf.evaluation import baselines, file_sets, notes, stereo, structure
 from musika_tf.frechet import frechet_distance
 
+PUBLISHED = AutoencoderConfig()  # whose decoder is assumed where nothing says what made the audio
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
 
@@ -26,6 +25,7 @@ class TrackFigures:
       pulse: at the tempo in `name.json` ("bpm") where there is one.
       loudness: dB of full scale.
       silence: the longest, seconds.
+      seams: None where no two windows of a decoder would meet, or nothing changes.
     """
 
     name: str
@@ -36,31 +36,33 @@ class TrackFigures:
     loudness: float
     silence: float
     peak: float
+    seams: float | None
 
 
-def compare_folders(generated, reference, network):
-    """Measures files (paths), and the Frechet distance of generated to reference ones, of which there may be none.
+def compare_folders(generated, reference, network, decoder=None):
+    """Measures files, and the Frechet distance of generated to reference ones.
 
-    `network` is `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
+    Args:
+      generated, reference: `file_sets.FileSet`; None: no reference.
+      network: `musicnn.MusiCNN`, or another callable waveform -> `Embedding` with `.tags`.
+      decoder: AutoencoderConfig of what made the generated ones, None where that is not known.
 
     Returns:
-      Dict of plain values: `frechet_distance` (None without reference), and as `described`.
+      Dict of plain values: `frechet_distance` (None without reference), `first_tags` of the generated ones, `generated`
+      and `reference` (`TrackFigures`), `seams` (`seams_of`).
 
     Raises:
       UserError: a file that is too short.
     """
-    figures, features = measure_tracks(generated, network)
-    reference_figures, reference_features = measure_tracks(reference, network)
+    figures, features = _measure_tracks(generated, network, decoder or PUBLISHED)
+    heard, heard_features = _measure_tracks(reference, network, decoder or PUBLISHED) if reference else ([], None)
     return {
-        "frechet_distance": frechet_distance(features, reference_features) if reference else None,
-        **described(figures, reference_figures),
+        "frechet_distance": frechet_distance(features, heard_features) if reference else None,
+        "first_tags": _first_tags(figures),
+        "generated": figures,
+        "reference": heard,
+        "seams": seams_of(decoder),
     }
-
-
-def described(generated, reference):
-    """Lists of `TrackFigures` as plain values: `generated`, `reference`, and `first_tags` of the generated ones."""
-    generated, reference = ([dataclasses.asdict(track) for track in tracks] for tracks in (generated, reference))
-    return {"first_tags": _first_tags(generated), "generated": generated, "reference": reference}
 
 
 def _first_tags(tracks):
@@ -68,18 +70,19 @@ def _first_tags(tracks):
     return dict(collections.Counter(track["first_tag"] for track in tracks).most_common())
 
 
-def measure_tracks(paths, network):
-    """List of `TrackFigures` and all features `[patches, 200]`."""
+def _measure_tracks(file_set, network, decoder):
+    """List of `TrackFigures`, as dicts, and all features `[patches, 200]`."""
     figures, features = [], []
-    for path in paths:
-        track, heard = measure(Path(path).name, _read(path), network, true_bpm(path))
-        figures.append(track)
+    for path, label, bpm in zip(file_set.paths, file_set.labels, file_set.bpm, strict=True):
+        track, heard = measure(label, _read(path), network, bpm, decoder)
+        figures.append(dataclasses.asdict(track))
         features.append(heard)
-    return figures, np.concatenate(features) if features else None
+    return figures, np.concatenate(features)
 
 
-def measure(name, waveform, network, bpm):
-    """`TrackFigures` and features of one waveform float32 `[samples, 2]` at 44.1 kHz, whose tempo may be known."""
+def measure(name, waveform, network, bpm, decoder):
+    """`TrackFigures` and features of one waveform float32 `[samples, 2]` at 44.1 kHz, whose tempo may be known;
+    `decoder`: AutoencoderConfig of the seams."""
     embedding = network(waveform)
     figures = TrackFigures(
         name=name,
@@ -90,21 +93,25 @@ def measure(name, waveform, network, bpm):
         loudness=structure.loudness(waveform),
         silence=structure.longest_silence_seconds(waveform),
         peak=structure.peak(waveform),
+        seams=structure.seam_ratio(waveform, decoder),
     )
     return figures, embedding.features
 
 
-def true_bpm(path):
-    """The tempo that `tools/render_corpus.py` stored beside a track, or None."""
-    sidecar = Path(path).with_suffix(".json")
-    if not sidecar.is_file():
-        return None
-    try:
-        facts = json_file.read(sidecar)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{sidecar}: not JSON ({error}); correct it or take it away") from None
-    bpm = facts.get("bpm") if isinstance(facts, dict) else None
-    return bpm if is_positive(bpm) else None
+def seams_of(decoder):
+    """Where seams are looked for: `seconds` from one to the next, and whether that is `assumed` because the
+    AutoencoderConfig is not known (None)."""
+    config = decoder or PUBLISHED
+    seconds = config.window_frames * config.hop_length / config.sample_rate
+    return {"seconds": seconds, "assumed": decoder is None}
+
+
+def seams_text(seams):
+    """What `seams_of` says, as a sentence."""
+    every = f"seams: change every {seams['seconds']:.4g} s over change elsewhere;"
+    if seams["assumed"]:
+        return f"{every} windows of the published size are assumed, nothing says which decoder made this audio"
+    return f"{every} there the decoder's windows meet"
 
 
 def _read(path):
@@ -121,7 +128,7 @@ def too_short(seconds):
     return ""
 
 
-def evaluate_autoencoder(paths, reconstruct, network, ear):
+def evaluate_autoencoder(paths, reconstruct, network, ear, decoder=None):
     """Compares ways to reconstruct held-out tracks.
 
     Args:
@@ -129,10 +136,11 @@ def evaluate_autoencoder(paths, reconstruct, network, ear):
       reconstruct: dict of name -> function from waveform float32 `[samples, 2]` to one at least as long.
       network: as in `compare_folders`.
       ear: `notes.BasicPitch`, or another callable waveform -> `notes.Heard`.
+      decoder: AutoencoderConfig, whose seams are looked for in all of them; None: those of the published size.
 
     Returns:
       List of dicts, first that of the originals: `name`; `frechet_distance` to the originals; means over tracks of
-      `magnitude_db` (mean abs difference of log magnitudes in dB), `seam_ratio`, `pulse`, `stereo` (correlation),
+      `magnitude_db` (mean abs difference of log magnitudes in dB), `seams`, `pulse`, `stereo` (correlation),
       `level_db` and `coherence` (`stereo.errors`), and `frame_f1` and `note_f1` (`notes`, of the middle 24 seconds).
 
     Raises:
@@ -142,20 +150,25 @@ def evaluate_autoencoder(paths, reconstruct, network, ear):
     rows, features = {name: [] for name in systems}, {name: [] for name in systems}
     for path in paths:
         waveform = _read(path)
-        original = _Measured.of(waveform, ear)
-        bpm = true_bpm(path)
+        original = _Measured.of(waveform, ear, decoder or PUBLISHED)
+        bpm = file_sets.true_bpm(path)
         for name, function in systems.items():
             made = np.asarray(function(waveform), np.float32)[: len(waveform)]
-            rows[name].append(
-                _Measured.of(made, ear).against(original) | {"pulse": structure.pulse_strength(made, bpm)}
-            )
+            measured = _Measured.of(made, ear, decoder or PUBLISHED)
+            rows[name].append(measured.against(original) | {"pulse": structure.pulse_strength(made, bpm)})
             features[name].append(network(made).features)
     originals = np.concatenate(features["original"])
     return [
         {"name": name, "frechet_distance": frechet_distance(originals, np.concatenate(features[name]))}
-        | {key: float(np.mean([row[key] for row in rows[name]])) for key in rows[name][0]}
+        | {key: _mean([row[key] for row in rows[name]]) for key in rows[name][0]}
         for name in systems
     ]
+
+
+def _mean(values):
+    """Of those that are not None; None without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,22 +176,28 @@ class _Measured:
     """What a reconstruction is compared by."""
 
     magnitude: np.ndarray
+    seams: float | None
     correlation: float
     image: stereo.Image
     notes: notes.Heard
 
     @classmethod
-    def of(cls, waveform, ear):
+    def of(cls, waveform, ear, decoder):
         """Of a waveform `[samples, 2]`."""
-        magnitude = baselines.log_magnitude(waveform)
-        return cls(magnitude, stereo.correlation(waveform), stereo.image(waveform), ear(notes.excerpt(waveform)))
+        return cls(
+            magnitude=baselines.log_magnitude(waveform),
+            seams=structure.seam_ratio(waveform, decoder),
+            correlation=stereo.correlation(waveform),
+            image=stereo.image(waveform),
+            notes=ear(notes.excerpt(waveform)),
+        )
 
     def against(self, original):
         """The figures that need no tempo, as `evaluate_autoencoder` names them."""
         level_error, coherence_error = stereo.errors(original.image, self.image)
         return {
             "magnitude_db": float(np.mean(np.abs(self.magnitude - original.magnitude))) * spectrogram.DB_RANGE,
-            "seam_ratio": structure.seam_ratio(self.magnitude),
+            "seams": self.seams,
             "stereo": self.correlation,
             "level_db": level_error,
             "coherence": coherence_error,
@@ -236,8 +255,9 @@ def folders_text(result):
         table(summary),
         *(f"MusiCNN's first tag, {kind}: {_counts(result[kind])}" for kind in kinds),
         f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
+        seams_text(result["seams"]),
     ]
-    if "position_share" in result:
+    if result.get("position_share") is not None:
         shares = f"{result['position_share']:.3f} (each piece's own: {result['position_share_per_piece']:.3f})"
         lines.append(f"position within the window explains this share of the latents' variance: {shares}")
     return "\n\n".join(lines)
@@ -248,7 +268,7 @@ def _counts(tracks):
 
 
 def _folder_summary(kind, tracks):
-    mean = {f"mean {key}": float(np.mean([t[key] for t in tracks])) for key in ("pulse", "stereo", "loudness")}
+    mean = {f"mean {key}": _mean([t[key] for t in tracks]) for key in ("pulse", "stereo", "loudness", "seams")}
     worst = {f"max {key}": max(t[key] for t in tracks) for key in ("silence", "peak")}
     return {"folder": kind, "files": len(tracks), "minutes": sum(t["seconds"] for t in tracks) / 60} | mean | worst
 
@@ -262,4 +282,4 @@ def table(rows):
 
 
 def _cell(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,10 @@ import dataclasses
 from musika_tf.evaluation import intervals
 from musika_tf.evaluation.bootstrap import FEWEST_SONGS
 
-TRACK_FIGURES = ("pulse", "stereo", "loudness", "silence", "peak")
+JSON_FILE = "report.json"  # in the folder of a report
+# Kinds of sets: what nobody steers, what is steered, real music, and what is made of the reference.
+GENERATED, CONDITION, REFERENCE, TRAINING, YARDSTICK = "generated", "condition", "reference", "training", "yardstick"
+TRACK_FIGURES = ("pulse", "stereo", "loudness", "silence", "peak", "seams")
 
 
 def row(kind, heard, over_time, distances):
@@ -16,7 +19,7 @@ def row(kind, heard, over_time, distances):
       kind: what the set is for.
       heard: `hearing.Heard`.
       over_time: `long_range.Beside.figures`.
-      distances: dict of network's name -> `set_distances.measure`; empty for the reference itself.
+      distances: dict of network's name -> `set_distances.measure`.
 
     Returns:
       Dict of kind, name, songs (how many), minutes, first_tags (dict of tag -> how many tracks), figures and over_time
@@ -35,6 +38,11 @@ def row(kind, heard, over_time, distances):
         "distances": distances,
         "tracks": [track | piece for track, piece in zip(tracks, over_time["pieces"], strict=True)],
     }
+
+
+def measured(row):
+    """The name of a set where its distances stand: those of the reference are its own halves'."""
+    return f"{row['name']}, half against half" if row["kind"] == REFERENCE else row["name"]
 
 
 def bounded(figures):

@@ -5,14 +5,15 @@ Waveforms are float32 `[samples, 2]` (or `[samples]` where one channel will do) 
 
 import numpy as np
 
-from musika_tf.evaluation.baselines import log_magnitude
+from musika_tf.audio import resampling, spectrogram
+from musika_tf.audio.files import SAMPLE_RATE as _SAMPLE_RATE
 
-_SAMPLE_RATE = 44_100
 _ENVELOPE_HOP = 256
 _SMOOTHING_FRAMES = 5  # 29 ms: a beat is rarely a whole number of frames
 _BEAT_TOLERANCE = 1  # frames on each side of the beat's lag
 _TEMPO_RANGE = (60.0, 200.0)  # beats per minute
 _SILENT_POWER = 1e-12
+_FRAMES_AT_ONCE = 4096  # of spectra: bounds the memory
 _SHORT_TERM_SECONDS = 3  # as in EBU Tech 3341, without its weighting of frequencies
 _GATE_DB = -70.0  # of full scale: what is quieter is silence, as in EBU Tech 3342
 _FEWEST_LEVELS, _MOST_LEVELS = 10, 1000
@@ -110,27 +111,35 @@ def _onset_envelope(waveform):
     return smooth - smooth.mean()
 
 
-def seam_ratio(audio, every=64):
-    """Mean spectral flux at the decoder's seams over the mean flux elsewhere; 1 where no seam is seen.
+def seam_ratio(waveform, decoder):
+    """Mean spectral flux where a decoder's windows meet over the mean flux elsewhere; 1 where no seam is seen.
 
     Flux from frame t - 1 to t is the mean over bins and channels of |S[t] - S[t-1]|, S the normalised log magnitude,
-    frames as the decoder sees them. A seam lies before every frame `every` k (k > 0). A beat of exactly 64 frames
-    (161.5 BPM) looks like one, so compare with the track before decoding.
+    frames as the decoder sees them, at its rate and hop. A seam lies before every frame `window_frames` k (k > 0). A
+    beat of a whole number of windows (161.5 BPM for 64 frames) looks like one, so compare with real music.
 
     Args:
-      audio: waveform, or log magnitude `[channels, frames, bins]`.
-      every: frames from one seam to the next.
+      waveform: float32 `[samples, 2]` at 44.1 kHz.
+      decoder: AutoencoderConfig.
 
-    Raises:
-      ValueError: no seam within the audio, or no flux elsewhere.
+    Returns:
+      None where there is no seam within the audio, or no flux elsewhere.
     """
-    magnitude = log_magnitude(audio) if np.ndim(audio) == 2 else np.asarray(audio)
-    flux = np.abs(np.diff(magnitude, axis=1)).mean(axis=(0, 2))
-    is_seam = np.arange(1, len(flux) + 1) % every == 0
-    elsewhere = flux[~is_seam].mean() if len(flux) >= every else 0.0
-    if elsewhere == 0:
-        raise ValueError(f"seam_ratio needs more than {every} frames that differ from each other")
-    return float(flux[is_seam].mean() / elsewhere)
+    flux = _flux(resampling.resample(waveform, _SAMPLE_RATE, decoder.sample_rate), decoder)
+    is_seam = np.arange(1, len(flux) + 1) % decoder.window_frames == 0
+    elsewhere = flux[~is_seam].mean() if is_seam.any() else 0.0
+    return float(flux[is_seam].mean() / elsewhere) if elsewhere else None
+
+
+def _flux(waveform, config):
+    """Spectral flux into each frame but the first, float64 `[frames - 1]`, in constant memory."""
+    extended, parts = np.asarray(spectrogram.extend(np.transpose(waveform), config)), [np.zeros(0)]
+    size = _FRAMES_AT_ONCE * config.hop_length
+    for start in range(0, extended.shape[1] - config.fft_length, size):
+        block = extended[:, start : start + size + config.fft_length]
+        magnitude = spectrogram.log_magnitude(block, config).numpy()
+        parts.append(np.abs(np.diff(magnitude, axis=1)).mean(axis=(0, 2), dtype=np.float64))
+    return np.concatenate(parts)
 
 
 def longest_silence_seconds(waveform, threshold_db=-60.0):

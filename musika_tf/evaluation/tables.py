@@ -1,4 +1,4 @@
-"""Tables of the report's page."""
+"""Tables of the report's page, and their cells."""
 
 from musika_tf.html_page import text
 
@@ -22,6 +22,11 @@ def interval(values, key="mean"):
     if values is None or values[key] is None:
         return MISSING
     return number(values[key]) + ("" if values["low"] is None else f" ({bounds(values)})")
+
+
+def tags(counts, songs):
+    """Dict of tag -> tracks as text: "techno 19 of 20, electronic 1 of 20"."""
+    return ", ".join(f"{tag} {count} of {songs}" for tag, count in counts.items()) or MISSING
 
 
 def table(head, rows):

@@ -142,6 +142,12 @@ def piece_of(request, seed, metadata):
     return loops.closed(metadata, dataclasses.replace(piece, settings=steering.canonical(settings, metadata, end)))
 
 
+def plain_piece(seed, seconds, settings, metadata):
+    """The Piece that generate.py makes of a seed, a length in seconds and settings, and else by its defaults; UserError
+    as `piece_of`."""
+    return piece_of(Request("", None, seed, Fraction(seconds), settings=settings), seed, metadata)
+
+
 def _check_clock(request, metadata):
     """Refuses what needs a beat of a model that has none."""
     if bars.has_clock(metadata):

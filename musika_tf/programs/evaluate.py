@@ -92,8 +92,7 @@ def _written_report():
 
 
 def _folders():
-    generated = _audio("generated_dir")
-    reference = _audio("reference_dir") if FLAGS.reference_dir else []
+    generated, reference = _file_set("generated_dir"), _reference()
     cli.start_tensorflow()  # slow: after the flags are known to be good
     from musika_tf.conditioning import musicnn
     from musika_tf.evaluation import report
@@ -105,18 +104,15 @@ def _folders():
 def _model():
     if not FLAGS.pieces:
         raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
-    reference = _audio("reference_dir") if FLAGS.reference_dir else []
+    reference = _reference()
     cli.start_tensorflow()  # slow: after the flags are known to be good
     from musika_tf.conditioning import musicnn
-    from musika_tf.evaluation import model, report
-    from musika_tf.model import bundle
-    from musika_tf.model.metadata import check_generates
+    from musika_tf.evaluation import model, pieces, report
 
     with cli.bundle_of("bundle"):
-        *networks, metadata = bundle.load_networks(FLAGS.bundle)
-    check_generates(FLAGS.bundle, metadata)
-    seeds = range(1, FLAGS.pieces + 1)
-    result = model.evaluate_model(networks, seeds, FLAGS.seconds or 120, reference, musicnn.MusiCNN.load())
+        source = pieces.Source.load(FLAGS.bundle)
+        planned = source.pieces(range(1, FLAGS.pieces + 1), FLAGS.seconds or 120)
+        result = model.evaluate_model(source, planned, reference, musicnn.MusiCNN.load(), show_progress=True)
     _report(result, report.folders_text(result))
 
 
@@ -128,12 +124,13 @@ def _reconstructions():
     from musika_tf.model.loading import load_autoencoder
 
     network, ear = musicnn.MusiCNN.load(), notes.BasicPitch.load()  # before anything slow, in case one is missing
-    systems = report.baseline_systems()
+    systems, decoder = report.baseline_systems(), None
     if FLAGS.autoencoder:
         with cli.bundle_of("autoencoder"):
-            systems |= report.autoencoder_systems(load_autoencoder(FLAGS.autoencoder))
-    rows = report.evaluate_autoencoder(tracks, systems, network, ear)
-    _report(rows, report.table(rows))
+            autoencoder = load_autoencoder(FLAGS.autoencoder)
+        systems, decoder = systems | report.autoencoder_systems(autoencoder), autoencoder.config
+    rows = report.evaluate_autoencoder(tracks, systems, network, ear, decoder)
+    _report(rows, f"{report.table(rows)}\n\n{report.seams_text(report.seams_of(decoder))}")
 
 
 def _signals():
@@ -152,3 +149,13 @@ def _audio(flag):
     from musika_tf.collection import scan
 
     return scan.find_audio(cli.require(flag))
+
+
+def _file_set(flag):
+    from musika_tf.evaluation.file_sets import FileSet
+
+    return FileSet.of_folder(flag.removesuffix("_dir"), cli.require(flag))
+
+
+def _reference():
+    return _file_set("reference_dir") if FLAGS.reference_dir else None

@@ -13,9 +13,11 @@ import pytest
 import soundfile
 from comments import read_comment
 
+from musika_tf.audio import files
 from musika_tf.errors import UserError
 from musika_tf.evaluation import embeddings, figures, file_sets, full_report, hearing, pieces, yardsticks
 from musika_tf.evaluation.full_report import Order
+from musika_tf.frechet import frechet_distance
 
 RATE = 44_100
 VOID = {"meta", "br", "img", "link", "input", "hr", "path", "use"}
@@ -89,7 +91,24 @@ def test_json_is_plain_and_complete(written):
     assert rows["training"]["distances"]["levels-1"]["frechet"]["estimate"] == pytest.approx(0, abs=1e-6)
     assert rows["generated"]["first_tags"] == {"quiet": 10} and rows["reference"]["first_tags"] == {"loud": 10}
     assert rows["generated"]["figures"]["loudness"]["low"] is not None
-    assert rows["reference"]["distances"] == {} and rows["training"]["tracks"] == []
+    assert rows["training"]["tracks"] == []
+    assert rows["generated"]["figures"]["seams"]["mean"] == pytest.approx(1, abs=0.1)
+    assert result["about"]["seams"]["assumed"] and "windows of the published size" in full_report.text(result)
+
+
+def test_the_reference_is_measured_half_against_half(written, audio):
+    found = by_name(written[1])["reference"]["distances"]["levels-1"]
+    songs = [
+        listen([files.read(audio / "reference" / f"{i}.wav", sample_rate=16_000).mean(axis=1)], 1) for i in range(10)
+    ]
+    expected = frechet_distance(np.concatenate(songs[::2]), np.concatenate(songs[1::2]))
+    assert found["songs"] == 5 and found["frechet"]["estimate"] == pytest.approx(expected, rel=0.05)
+    assert "reference, half against half" in (written[0] / "report.html").read_text()
+
+
+def test_a_single_track_has_no_halves(audio, tmp_path):
+    wanted = Order(tmp_path, str(audio / "reference" / "1.wav"), generated_dir=str(audio / "reference"))
+    assert by_name(full_report.write(wanted, EARS))["reference"]["distances"] == {}
 
 
 def test_files_that_cannot_be_measured_are_named(written):
@@ -281,7 +300,7 @@ def test_noise_has_the_spectrum_of_the_reference(tmp_path):
 
 
 def test_shuffled_seconds_are_those_of_the_reference(audio, tmp_path):
-    reference = file_sets.FileSet.of_folder("reference", audio / "reference" / "3.wav", lambda path: None)
+    reference = file_sets.FileSet.of_folder("reference", audio / "reference" / "3.wav")
     _, (job,) = yardsticks.shuffled_set(tmp_path, reference)
     (made,) = job.blocks()
     original, _ = soundfile.read(audio / "reference" / "3.wav", dtype="float32")

@@ -1,46 +1,88 @@
+"""What a model generates is measured as the report measures it, on the pieces that generate.py makes."""
+
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import soundfile
 
-from musika_tf.autoencoder.model import Autoencoder
-from musika_tf.conditioning.conditioner import Conditioner
+from musika_tf.audio import files
 from musika_tf.conditioning.musicnn import Embedding
-from musika_tf.config import AutoencoderConfig, GanConfig
-from musika_tf.evaluation import model, structure
-from musika_tf.gan.model import Gan
+from musika_tf.evaluation import embeddings, full_report, hearing, model, pieces
+from musika_tf.evaluation.set_rows import TRACK_FIGURES
+from musika_tf.generate import production, rendering
+from musika_tf.generate.request import Request
+from musika_tf.model import bundle
+from musika_tf.model.codec import Codec
+from musika_tf.model.line import Line
 
 
-class Embed:
-    """Features of one second each: the loudness of its quarters."""
+def levels(mono, rate):
+    """Loudness of the quarters of each second, float32 `[seconds, 4]`."""
+    return mono[: len(mono) // rate * rate].reshape(-1, 4, rate // 4).std(axis=2).astype(np.float32)
+
+
+class Network:
+    """Stands in for MusiCNN."""
 
     tags = ("piano", "techno")
 
     def __call__(self, waveform):
-        seconds = np.asarray(waveform)[: len(waveform) // 44100 * 44100].reshape(-1, 4, 11025 * 2)
-        return Embedding(seconds.std(axis=2), np.tile([0.2, 0.8], (len(seconds), 1)))
+        features = levels(waveform.mean(axis=1), files.SAMPLE_RATE)
+        return Embedding(features, np.tile([0.2, 0.8], (len(features), 1)))
+
+
+EARS = hearing.Ears(
+    embeddings.Network("levels-1", lambda chunks, hop: levels(np.concatenate(list(chunks)), 16_000)),
+    lambda features: np.tile([0.2, 0.8], (len(features), 1)),
+    Network.tags,
+)
 
 
 @pytest.fixture(scope="module")
-def networks():
-    autoencoder = Autoencoder.create(AutoencoderConfig(width=8))
-    conditioner = Conditioner(("tempo", "beat"), autoencoder.config.latents_per_second)
-    conditioner.lowest.assign([110.0] + [-1.0] * 10)
-    conditioner.highest.assign([160.0] + [1.0] * 10)
-    gan = Gan.create(GanConfig(width=4, critic_width=4), 128, conditioner.n_channels, 0.5)
-    return autoencoder, gan, conditioner
+def reported(steerable, tmp_path_factory):
+    """(folder of a report of two pieces, what it holds)."""
+    folder = tmp_path_factory.mktemp("report")
+    soundfile.write(folder / "real.wav", 0.1 * np.random.default_rng(0).standard_normal([6 * 44_100, 2]), 44_100)
+    wanted = full_report.Order(folder, str(folder / "real.wav"), bundle=str(steerable), n_pieces=2, seconds=5)
+    return folder, full_report.write(wanted, EARS)
 
 
 @pytest.mark.long
-def test_pieces_are_measured_as_the_line_makes_them(networks):
-    result = model.evaluate_model(networks, (1, 2), 24, [], Embed(), lambda text: None)
+def test_the_figures_are_those_of_the_report(reported, steerable):
+    _, report = reported
+    source = pieces.Source.load(steerable)
+    result = model.evaluate_model(source, source.pieces((1, 2), 5), None, Network())
     assert result["first_tags"] == {"techno": 2} and result["frechet_distance"] is None
-    assert [track["name"] for track in result["generated"]] == ["seed 1", "seed 2"]
-    autoencoder, gan, conditioner = networks
-    windows = 3  # 24 s are 258 latents
-    assert result["generated"][0]["seconds"] == pytest.approx(windows * 128 * 4096 / 44100)
-    line = model.Line(model.Codec(autoencoder), gan, conditioner)
-    waveform, latents = model._render(line, windows, np.int64(1))
-    assert result["generated"][0]["loudness"] == pytest.approx(structure.loudness(waveform.numpy()), abs=0.01)
-    assert latents.shape == (windows * 128, 128)
-    _, other = model._render(line, windows, np.int64(2))
-    both = [latents.numpy(), other.numpy()]
-    assert result["position_share"] == pytest.approx(structure.position_share(both), abs=1e-4)
+    for track, row in zip(result["generated"], report["sets"][0]["tracks"], strict=True):
+        assert (track["name"], track["seconds"]) == (row["name"], row["seconds"]) and track["seconds"] == 5
+        for figure in TRACK_FIGURES:
+            assert track[figure] == pytest.approx(row[figure], rel=1e-5), figure
+    for name in pieces.NO_SHARES:
+        assert result[name] == pytest.approx(report[name], rel=1e-5) and result[name] is not None
+    assert result["seams"] == report["about"]["seams"] | {"seconds": pytest.approx(64 * 32 / 44_100)}
+    assert not result["seams"]["assumed"]
+
+
+@pytest.mark.long
+def test_the_pieces_are_those_of_generate(reported, steerable, tmp_path):
+    folder, _ = reported
+    out = str(tmp_path / "a.flac")
+    production.run(Request(str(steerable), None, 2, Fraction(5), out=out), prepare=None)
+    made, expected = (soundfile.read(path, dtype="int16")[0] for path in (folder / "pieces" / "seed-2.flac", out))
+    np.testing.assert_array_equal(made, expected)
+
+
+@pytest.mark.long
+def test_the_latents_whose_windows_count_are_those_that_are_heard(steerable):
+    source = pieces.Source.load(steerable)
+    (piece,) = source.pieces((1,), 3)
+    autoencoder, gan, conditioner, metadata = bundle.load_networks(steerable)
+    line = Line(Codec(autoencoder), gan, conditioner)
+    latents = pieces._latents(line, piece, metadata, 64)
+    assert len(latents) == 4 * 64
+    decoded = line.codec.decode(latents, np.int64(1), np.float32(1)).numpy()
+    heard = np.concatenate(list(rendering.waveforms(source.loaded, metadata, piece)))
+    inner = slice(4096, len(decoded) - 4096)  # whose neighbours are there in both
+    np.testing.assert_allclose(decoded[inner], heard[inner], atol=1e-3)
+    assert source.position_shares(source.pieces((1,), 1)) == pieces.NO_SHARES

@@ -6,8 +6,10 @@ import soundfile
 import warm
 
 from musika_tf.conditioning.musicnn import Embedding
+from musika_tf.config import AutoencoderConfig
 from musika_tf.errors import UserError
-from musika_tf.evaluation import baselines, report
+from musika_tf.evaluation import baselines, file_sets, report, structure
+from musika_tf.evaluation.file_sets import FileSet
 from musika_tf.evaluation.notes import Heard
 
 RATE = 44_100
@@ -50,8 +52,8 @@ def folder(tmp_path):
 
 
 def test_compare_folders(folder):
-    paths = sorted(folder.glob("*.wav"))
-    result = report.compare_folders(paths, paths, Network())
+    tracks = FileSet.of_folder("generated", folder)
+    result = report.compare_folders(tracks, tracks, Network())
     assert result["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert result["first_tags"] == {"techno": 1, "piano": 1}
     first, second = result["generated"]
@@ -61,10 +63,21 @@ def test_compare_folders(folder):
     json.dumps(result, allow_nan=False)
     text = report.folders_text(result)
     assert "first tag, generated: techno 1 of 2, piano 1 of 2" in text and "0.wav" in text and "reference" in text
+    assert result["seams"] == {"seconds": pytest.approx(64 * 256 / RATE), "assumed": True}
+    assert "every 0.3715 s over change elsewhere; windows of the published size are assumed" in text
+
+
+def test_seams_are_those_of_the_decoder_that_is_known(folder):
+    tracks, decoder = FileSet.of_folder("generated", folder), AutoencoderConfig(sample_rate=22_050, window_frames=32)
+    result = report.compare_folders(tracks, None, Network(), decoder)
+    assert result["seams"] == {"seconds": pytest.approx(32 * 256 / 22_050), "assumed": False}
+    expected = structure.seam_ratio(beat(seed=0), decoder)
+    assert result["generated"][0]["seams"] == pytest.approx(expected)
+    assert "there the decoder's windows meet" in report.folders_text(result)
 
 
 def test_without_reference_there_is_no_distance(folder):
-    result = report.compare_folders(sorted(folder.glob("*.wav")), [], Network())
+    result = report.compare_folders(FileSet.of_folder("generated", folder), None, Network())
     assert result["frechet_distance"] is None
     assert "no --reference_dir" in report.folders_text(result)
 
@@ -72,26 +85,26 @@ def test_without_reference_there_is_no_distance(folder):
 def test_too_short_a_file_is_named(tmp_path):
     soundfile.write(tmp_path / "short.wav", beat(4), RATE)
     with pytest.raises(UserError, match=r"short\.wav: 4\.0 s"):
-        report.compare_folders([tmp_path / "short.wav"], [], Network())
+        report.compare_folders(FileSet.of_folder("generated", tmp_path), None, Network())
 
 
 def test_broken_sidecar_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(UserError, match=r"a\.json: not JSON"):
-        report.true_bpm(tmp_path / "a.wav")
-    assert report.true_bpm(tmp_path / "b.wav") is None
+        file_sets.true_bpm(tmp_path / "a.wav")
+    assert file_sets.true_bpm(tmp_path / "b.wav") is None
     for content in ("[" * 100_000, b"\xff"):
         (tmp_path / "a.json").write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(UserError, match=r"a\.json: not JSON"):
-            report.true_bpm(tmp_path / "a.wav")
+            file_sets.true_bpm(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("bpm", ['"fast"', "[120]", "0", "-3", "NaN", "true", "1" + "0" * 400])
 def test_a_tempo_that_is_none_is_not_used(tmp_path, bpm):
     (tmp_path / "a.json").write_text(f'{{"bpm": {bpm}}}')
-    assert report.true_bpm(tmp_path / "a.wav") is None
+    assert file_sets.true_bpm(tmp_path / "a.wav") is None
     (tmp_path / "a.json").write_text('{"bpm": 132}')
-    assert report.true_bpm(tmp_path / "a.wav") == 132
+    assert file_sets.true_bpm(tmp_path / "a.wav") == 132
 
 
 def test_evaluate_autoencoder(folder):
@@ -122,7 +135,6 @@ def test_baseline_systems_keep_the_length():
 @pytest.mark.long
 def test_autoencoder_systems_keep_level_and_length_and_are_repeatable():
     from musika_tf.autoencoder.model import Autoencoder
-    from musika_tf.config import AutoencoderConfig
 
     waveform = beat(1)
     autoencoder = Autoencoder.create(AutoencoderConfig(width=8, stereo="stacked"))
@@ -137,7 +149,6 @@ def test_autoencoder_systems_keep_level_and_length_and_are_repeatable():
 def test_level1_decodes_what_its_networks_do():
     from musika_tf.audio import spectrogram
     from musika_tf.autoencoder.model import Autoencoder
-    from musika_tf.config import AutoencoderConfig
     from musika_tf.model.codec import Codec
 
     waveform = beat(1)

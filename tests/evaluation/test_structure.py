@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from musika_tf.config import AutoencoderConfig
 from musika_tf.evaluation import structure
 from musika_tf.evaluation.baselines import log_magnitude
 
@@ -108,26 +109,38 @@ def test_pulse_rejects_less_than_four_beats():
 # seams, level
 
 
-def test_seam_ratio_by_hand():
-    # Every step changes by 0.1, every step into a frame 64 k by 0.3, in all bins.
-    steps = np.where(np.arange(256) % 64 == 0, 0.3, 0.1)
-    signs = np.where(np.arange(256) % 2, 1, -1)
-    magnitude = np.cumsum(steps * signs)[None, :, None] * np.ones((2, 1, 5))
-    assert structure.seam_ratio(magnitude) == pytest.approx(3)
-    assert structure.seam_ratio(magnitude[:, 5:]) == pytest.approx(1, abs=0.05)
+def test_flux_is_the_change_of_the_whole_spectrogram(monkeypatch):
+    monkeypatch.setattr(structure, "_FRAMES_AT_ONCE", 7)
+    waveform = noise(50 * 256, 2).astype(np.float32)
+    expected = np.abs(np.diff(log_magnitude(waveform), axis=1)).mean(axis=(0, 2))
+    np.testing.assert_allclose(structure._flux(waveform, AutoencoderConfig()), expected, rtol=1e-5)
 
 
-def test_seam_ratio_hears_a_level_that_jumps_at_the_seam():
-    waveform = 0.1 * noise(4096 * 16, 2).astype(np.float32)
-    assert structure.seam_ratio(waveform) == pytest.approx(1, abs=0.1)
-    seamy = waveform * np.where(np.arange(len(waveform)) // (64 * 256) % 2, 1, 0.01)[:, None].astype(np.float32)
-    assert structure.seam_ratio(seamy) > 1.2
-    assert structure.seam_ratio(log_magnitude(seamy)) == structure.seam_ratio(seamy)
+def test_seam_ratio_by_hand(monkeypatch):
+    # Frames 1 to 255 change by 0.1, each 64th by 0.3.
+    flux = np.where(np.arange(1, 256) % 64 == 0, 0.3, 0.1)
+    monkeypatch.setattr(structure, "_flux", lambda waveform, config: flux)
+    for window, expected in ((64, 3), (128, 0.3 / ((252 * 0.1 + 2 * 0.3) / 254))):
+        decoder = AutoencoderConfig(window_frames=window)
+        assert structure.seam_ratio(np.zeros([1, 2]), decoder) == pytest.approx(expected)
 
 
-def test_seam_ratio_rejects_what_has_no_seam():
-    with pytest.raises(ValueError, match="64 frames"):
-        structure.seam_ratio(np.zeros((2, 64, 5)))
+@pytest.mark.parametrize(("rate", "window"), [(44_100, 64), (44_100, 128), (22_050, 64)])
+def test_a_level_that_jumps_is_heard_where_the_decoders_windows_meet(rate, window):
+    decoder = AutoencoderConfig(sample_rate=rate, window_frames=window)
+    samples = window * 256 * 44_100 // rate
+    waveform = 0.1 * noise(12 * samples, 2).astype(np.float32)
+    assert structure.seam_ratio(waveform, decoder) == pytest.approx(1, abs=0.1)
+    for offset, is_seamy in ((0, True), (samples // 2, False)):
+        is_loud = (np.arange(len(waveform)) + offset) // samples % 2
+        gain = np.where(is_loud, 1, 0.01)[:, None].astype(np.float32)
+        ratio = structure.seam_ratio(waveform * gain, decoder)
+        assert (ratio > 1.2) == is_seamy, (offset, ratio)
+
+
+@pytest.mark.parametrize("waveform", [0.1 * noise(60 * 256, 2), np.zeros([200 * 256, 2])], ids=["short", "silent"])
+def test_what_has_no_seam_has_no_ratio(waveform):
+    assert structure.seam_ratio(waveform.astype(np.float32), AutoencoderConfig()) is None
 
 
 def test_level_and_silence_by_hand():

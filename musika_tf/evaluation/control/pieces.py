@@ -17,16 +17,14 @@ EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME}  # of mo
 def waveforms(loaded, metadata, seed, settings, seconds):
     """A steered piece from its beginning on, in parts of a minute and a half at most: yields `[samples, 2]`.
 
-    `seed` is that of the piece and of its style, `settings` as `conditioning.steering.steer` takes them.
+    `seed` is that of the piece and of its style, `settings` as `generate.request.plain_piece` takes them.
     """
     from musika_tf.audio import blocks
     from musika_tf.generate import rendering
-    from musika_tf.generate.piece import Piece
-    from musika_tf.generate.styles import StylePlan
+    from musika_tf.generate.request import plain_piece
 
-    rate = metadata["sample_rate"]
-    piece = Piece(seed, StylePlan.constant(seed), 0, round(seconds * rate), settings=settings)
-    yield from blocks.resampled(rendering.waveforms(loaded, metadata, piece), rate, SAMPLE_RATE)
+    piece = plain_piece(seed, seconds, settings, metadata)
+    yield from blocks.resampled(rendering.waveforms(loaded, metadata, piece), metadata["sample_rate"], SAMPLE_RATE)
 
 
 def whole(loaded, metadata, seed, settings, seconds):
