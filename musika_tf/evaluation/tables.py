@@ -1,5 +1,6 @@
-"""Tables of the report's page, and their cells."""
+"""Tables, as HTML of the report's page and as Markdown, and their cells."""
 
+from musika_tf.errors import printable
 from musika_tf.html_page import text
 
 MISSING = "-"
@@ -27,6 +28,13 @@ def interval(values, key="mean"):
 def tags(counts, songs):
     """Dict of tag -> tracks as text: "techno 19 of 20, electronic 1 of 20"."""
     return ", ".join(f"{tag} {count} of {songs}" for tag, count in counts.items()) or MISSING
+
+
+def markdown(head, rows):
+    """A table in Markdown; cells are text."""
+    lines = [" | ".join(printable(cell).replace("|", r"\|") for cell in row) for row in [head, *rows]]
+    top, *others = (f"| {line} |" for line in lines)
+    return "\n".join([top, f"|{'|'.join(['---'] * len(head))}|", *others])
 
 
 def table(head, rows):

@@ -3,6 +3,7 @@
 python evaluate.py --generated_dir=out --reference_dir=corpora/techno/held_out --json=report.json
 python evaluate.py --bundle=models/techno --pieces=20 --seconds=120 --reference_dir=...
 python evaluate.py --bundle=models/techno --reference_dir=corpora/techno/held_out --report_dir=report
+python evaluate.py --tables=report-techno,report-baseline
 python evaluate.py --autoencoder=models/techno --reference_dir=corpora/techno/held_out
 python evaluate.py --control --bundle=models/techno --json=techno.json
 python evaluate.py --control --bundle=models/piano-mini --curve --json=piano.json
@@ -16,7 +17,8 @@ weights (pip install --no-deps musicnn), the third also Basic Pitch's (pip insta
 
 --report_dir writes a page, report.html, and all figures, report.json, of --bundle or --generated_dir: distances with
 intervals, and what distances do not see. The pieces of --bundle are kept there; --condition adds sets of steered ones,
---yardsticks sets that say what a distance means. The same command goes on after an interruption.
+--yardsticks sets that say what a distance means. The same command goes on after an interruption. --tables prints
+reports against one reference side by side, in Markdown.
 
 --control generates pieces at each of --settings, hears them with the extractors that read the training data, and
 prints tables. Of a model that follows the tempo, a few long pieces more are held against the beats of the grid that was
@@ -73,6 +75,7 @@ def _measurement():
             FLAGS.baselines or FLAGS.autoencoder and not FLAGS.yardsticks,
             _reconstructions,
         ),
+        "--tables": (FLAGS.tables, evaluate_report.tables),
         "--bundle": (FLAGS.bundle and not FLAGS.control, _model),
     }
     given = [name for name, (is_given, _) in wanted.items() if is_given]

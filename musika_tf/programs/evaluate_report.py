@@ -1,4 +1,5 @@
-"""Writes a report of a model's music, or of a folder of it: the part `--report_dir` of evaluate.py."""
+"""Reports of a model's music, or of a folder of it, and tables of several: the parts `--report_dir` and `--tables` of
+evaluate.py."""
 
 import os
 import shlex
@@ -28,6 +29,8 @@ flags.DEFINE_string(
     "vggish", None, "weights of VGGish, a checkpoint or a SavedModel: distances by it in the report too"
 )
 
+flags.DEFINE_list("tables", None, "folders of reports against one reference, to print side by side in Markdown")
+
 _OF_THE_REPORT = ("training_dir", "condition", "yardsticks", "vggish")
 _SAID = ("bundle", "generated_dir", "reference_dir", "training_dir", "pieces", "seconds", "autoencoder", "vggish")
 _PATHS = ("bundle", "generated_dir", "reference_dir", "training_dir", "autoencoder", "vggish", "report_dir")
@@ -35,6 +38,8 @@ _PATHS = ("bundle", "generated_dir", "reference_dir", "training_dir", "autoencod
 
 def check_flags():
     """UserError where flags of the report stand without it, or contradict each other."""
+    if FLAGS.tables and (FLAGS.report_dir or FLAGS.json):
+        raise UserError(f"--tables={','.join(FLAGS.tables)}: prints what was written before; leave the others out")
     if not FLAGS.report_dir:
         for name in _OF_THE_REPORT:
             if FLAGS[name].value:
@@ -80,6 +85,13 @@ def run():
     for row in result["left_out"]:
         print(printable(f"{row['set']}: {row['name']}: {row['reason']}; left out"), file=sys.stderr)
     return result, f"{full_report.text(result)}\n\n{os.path.join(FLAGS.report_dir, full_report.PAGE_FILE)}"
+
+
+def tables():
+    """Prints the reports of --tables side by side."""
+    from musika_tf.evaluation import paper_table
+
+    print(paper_table.text(paper_table.read(FLAGS.tables)))
 
 
 def command():

@@ -1,6 +1,7 @@
 """The figures of a model as Markdown."""
 
 from musika_tf.evaluation.signals import BEAT_TOLERANCE_SECONDS
+from musika_tf.evaluation.tables import markdown
 
 _EXTRACTORS = {"tempocnn": "Tempo-CNN", "madmom": "MadMom", "librosa": "librosa"}
 
@@ -33,7 +34,7 @@ def _tempo(part, result):
     ]
     heading = ["BPM", "pieces", "median error, BPM", "octave errors", "pulse, median; lowest"]
     caption = f"Tempo ({control}), {_how(part)}; the error is that of pieces without an octave error:"
-    return f"{caption}\n\n{_table(heading, rows)}"
+    return f"{caption}\n\n{markdown(heading, rows)}"
 
 
 def _octaves(row):
@@ -54,14 +55,14 @@ def _beats(part, result):
         heading.append("place in the bar right")
     else:
         grid = "at the phase that suits each piece best: without a clock the model knows no bar 1"
-    return f"Beats, {_how(part)}; the grid of the requested tempo, {grid}:\n\n{_table(heading, rows)}"
+    return f"Beats, {_how(part)}; the grid of the requested tempo, {grid}:\n\n{markdown(heading, rows)}"
 
 
 def _density(part, result):
     rows = [
         [*_head(row), f"{row['mean']:.3f}", f"{row['lowest']:.3f}-{row['highest']:.3f}"] for row in part["settings"]
     ]
-    table = _table(["note density", "pieces", "measured, mean", "lowest-highest piece"], rows)
+    table = markdown(["note density", "pieces", "measured, mean", "lowest-highest piece"], rows)
     every = part["all"]
     rises = "rise with each step" if every["rises"] else "do NOT rise with each step"
     return f"Note density, {_how(part)}:\n\n{table}\n\nRank correlation {every['spearman']:.3f}; the means {rises}."
@@ -91,9 +92,3 @@ def _head(row):
 
 def _number(value, form):
     return "-" if value is None else format(value, form)
-
-
-def _table(heading, rows):
-    rule = "|".join(["---"] * len(heading))
-    heading, *rows = (f"| {' | '.join(row)} |" for row in [heading, *rows])
-    return "\n".join([heading, f"|{rule}|", *rows])
