@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from musika_tf.autoencoder import checkpoints
 from musika_tf.conditioning import extraction, signals, steering
 from musika_tf.config import AutoencoderConfig, GanConfig
-from musika_tf.evaluation.report import true_bpm
+from musika_tf.evaluation.file_sets import true_bpm
 from musika_tf.gan import data, latents
 from musika_tf.model import bundle, metadata
 from musika_tf.programs import settings
