@@ -71,14 +71,15 @@ def up(channels):
     return NoisyConv(TransposedConv(channels))
 
 
-class PhaseAngle(keras.layers.Conv1D):
+class PhaseAngle(keras.layers.Layer):
     """The published phase head: the angle over pi, linear, clipped to [-1, 1] -> cosine and sine of the phase."""
 
     def __init__(self, n_bins, **kwargs):
-        super().__init__(n_bins, 1, dtype="float32", **kwargs)
+        super().__init__(dtype="float32", **kwargs)
+        self.angle = keras.layers.Conv1D(n_bins, 1, dtype="float32")
 
     def call(self, x):
-        angle = np.pi * clip_straight_through(super().call(x))
+        angle = np.pi * clip_straight_through(self.angle(x))
         return ops.cos(angle), ops.sin(angle)
 
 

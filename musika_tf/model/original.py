@@ -165,7 +165,7 @@ def _layers_in_file_order(autoencoder, gan):
     down = [layer for block in critic.blocks for layer in (block.first, block.second, block.project) if layer]
     return {
         "enc.h5": [*e1.hidden, e1.out],
-        "dec.h5": [*trunk, d1.magnitude_out, d1.phase_out],
+        "dec.h5": [*trunk, d1.magnitude_out, d1.phase_out.angle],
         "enc2.h5": [*e2.hidden, e2.out],
         "dec2.h5": [*noisy(d2.hidden), d2.out],
         "gen_ema.h5": [*stages(generator.stem), *up, *stages(generator.last), generator.out],
