@@ -14,7 +14,7 @@ import tensorflow as tf
 from musika_tf import atomic, json_file, shipped
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
-from musika_tf.config import GanConfig, GanTraining
+from musika_tf.config import GanConfig, GanTraining, from_dict
 from musika_tf.errors import UserError
 from musika_tf.frechet import frechet_distance
 from musika_tf.gan import data
@@ -190,10 +190,10 @@ def _described(job):
 def _check_config(job):
     """Refuses other sizes and signals than those that lie beside the checkpoints."""
     path = job.directory / _CONFIG_FILE
-    stored = _read(path) if path.is_file() else {}
-    if isinstance(stored, dict) and stored:
-        stored = dataclasses.asdict(GanConfig()) | stored  # what it lacks is newer than it
-    if stored and stored != _described(job):
+    if not path.is_file():
+        return
+    stored, unsaid = _read(path), dataclasses.asdict(from_dict(GanConfig, {}))
+    if not isinstance(stored, dict) or unsaid | stored != _described(job):
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )

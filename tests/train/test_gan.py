@@ -82,6 +82,9 @@ def test_folder_of_another_gan(job, unbuilt, changes):
     del stored["noise_values"]  # as of a training that began before this was known
     (job.directory / "gan.json").write_text(json.dumps(stored))
     gan._check_config(job)
+    for nothing in ("{}", "[]", "null"):  # says no sizes at all
+        (job.directory / "gan.json").write_text(nothing)
+        refused(job, "--checkpoint_dir=.*another size or conditioning")
     (job.directory / "gan.json").write_text(before[:-5])
     refused(job, "gan.json: damaged")
 
