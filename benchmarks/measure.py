@@ -9,6 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from musika_tf.evaluation import tables
+
 _GEMM = 4096, 2304, 768
 _GEMM_RUNS = 20
 
@@ -95,14 +97,14 @@ _COLUMNS = {
 def table(rows):
     """The rows as a Markdown table."""
     names = [name for name in _COLUMNS if name in rows[0]]
-    lines = ["| " + " | ".join(_COLUMNS[name][0] for name in names) + " |", "|---" * len(names) + "|"]
-    for values in rows:
-        cells = [
+    cells = [
+        [
             f"{values[name] / 1e9:.2f}" if name == "peak_memory_bytes" else _COLUMNS[name][1].format(values[name])
             for name in names
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        for values in rows
+    ]
+    return tables.markdown([_COLUMNS[name][0] for name in names], cells)
 
 
 def save(path, rows):

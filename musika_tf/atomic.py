@@ -56,7 +56,7 @@ def write_text(path, text):
 def copy_folder(source, target):
     """Copies a folder to a name that nothing has, complete or not at all; OSError where it can't be written."""
     target = pathlib.Path(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = hidden(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, temporary)

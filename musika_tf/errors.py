@@ -18,8 +18,8 @@ def writing(path, advice):
     """Around what writes `path`: an OSError becomes a UserError that ends in `advice`."""
     try:
         yield
-    except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror}); {advice}") from error
+    except OSError as error:  # shutil.Error, of several files, has no strerror
+        raise UserError(f"{path}: can't be written ({error.strerror or error}); {advice}") from error
 
 
 def printable(text):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from musika_tf import arguments, atomic, interruption, shipped
 from musika_tf.audio import resampling
 from musika_tf.conditioning import signals, tags, tempo
-from musika_tf.errors import UserError
+from musika_tf.errors import UserError, writing
 from musika_tf.generate import bars as clock
 from musika_tf.generate import rendering
 from musika_tf.generate.request import piece_of
@@ -178,10 +178,8 @@ class Model:
         path = Path(path)
         if os.path.lexists(path):
             raise UserError(f"{path}: exists; name a new folder")
-        try:
+        with writing(path, "name another folder"):
             atomic.copy_folder(self.path, path)
-        except OSError as error:  # shutil.Error is one, of several files
-            raise UserError(f"{path}: can't be written ({error.strerror or error}); name another folder") from error
 
     def _piece(self, seed, seconds, **options):
         request = arguments.request(self.path, seed, seconds, **options)

@@ -85,10 +85,10 @@ class Autoencoder:
     def decode1(self, level1_latents, noise=None):
         """Latents `[b, frames, level1_size]`, frames a multiple of a window, to spectra.
 
+        The noise is `[b * windows, size of decoder 1's noise]`, or None.
+
         Returns:
           Normalised log magnitude, cosine and sine of the phase, each `[b, frames, bins]`.
-
-        The noise is `[b * windows, size of decoder 1's noise]`, or None.
         """
         batch = tf.shape(level1_latents)[0]
         windows = fold(level1_latents, self.config.window_frames)

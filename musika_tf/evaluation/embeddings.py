@@ -7,14 +7,13 @@ A run that was interrupted goes on where it was. An entry that can't be read, or
 """
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from musika_tf import atomic, npz, progress
+from musika_tf import atomic, digests, npz, progress
 from musika_tf.audio import blocks, files
 from musika_tf.audio.source import remembered
 from musika_tf.conditioning.recording import Recording
@@ -23,7 +22,6 @@ from musika_tf.native import silent_stderr
 
 HOP_SECONDS = 1.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HASHED = 1 << 20  # bytes at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +176,4 @@ def _described(array):
 @remembered
 def checksum(path):
     """SHA-256 of a file's bytes, as hex digits; read once until the file changes. OSError where it can't be read."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while part := file.read(_HASHED):
-            digest.update(part)
-    return digest.hexdigest()
+    return digests.of_file(path)

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf import atomic, lock
-from musika_tf.audio.writer import AudioWriter, to_int16
+from musika_tf.audio.writer import to_int16
 from musika_tf.errors import UserError
-from musika_tf.generate import landmarks, rendering
+from musika_tf.generate import rendering
 from musika_tf.generate.piece import Piece
 from musika_tf.model import bundle
 
@@ -147,8 +147,7 @@ class PartedFile:
 
     def _join(self):
         """Writes the file from its parts, and removes them."""
-        comment, marked = self.piece.comment(self.metadata), landmarks.of(self.piece, self.metadata)
-        with AudioWriter(self.out, self.metadata["sample_rate"], comment, self.piece.n_samples, marked) as writer:
+        with rendering.writer(self.out, self.metadata, self.piece) as writer:
             for index in range(len(self.ranges())):
                 with open(self.part(index), "rb") as file:
                     while data := file.read(_JOIN_SAMPLES * 2 * np.dtype(self.dtype).itemsize):

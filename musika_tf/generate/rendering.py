@@ -135,11 +135,16 @@ def _int64(value):
     return tf.constant(value, tf.int64)
 
 
+def writer(path, metadata, piece):
+    """The AudioWriter of a piece's file, with all that is known of the piece beside its samples."""
+    comment, marked = piece.comment(metadata), landmarks.of(piece, metadata)
+    return AudioWriter(path, metadata["sample_rate"], comment, piece.n_samples, marked)
+
+
 def write(path, loaded, metadata, piece, progress=lambda done: None):
     """Renders a piece with an end into a .wav, .flac or .ogg file, which appears when it is complete; `progress` is
     called with the samples done so far."""
-    comment, marked = piece.comment(metadata), landmarks.of(piece, metadata)
-    with AudioWriter(path, metadata["sample_rate"], comment, piece.n_samples, marked) as writer:
+    with writer(path, metadata, piece) as file:
         for waveform in waveforms(loaded, metadata, piece):
-            writer.write(np.ascontiguousarray(waveform))
-            progress(writer.n_samples)
+            file.write(np.ascontiguousarray(waveform))
+            progress(file.n_samples)

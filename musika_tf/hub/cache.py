@@ -17,10 +17,9 @@ import shutil
 import urllib.parse
 from pathlib import Path
 
-from musika_tf import atomic, json_file
+from musika_tf import atomic, digests, json_file
 
 BUNDLE, CONVERTED = "bundle", "converted"  # what a folder is: somebody's SavedModel, or one made here of weights
-_BLOCK = 2**20
 
 
 def root():
@@ -94,15 +93,7 @@ def kept():
 def described(folder):
     """dict of path -> (bytes, SHA-256) of the files below a folder; OSError."""
     paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): (path.stat().st_size, digest(path, hashlib.sha256())) for path in paths}
-
-
-def digest(path, hashed):
-    """Hexadecimal digits of what a file's bytes make of a hash; OSError."""
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            hashed.update(block)
-    return hashed.hexdigest()
+    return {str(path.relative_to(folder)): (path.stat().st_size, digests.of_file(path)) for path in paths}
 
 
 def is_as_said(path, remote):
@@ -111,5 +102,5 @@ def is_as_said(path, remote):
     if size != remote.size:
         return False
     if remote.sha256:
-        return digest(path, hashlib.sha256()) == remote.sha256
-    return digest(path, hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)) == remote.git_sha1
+        return digests.of_file(path) == remote.sha256
+    return digests.of_file(path, hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)) == remote.git_sha1

@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 _GRAPH = "saved_model.pb"
 _TOP = (METADATA, _GRAPH, "fingerprint.pb", "README.md", "NOTICE", "LICENSE")
-_CODEC = ("enc.h5", "dec.h5", "enc2.h5", "dec2.h5")
 _CODEC_REPOSITORY = "musika_ae"  # of the same user, as the published ones are
 _MOST_BYTES = 8 * 2**30  # many times what the widest preset takes
 
@@ -71,12 +70,13 @@ def _latest(name, trust, start):
         if not trust:
             raise _refused(name)
         sources, entry = [(name, commit, _wanted(files))], cache.Entry(name, commit)
-    elif "gen_ema.h5" in files:
+    elif original.GENERATOR_FILE in files:
         sources = _checkpoint(name, commit, files)
         entry = cache.Entry(name, "-".join(dict.fromkeys(commit for _, commit, _ in sources)))
     else:
         raise UserError(
-            f"{name}: no bundle ({METADATA}, {_GRAPH}), and no checkpoint of the published implementation (gen_ema.h5)"
+            f"{name}: no bundle ({METADATA}, {_GRAPH}), and no checkpoint of the published implementation "
+            f"({original.GENERATOR_FILE})"
         )
     kind = entry.kind()
     if not kind:
@@ -102,11 +102,11 @@ def _checkpoint(name, commit, files):
     """[(HubName, commit, files), ...] that hold a checkpoint of the published implementation: the repository, and
     that of the autoencoder where it is not there."""
     own = {path: files[path] for path in (*original.FILES, "config.json") if path in files}
-    if all(path in own for path in _CODEC):
+    if all(path in own for path in original.AUTOENCODER_FILES):
         return [(name, commit, own)]
     codec_name = names.HubName(name.user, _CODEC_REPOSITORY)
     codec_commit, codec_files = client.files(codec_name)
-    codec = {path: codec_files[path] for path in _CODEC if path in codec_files}
+    codec = {path: codec_files[path] for path in original.AUTOENCODER_FILES if path in codec_files}
     return [(name, commit, {path: own[path] for path in own if path not in codec}), (codec_name, codec_commit, codec)]
 
 

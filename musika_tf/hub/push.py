@@ -4,7 +4,6 @@ import json
 import logging
 import shutil
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 from musika_tf.errors import UserError
@@ -70,7 +69,7 @@ def _about(path):
 def _rendered(bundle_dir, folder, metadata, n_samples):
     """Renders the first pieces into `folder`; returns [(path in it, what it is), ...]."""
     from musika_tf.generate import rendering
-    from musika_tf.generate.request import Request, piece_of
+    from musika_tf.generate.request import plain_piece
     from musika_tf.model import bundle
 
     loaded, _ = bundle.load(bundle_dir)
@@ -78,9 +77,7 @@ def _rendered(bundle_dir, folder, metadata, n_samples):
     found = []
     for seed in range(1, n_samples + 1):
         path = f"samples/seed-{seed}.flac"
-        asked = Request(shipped=str(bundle_dir), bundle_dir=None, seed=seed, seconds=Fraction(_SAMPLE_SECONDS))
-        piece = piece_of(asked, seed, metadata)
-        rendering.write(folder / path, loaded, metadata, piece)
+        rendering.write(folder / path, loaded, metadata, plain_piece(seed, _SAMPLE_SECONDS, {}, metadata))
         found.append((path, f"Seed {seed}"))
     return found
 

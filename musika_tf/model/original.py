@@ -19,7 +19,8 @@ from musika_tf import json_file, npz
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.errors import UserError
 
-FILES = ("enc.h5", "dec.h5", "enc2.h5", "dec2.h5", "gen_ema.h5", "critic.h5")
+AUTOENCODER_FILES, GENERATOR_FILE = ("enc.h5", "dec.h5", "enc2.h5", "dec2.h5"), "gen_ema.h5"
+FILES = (*AUTOENCODER_FILES, GENERATOR_FILE, "critic.h5")
 EXPECTED = "expected.npz"
 TOLERANCE = 1e-4
 PUBLISHED = "--parity needs one made by the published code from these weights"

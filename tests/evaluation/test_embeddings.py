@@ -81,7 +81,7 @@ def test_content_decides_and_not_the_name(paths, tmp_path):
 def test_bytes_are_read_once_until_they_change(tmp_path, monkeypatch):
     read = []
     digest = hashlib.sha256
-    monkeypatch.setattr(embeddings.hashlib, "sha256", lambda: read.append(1) or digest())
+    monkeypatch.setattr(hashlib, "sha256", lambda: read.append(1) or digest())
     path = tmp_path / "a.wav"
     for content in (b"one", b"three"):
         path.write_bytes(content)
