@@ -1,6 +1,7 @@
 """An UNAGAN-style model of a few channels, and clips of its size."""
 
 import dataclasses
+import functools
 
 import tiny
 
@@ -20,6 +21,8 @@ CONFIG = UnaganConfig(
 )
 TRAINING = UnaganTraining(batch_size=2, clip_steps=2, steps=6, learning_rate=1e-3)
 
+_create = functools.cache(Unagan.create)
+
 
 def flags():
     """The command line that says the same."""
@@ -29,8 +32,8 @@ def flags():
 
 
 def trainer(seed=0, core_minutes=None, **changes):
-    """A new UnaganTrainer whose weights are functions of `seed`."""
-    model = Unagan.create(CONFIG)
+    """A new UnaganTrainer of a model that is always the same object; its weights are functions of `seed`."""
+    model = _create(CONFIG)
     for i, network in enumerate((model.generator, model.critic, model.encoder)):
         tiny.scramble(network, 10 * seed + i)
     model.averaged.set_weights(model.generator.get_weights())

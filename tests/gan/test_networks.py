@@ -58,8 +58,8 @@ def test_noise_layers_have_the_steps_of_their_levels():
     steps = [4, 4, 4, 8, 8, 16, 16, 32, 32, 64]
     assert sum(tiny.gan().generator.noise_sizes) == tiny.gan().noise_size
     assert tiny.gan().generator.noise_sizes == steps
-    eight = Gan.create(GanConfig(width=2, critic_width=2, window=64, noise_values=8), 24, 0)
-    assert eight.generator.noise_sizes == [8 * n for n in steps] and eight.noise_size == 8 * sum(steps)
+    eight = Generator(GanConfig(width=2, window=64, noise_values=8), 24)
+    assert eight.noise_sizes == [8 * n for n in steps]
 
 
 def test_each_layer_gets_its_own_share_of_the_noise():

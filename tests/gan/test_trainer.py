@@ -82,6 +82,7 @@ def test_scalars_add_up():
     assert scalars["critic"] == pytest.approx(1 - (scalars["real"] - rejected) / 2, rel=1e-4)
 
 
+@pytest.mark.long
 def test_nothing_is_mismatched_without_signals_or_by_wish():
     assert "mismatched" not in first_step(mismatch_weight=0.0)[0]
     gan = tiny.gan(CONFIG, 12)
@@ -175,6 +176,7 @@ def test_a_batch_with_nan_is_skipped_in_a_graph():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 def test_a_weight_that_became_nan_leads_back(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "REPORT_EVERY", 1)
     trainer = make_trainer(steps=8)

@@ -364,7 +364,7 @@ def test_a_batch_with_nan_is_skipped_in_a_graph(phase):
 # The best
 
 
-@pytest.mark.parametrize(("phase", "name"), [(1, "magnitude"), (4, "frechet")])
+@pytest.mark.parametrize(("phase", "name"), [(1, "magnitude"), pytest.param(4, "frechet", marks=pytest.mark.long)])
 def test_assessment_is_that_of_the_averaged_weights(job, phase, name):
     trainer = make_trainer(phase)
     assess = phases.assessment.assessor(trainer, phases.dataset.Collection(job.paths[:1], 44_100))
