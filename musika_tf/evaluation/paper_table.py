@@ -62,15 +62,21 @@ def text(reports):
     names = [set(result["about"]["networks"]) for _, result in reports]
     shared = [name for name in reports[0][1]["about"]["networks"] if all(name in some for some in names)]
     parts = [f"Distances by {name}:\n\n{_table(reports, name)}" for name in shared]
-    if any(_inputs(result, TRAINING) != _inputs(reports[0][1], TRAINING) for _, result in reports):
+    if not _share_training(reports):
         parts.append("Coherence: its scale is the training audio, which differs between these reports.")
     return "\n\n".join(parts)
 
 
+def _share_training(reports):
+    return all(_inputs(result, TRAINING) == _inputs(reports[0][1], TRAINING) for _, result in reports)
+
+
 def _table(reports, network):
-    rows = {}
+    rows, share = {}, _share_training(reports)
     for name, result in reports:
         for place, label, key, row in _rows(name, result):
+            if row["kind"] == TRAINING and share:
+                label = "real, training tracks"  # one row for all
             found = row["distances"].get(network) or {}
             # Reports of one reference share its yardsticks.
             rows.setdefault((label, (found.get("frechet") or {}).get("estimate")), (place, key, row, found))

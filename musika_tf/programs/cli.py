@@ -66,12 +66,14 @@ def holds_autoencoder(checkpoint_dir):
 
 
 @contextlib.contextmanager
-def bundle_of(flag):
-    """Around what reads a bundle: errors name the flag that this program has for its folder."""
+def bundle_of(*flag_names):
+    """Around what reads bundles: errors name the flag that this program has for the folder."""
     try:
         yield
     except UserError as error:
-        raise UserError(str(error).replace("--bundle_dir=", f"--{flag}=", 1)) from error
+        said = str(error)
+        flag = next((name for name in flag_names if f"--bundle_dir={FLAGS[name].value}" in said), flag_names[0])
+        raise UserError(said.replace("--bundle_dir=", f"--{flag}=", 1)) from error
 
 
 def resolve(*flag_names):

@@ -80,7 +80,7 @@ def run():
         command=command(),
         show_progress=True,
     )
-    with cli.bundle_of("bundle"):
+    with cli.bundle_of("bundle", "autoencoder"):
         result = full_report.write(order, ears)
     for row in result["left_out"]:
         print(printable(f"{row['set']}: {row['name']}: {row['reason']}; left out"), file=sys.stderr)

@@ -91,6 +91,11 @@ def test_other_scales_of_coherence_are_said():
     assert said not in paper_table.text([("ours", OURS), ("again", OURS)])
 
 
+def test_training_tracks_of_all_reports_stand_once():
+    rows = paper_table.text([("ours", OURS), ("again", {**OURS, "sets": OURS["sets"][:4]})]).split("\n")
+    assert [row.split("|")[1].strip() for row in rows if "training tracks" in row] == ["real, training tracks"]
+
+
 def test_reports_without_intervals_have_dashes():
     few = copy.deepcopy(OTHER)
     found = few["sets"][0]["distances"]["musicnn-1"]

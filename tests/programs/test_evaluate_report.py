@@ -1,4 +1,4 @@
-"""The command that a report shows."""
+"""The command that a report shows, and the flag that an error names."""
 
 import warm
 
@@ -17,3 +17,22 @@ def test_the_command_keeps_no_folders_of_the_machine():
         "python evaluate.py '--bundle=a model' --reference_dir=held/out --pieces=3 --condition=tempo=1,2 "
         "--condition=note_density=0.5 --yardsticks --report_dir=report"
     ), done.stderr
+
+
+OF_TWO = """
+from absl import flags
+from musika_tf.errors import UserError
+from musika_tf.programs import cli, evaluate
+flags.FLAGS(["evaluate.py", "--bundle=ours", "--autoencoder=theirs"])
+for folder in ("ours", "theirs"):
+    try:
+        with cli.bundle_of("bundle", "autoencoder"):
+            raise UserError(f"--bundle_dir={folder}: no bundle")
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_errors_name_the_flag_of_the_folder():
+    done = warm.run("-c", OF_TWO)
+    assert done.stdout.split("\n")[:2] == ["--bundle=ours: no bundle", "--autoencoder=theirs: no bundle"], done.stderr
