@@ -9,6 +9,7 @@ words; of words that a user leaves out, it has those of a piece in which the oth
 
 import dataclasses
 import functools
+import importlib.util
 
 import numpy as np
 
@@ -30,6 +31,11 @@ _MOST_PIECES = 64
 _LIKING_ROW = 10  # of so many numbers each: beyond the rows of single numbers
 _NEAR = 0.1  # a piece whose words are this far from those asked for is liked by half a deviation less
 _DECIDED = 4.0  # how much of it is one piece and how much a mixture, where curves lead from one to the next
+
+
+def installed():
+    """Whether MusiCNN's weights are installed."""
+    return importlib.util.find_spec("musicnn") is not None
 
 
 def all_tags():

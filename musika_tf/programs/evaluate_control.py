@@ -17,9 +17,11 @@ from musika_tf.programs import cli
 FLAGS = flags.FLAGS
 flags.DEFINE_list("results", None, "files of earlier --json, to print and draw instead of measuring")
 flags.DEFINE_enum(
-    "signal", None, ("tempo", "note_density"), "what to measure; default: all of it that the model follows"
+    "signal", None, ("tempo", "note_density", "tags"), "what to measure; default: all of it that the model follows"
 )
-flags.DEFINE_list("settings", None, "BPM or densities to ask for; default: 115,125,... BPM or 0.15,0.30,... 0.75")
+flags.DEFINE_list(
+    "settings", None, "BPM, densities or words to ask for; default: 115,125,... BPM; 0.15,0.30,... 0.75; all its words"
+)
 flags.DEFINE_integer("grid_pieces", 3, "how many pieces at each tempo to track the beats of", lower_bound=0)
 flags.DEFINE_integer("grid_seconds", 300, "length of each", lower_bound=24)
 flags.DEFINE_bool("curve", False, "also follow a sine of note density with one long piece, seed 1")
@@ -49,7 +51,8 @@ def _check_flags():
         raise UserError("--json: nothing new is measured with --results; leave one of them out")
     if FLAGS.bundle and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
         raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
-    _numbers()
+    if FLAGS.signal != "tags":
+        _numbers()
 
 
 def _earlier():
@@ -94,7 +97,7 @@ def _names(metadata):
     """The signals to measure."""
     known = pieces.follows(metadata)
     names = [FLAGS.signal] if FLAGS.signal else known
-    does = f"the model {metadata['name']} follows {', '.join(known) or 'neither tempo nor note density'}"
+    does = f"the model {metadata['name']} follows {', '.join(known) or 'neither tempo, note density nor tags'}"
     if not names or not set(names) <= set(known):
         raise UserError(f"--{'signal' if FLAGS.signal else 'bundle'}={FLAGS.signal or FLAGS.bundle}: {does}")
     if FLAGS.curve and "note_density" not in names:
@@ -125,13 +128,23 @@ def _settings(name, metadata):
     """The values to ask for, ascending; UserError for one that the model did not see."""
     from musika_tf.conditioning.steering import steer
 
-    values = _numbers() or DEFAULTS[name]
+    values = _words(metadata) if name == "tags" else _numbers() or DEFAULTS[name]
     for value in values:
         try:
             steer({name: str(value)}, metadata, 1)
         except UserError as error:
-            raise UserError(f"--settings={value:g}: {str(error).partition(': ')[2]}") from error
+            raise UserError(f"--settings={report.setting(value)}: {str(error).partition(': ')[2]}") from error
     return values
+
+
+def _words(metadata):
+    """Texts such as "techno=0.9": words, and as much of each as a piece of the training has at most."""
+    known = pieces.words(metadata)
+    asked = list(known) if FLAGS.settings is None else FLAGS.settings
+    if unknown := sorted(set(asked) - set(known)):
+        follows = f"the model {metadata['name']} follows {', '.join(known)}"
+        raise UserError(f"--settings={','.join(unknown)}: {follows}")
+    return [f"{word}={known[word]:.4g}" for word in asked]
 
 
 def _parts(measurement, wanted):

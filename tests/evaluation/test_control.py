@@ -62,6 +62,14 @@ def test_density_table():
     assert "do NOT rise" in report.text(density([(0.15, 0.3), (0.3, 0.25)]))
 
 
+def test_tags_table():
+    row = {"requested": "rock=0.5", "pieces": 10, "followed": 8, "mean": 0.417, "first": {"rock": 6, "guitar": 4}}
+    part = {"extractor": "musicnn", "seconds": 60, "seeds": 10, "settings": [row], "all": {"rock=0.5": 0.021}}
+    text = report.text({"model": "misc", "steps": 9, "clock": False, "tags": part})
+    assert "Tags, 10 seeds of 60 s, by MusiCNN" in text
+    assert text.splitlines()[-1] == "| rock=0.5 | 10 | 8 | 0.42 | 0.02 | rock 6 of 10, guitar 4 of 10 |"
+
+
 def test_picture_of_several_models(tmp_path):
     from matplotlib import image
 
@@ -112,6 +120,7 @@ def model(tmp_path_factory):
         (["--bundle={}", "--signal=note_density"], "--signal=note_density: the model tiny follows tempo"),
         (["--bundle={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
         (["--bundle={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
+        (["--bundle={}", "--signal=tags"], "--signal=tags: the model tiny follows tempo"),
         (["--bundle=tests", "--settings=fast"], "--settings=fast: give numbers between commas"),
         (["--bundle=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
     ],

@@ -143,3 +143,17 @@ def test_what_does_not_vary_correlates_with_nothing():
 
 def test_moving_mean():
     np.testing.assert_allclose(figures.moving_mean(np.array([1.0, 2.0, 6.0, 4.0]), 2), [1.5, 4.0, 5.0])
+
+
+def test_words_heard_where_they_were_asked_for_and_elsewhere():
+    def piece(requested, rank, first, rock, piano):
+        heard = {"heard": [first, "slow"], "activations": {"rock": rock, "piano": piano}}
+        return {"requested": requested, "rank": rank, **heard}
+
+    rocks = [piece("rock=0.5", 1, "rock", 0.5, 0.1), piece("rock=0.5", 3, "fast", 0.2, 0.3)]
+    pianos = [piece("piano=1", 2, "fast", 0.0, 0.6), piece("piano=1", 1, "piano", 0.2, 0.8)]
+    assert figures.tags_summary(rocks) == {
+        "pieces": 2, "followed": 1, "mean": pytest.approx(0.35), "first": {"fast": 1, "rock": 1},
+    }  # fmt: skip
+    assert figures.tags_beside(rocks + pianos) == {"rock=0.5": pytest.approx(0.1), "piano=1": pytest.approx(0.2)}
+    assert figures.tags_beside(rocks) == {"rock=0.5": 0.0}

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from musika_tf.conditioning import beat, curves, madmom_package, note_density, signals, tempo
+from musika_tf.conditioning import beat, curves, madmom_package, musicnn, note_density, signals, tags, tempo
 from musika_tf.conditioning.note_density import NoteDensity
 from musika_tf.errors import UserError
 from musika_tf.evaluation import structure
@@ -122,12 +122,41 @@ def test_what_models_follow():
     assert pieces.follows(metadata(row("beat"))) == ["tempo"]
     assert pieces.follows(metadata(row("tempo"), row("note_density"))) == ["tempo", "note_density"]
     assert pieces.follows(metadata(row("position"))) == []
+    tagged = metadata(row("tag:rock", range=[0.0, 0.7]), row("tag:piano", pieces=[0.1, 0.8, 0.3]), row("tempo"))
+    assert pieces.follows(tagged) == ["tempo", "tags"]
+    assert pieces.words(tagged) == {"rock": 0.7, "piano": 0.8}
 
 
 def test_a_model_without_a_full_scale_is_refused():
     with pytest.raises(UserError, match="full scale"):
         pieces.density_signal(metadata(row("note_density")))
     assert pieces.density_signal(metadata(row("note_density", full_scale=6.5))).full_scale == 6.5
+
+
+# Tags
+
+
+def network_that_hears(**words):
+    """A stand-in for MusiCNN: these words most, and of the others less and less."""
+    heard = np.linspace(0.1, 0.05, 50)
+    for word, value in words.items():
+        heard[tags.all_tags().index(word)] = value
+    return lambda waveform: musicnn.Embedding(None, np.stack([heard - 0.01, heard + 0.01]))
+
+
+def test_the_place_of_a_word_among_the_fifty():
+    hears = network_that_hears(piano=0.9, metal=0.8, rock=0.2, techno=0.15)
+    made = pieces.measure_tags(np.zeros([8, 2]), "piano=0.7", hears)
+    assert (made["requested"], made["rank"], made["heard"]) == ("piano=0.7", 1, ["piano", "metal"])
+    assert made["activations"]["rock"] == pytest.approx(0.2) and len(made["activations"]) == 50
+    ranks = [pieces.measure_tags(np.zeros([8, 2]), f"{word}=1", hears)["rank"] for word in ("rock", "metal", "techno")]
+    assert ranks == [2, 2, 4]  # metal is rock
+
+
+@pytest.mark.skipif(not tags.installed(), reason="what tags need (pip install --no-deps musicnn) is missing")
+def test_clicks_are_no_opera():
+    made = pieces.measure_tags(beat_clicks(120, 10), "opera=0.5", musicnn.MusiCNN.load())
+    assert made["rank"] > 2 and made["activations"]["opera"] < made["activations"][made["heard"][0]]
 
 
 # Pieces
@@ -189,6 +218,23 @@ def test_measured_tempo(stand_ins):
     assert [s["requested"] for s in part["settings"]] == [115, 155] and part["settings"][1]["pieces"] == 3
     assert part["all"]["median_error"] == pytest.approx(0.2, abs=1e-3) and part["all"]["pieces"] == 6
     assert len(lines) == 6 and lines[0].startswith("tempo 115, seed 1: measured 115.1")
+
+
+def test_measured_tags(stand_ins, monkeypatch):
+    words = []
+    monkeypatch.setattr(pieces, "whole", lambda loaded, metadata, seed, settings, seconds: words.append(settings))
+    hears = [network_that_hears(piano=0.9), network_that_hears(rock=0.9, piano=0.5), network_that_hears(rock=0.6)] * 2
+    monkeypatch.setattr(musicnn.MusiCNN, "load", lambda: lambda waveform: hears[len(words) - 1](waveform))
+    lines = []
+    part = Measurement(None, metadata(row("tag:piano")), lines.append).tags(["piano=0.8", "rock=0.4"], 3, 10)
+    assert words == [{"tags": "piano=0.8"}] * 3 + [{"tags": "rock=0.4"}] * 3
+    assert [(r["requested"], r["seed"], r["rank"]) for r in part["pieces"][:2]] == [
+        ("piano=0.8", 1, 1),
+        ("piano=0.8", 2, 2),
+    ]
+    assert [s["followed"] for s in part["settings"]] == [2, 2]
+    assert part["settings"][0]["first"] == {"rock": 2, "piano": 1}
+    assert lines[1] == "tags piano=0.8, seed 2: rank 2, heard ['rock', 'piano']"
 
 
 def test_beats_without_a_clock_are_held_against_the_best_phase_and_it_says_so(stand_ins):

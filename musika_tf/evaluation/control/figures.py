@@ -90,6 +90,29 @@ def rank_summary(rows):
     return {"spearman": spearman(requested, measured), "rises": bool(np.all(np.diff(means) > 0))}
 
 
+def tags_summary(rows):
+    """Of pieces asked for one word: `pieces`; how many `followed`, that is, have it as first or second of all words;
+    the `mean` of its activation; and which words are the `first` (word -> how many pieces)."""
+    first = [row["heard"][0] for row in rows]
+    return {
+        "pieces": len(rows),
+        "followed": sum(row["rank"] <= 2 for row in rows),
+        "mean": float(np.mean([row["activations"][row["requested"].partition("=")[0]] for row in rows])),
+        "first": {name: first.count(name) for name in sorted(set(first), key=lambda name: (-first.count(name), name))},
+    }
+
+
+def tags_beside(rows):
+    """Of pieces asked for all words: the mean activation of each in the pieces that were asked for another
+    (`requested` -> 0..1); 0 where there are none."""
+    beside = {}
+    for asked in dict.fromkeys(row["requested"] for row in rows):
+        word = asked.partition("=")[0]
+        others = [row["activations"][word] for row in rows if row["requested"] != asked]
+        beside[asked] = float(np.mean(others)) if others else 0.0
+    return beside
+
+
 def pearson(x, y):
     """Pearson correlation of `[n]` and `[n]`; 0 where one of them does not vary."""
     return _correlation("pearsonr", x, y)

@@ -52,6 +52,16 @@ class Measurement:
         summed_up = _summed_up(rows, figures.density_summary, figures.rank_summary)
         return {"extractor": by, "seconds": seconds, "seeds": count, **summed_up}
 
+    def tags(self, values, count, seconds):
+        """The same by `pieces.measure_tags`, `figures.tags_summary` and `figures.tags_beside`; `values` are texts such
+        as "techno=0.9"."""
+        from musika_tf.conditioning.musicnn import MusiCNN
+
+        hear = functools.partial(pieces.measure_tags, network=MusiCNN.load())
+        rows = self._rows("tags", values, count, seconds, hear)
+        summed_up = _summed_up(rows, figures.tags_summary, figures.tags_beside)
+        return {"extractor": pieces.EXTRACTORS["tags"], "seconds": seconds, "seeds": count, **summed_up}
+
     def curve(self, seconds, period):
         """Seed 1 with a sine of note density, between the quartiles of the trained range: see `curve.measure`."""
         low, high = curve.quartiles(self.metadata)
@@ -72,7 +82,7 @@ class Measurement:
             for seed in range(1, count + 1):
                 waveform = pieces.whole(self.loaded, self.metadata, seed, {name: str(value)}, seconds)
                 rows.append({"seed": seed, **hear(waveform, value)})
-                self.tell(f"{name} {value:g}, seed {seed}: {report.one_line(rows[-1])}")
+                self.tell(f"{name} {report.setting(value)}, seed {seed}: {report.one_line(rows[-1])}")
         return rows
 
 

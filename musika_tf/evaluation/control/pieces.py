@@ -5,13 +5,15 @@ Waveforms are float32 `[samples, 2]` at 44.1 kHz, which extractors hear, whateve
 
 import numpy as np
 
-from musika_tf.conditioning import beat, madmom_package, note_density, tempo
+from musika_tf.conditioning import beat, madmom_package, note_density, tags, tempo
 from musika_tf.conditioning.signal import SAMPLE_RATE, centres
 from musika_tf.conditioning.signals import SIGNALS
 from musika_tf.errors import UserError
 from musika_tf.evaluation.control import figures
 
-EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME}  # of models that learned from true values
+# Of models that learned from true values.
+EXTRACTORS = {"tempo": "tempocnn", "note_density": madmom_package.NAME, tags.GROUP: "musicnn"}
+KIN = {"rock": ("metal",)}  # words of MusiCNN's that say the same for the ear: either counts
 
 
 def waveforms(loaded, metadata, seed, settings, seconds):
@@ -35,7 +37,14 @@ def whole(loaded, metadata, seed, settings, seconds):
 def follows(metadata):
     """The signals of this program that a model follows; a clock without a tempo has a tempo all the same."""
     names = {row["name"] for row in metadata["conditioning"]}
-    return [*(["tempo"] if names & {"tempo", "beat"} else []), *(["note_density"] if "note_density" in names else [])]
+    has = {"tempo": names & {"tempo", "beat"}, "note_density": "note_density" in names, tags.GROUP: words(metadata)}
+    return [name for name in EXTRACTORS if has[name]]
+
+
+def words(metadata):
+    """The words that a model follows: word -> the most of it that a piece of the training has, 0..1."""
+    rows = {row["name"]: row for row in metadata["conditioning"] if row["name"].startswith(tags.PREFIX)}
+    return {name.removeprefix(tags.PREFIX): max(row.get("pieces") or row["range"]) for name, row in rows.items()}
 
 
 def extractor(metadata, name):
@@ -50,6 +59,7 @@ def missing_extras(metadata, names, with_beats):
     extras = {
         "tempocnn": (tempo.installed, f"Tempo-CNN ({tempo.EXTRA})"),
         madmom_package.NAME: (madmom_package.installed, f"MadMom ({madmom_package.EXTRA})"),
+        "musicnn": (tags.installed, "MusiCNN's weights (pip install --no-deps musicnn)"),
     }
     return [text for name, (installed, text) in extras.items() if name in needed and not installed()]
 
@@ -109,3 +119,15 @@ def measure_density(waveform, requested, signal, detector, latents_per_second):
     times = centres(int(seconds * latents_per_second), latents_per_second)
     density = signal.to_units(note_density.density(found, times, seconds))
     return {"requested": requested, "measured": float(density.mean()), "onsets_per_second": len(found) / seconds}
+
+
+def measure_tags(waveform, requested, network):
+    """A piece that was to have the word of `requested`, such as "techno=0.9", heard by `network`, a MusiCNN:
+    `requested`, the `rank` of the word (or of its KIN) among the fifty (1: the most heard), `activations` of all
+    fifty (means over the piece), and the two words that are `heard` most."""
+    heard = network(waveform).tags.mean(axis=0)
+    order = [tags.all_tags()[i] for i in np.argsort(-heard, kind="stable")]
+    word = requested.partition("=")[0]
+    rank = 1 + min(order.index(name) for name in (word, *KIN.get(word, ())))
+    activations = {name: float(value) for name, value in zip(tags.all_tags(), heard, strict=True)}
+    return {"requested": requested, "rank": rank, "heard": order[:2], "activations": activations}

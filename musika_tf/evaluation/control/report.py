@@ -1,9 +1,9 @@
 """The figures of a model as Markdown."""
 
 from musika_tf.evaluation.signals import BEAT_TOLERANCE_SECONDS
-from musika_tf.evaluation.tables import markdown
+from musika_tf.evaluation.tables import markdown, tags
 
-_EXTRACTORS = {"tempocnn": "Tempo-CNN", "madmom": "MadMom", "librosa": "librosa"}
+_EXTRACTORS = {"tempocnn": "Tempo-CNN", "madmom": "MadMom", "librosa": "librosa", "musicnn": "MusiCNN"}
 
 
 def text(result):
@@ -17,7 +17,7 @@ def one_line(row):
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in row.items()
-        if name not in ("seed", "requested")
+        if name not in ("seed", "requested", "activations")
     )
 
 
@@ -77,7 +77,17 @@ def _curve(part, result):
     )
 
 
-_TEXTS = {"tempo": _tempo, "beats": _beats, "note_density": _density, "curve": _curve}
+def _tags(part, result):
+    rows = [
+        [*_head(row), str(row["followed"]), f"{row['mean']:.2f}", f"{part['all'][row['requested']]:.2f}"]
+        + [tags(row["first"], row["pieces"])]
+        for row in part["settings"]
+    ]
+    heading = ["word", "pieces", "first or second", "activation", "of other words' pieces", "heard first"]
+    return f"Tags, {_how(part)}; which place the word has among the fifty:\n\n{markdown(heading, rows)}"
+
+
+_TEXTS = {"tempo": _tempo, "beats": _beats, "note_density": _density, "tags": _tags, "curve": _curve}
 
 
 def _how(part):
@@ -86,8 +96,12 @@ def _how(part):
 
 
 def _head(row):
-    requested = row["requested"]
-    return [requested if isinstance(requested, str) else f"{requested:g}", str(row["pieces"])]
+    return [setting(row["requested"]), str(row["pieces"])]
+
+
+def setting(value):
+    """A number or text that was asked for, as it is shown."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _number(value, form):
