@@ -7,6 +7,7 @@ import sys
 import pages
 import pytest
 
+MEASURED = {"music-ae.png"}  # a comparison with a model that ships no more
 SCRIPT = pages.ROOT / "docs" / "figures" / "draw.py"
 
 
@@ -14,4 +15,5 @@ SCRIPT = pages.ROOT / "docs" / "figures" / "draw.py"
 def test_the_figures_are_drawn(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(pages.ROOT)}
     subprocess.run([sys.executable, SCRIPT, tmp_path], env=env, check=True)
-    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in SCRIPT.parent.glob("*.png")}
+    drawn = {path.name for path in tmp_path.iterdir()}
+    assert drawn == {path.name for path in SCRIPT.parent.glob("*.png")} - MEASURED
