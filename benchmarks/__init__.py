@@ -9,8 +9,11 @@
 | word | meaning |
 |---|---|
 | arithmetic | floating-point operations of the convolutions and dense layers, two for a multiply-add; nothing else |
-| GEMM rate | operations per second of the float32 product [4096, 2304] x [2304, 768] on all cores, same process |
+| GEMM rate | operations per second of a float32 matrix product on all cores, same process, the best of several shapes |
 | efficiency | arithmetic / GEMM rate / time taken: 1 would be a program that does nothing but perfect matrix products |
+| round | matrix products, what is measured, matrix products: both meet the same disturbance; a row has the median |
+| by CPU seconds | the same by the CPU time of all cores, which other programs disturb less than the clock |
 
-Seconds change from machine to machine and from hour to hour; efficiency hardly does.
+Seconds change from hour to hour, and with them the rates; the ratios of rounds hardly do. From one kind of processor
+to another they do: `ONEDNN_MAX_CPU_ISA=AVX2` before a command stands for those without AVX-512.
 """

@@ -1,65 +1,131 @@
-"""Rates of this machine, medians of times, peak memory, and the table they end up in."""
+"""Rates of this machine in rounds with what is measured, peak memory, and the table they end up in."""
 
+import functools
+import itertools
 import json
+import os
 import resource
 import statistics
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from musika_tf.evaluation import tables
 
-_GEMM = 4096, 2304, 768
-_GEMM_RUNS = 20
+# Rows, inner and columns of matrix products: the published efficiency's, a square one, and one that fits into a cache.
+_SHAPES = (4096, 2304, 768), (2048, 2048, 2048), (512, 1024, 512)
+_GEMM_SECONDS = 0.5
+_ISA = "ONEDNN_MAX_CPU_ISA"
+# From the newest on; names as in /proc/cpuinfo.
+_INSTRUCTION_SETS = {
+    "amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512",
+    "avx2": "AVX2", "avx": "AVX",
+}  # fmt: skip
 
 
-def gemm_rate():
-    """Operations per second of the float32 product that efficiency is measured against, on all cores."""
-    rows, inner, columns = _GEMM
+class Taken(NamedTuple):
+    """Seconds by the clock, and of all cores together."""
+
+    wall: float
+    cpu: float
+
+
+def taken(function):
+    """The Taken of a call, which ends when its result is there."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    function()
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def products(shape, seconds=_GEMM_SECONDS):
+    """Operations per second of a float32 matrix product on all cores, as a Taken: by the clock, and of CPU time."""
+    run, operations = _product(shape), 2.0 * shape[0] * shape[1] * shape[2]
+    n = max(1, round(seconds / max(taken(run).wall, 1e-6)))
+    needed = taken(lambda: [run() for _ in range(n)])
+    return Taken(*(n * operations / max(part, 1e-9) for part in needed))
+
+
+@functools.cache
+def _product(shape):
+    rows, inner, columns = shape
     a, b = tf.random.normal([rows, inner]), tf.random.normal([inner, columns])
     product = tf.function(tf.matmul, autograph=False)
     product(a, b)
-    return 2.0 * rows * inner * columns / median_seconds(lambda: product(a, b), _GEMM_RUNS)
+    return lambda: product(a, b).numpy()
 
 
-def median_seconds(function, n_runs):
-    """Median time of `n_runs` calls; a call ends when its result is there."""
-    seconds = []
-    for _ in range(n_runs):
-        begin = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds)
+@functools.cache
+def best_shape():
+    """The shape of those tried whose product is fastest here: what efficiency is measured against."""
+    return max(_SHAPES, key=lambda shape: statistics.median(products(shape).wall for _ in range(3)))
+
+
+def gemm():
+    """The rates of `products` at the best shape."""
+    return products(best_shape())
 
 
 def row(name, function, arithmetic, seconds_of_audio=None, n_runs=3):
-    """Measures one function.
+    """Measures one function in rounds: matrix products, the function, matrix products, the function, ...
+
+    Other programs slow both, so that the ratio of a round says more than any time.
 
     Args:
       name: of the preset or step.
       function: without arguments; called once before it counts.
       arithmetic: operations of one call.
       seconds_of_audio: what one call makes or reads, if it is audio.
-      n_runs: calls, of which the median counts.
+      n_runs: rounds.
 
     Returns:
-      A dict; the GEMM rate is the mean of one before and one after.
+      A dict of medians over the rounds; `efficiency` and `cpu_efficiency` (by CPU seconds, which a shared machine
+      disturbs less) have their lowest and highest in `efficiency_range` and `cpu_efficiency_range`. The rate of a
+      round is the mean of the products before and after.
     """
     function()
     reset_peak_memory()
-    before = gemm_rate()
-    taken = median_seconds(function, n_runs)
-    rate = (before + gemm_rate()) / 2.0
-    result = {"preset": name, "step_seconds" if seconds_of_audio is None else "seconds": seconds_of_audio or taken}
+    rates, times = [gemm()], []
+    for _ in range(n_runs):
+        times.append(taken(function))
+        rates.append(gemm())
+    paired = [Taken((a.wall + b.wall) / 2.0, (a.cpu + b.cpu) / 2.0) for a, b in itertools.pairwise(rates)]
+    median = statistics.median(t.wall for t in times)
+    result = {"preset": name, "step_seconds" if seconds_of_audio is None else "seconds": seconds_of_audio or median}
     if seconds_of_audio is not None:
-        result["times_real_time"] = seconds_of_audio / taken
-    return result | {
-        "gemm_gflops": rate / 1e9,
-        "efficiency": arithmetic / rate / taken,
-        "peak_memory_bytes": peak_memory(),
-    }
+        result["times_real_time"] = seconds_of_audio / median
+    result |= {"cpu_seconds": statistics.median(t.cpu for t in times)}
+    result |= {"gemm_gflops": statistics.median(rate.wall for rate in rates) / 1e9}
+    for key, part in (("efficiency", "wall"), ("cpu_efficiency", "cpu")):
+        ratios = [
+            arithmetic / getattr(rate, part) / max(getattr(t, part), 1e-9)
+            for rate, t in zip(paired, times, strict=True)
+        ]
+        result |= {key: statistics.median(ratios), f"{key}_range": [min(ratios), max(ratios)]}
+    return result | {"peak_memory_bytes": peak_memory()}
+
+
+def machine():
+    """What a row is measured on: processor, its newest instruction set, threads, TensorFlow."""
+    facts = _cpu_facts()
+    known = set(facts.get("flags", "").split())
+    newest = next((name for flag, name in _INSTRUCTION_SETS.items() if flag in known), "unknown instruction set")
+    cap = f", {_ISA}={os.environ[_ISA]}" if os.environ.get(_ISA) else ""
+    n_threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+    shape = "x".join(map(str, best_shape()))
+    return (
+        f"{facts.get('model name', 'unknown processor').strip()}, {newest}{cap}; {n_threads} threads; "
+        f"TensorFlow {tf.__version__}; matrix product {shape}"
+    )
+
+
+def _cpu_facts():
+    """The first processor's rows of /proc/cpuinfo; none elsewhere than on Linux."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
+    return {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
 
 
 def reset_peak_memory():
@@ -89,7 +155,9 @@ _COLUMNS = {
     "supply": ("supply", "{:.1f}"),
     "gemm_gflops": ("GEMM, GFLOP/s", "{:.0f}"),
     "times_real_time": ("times real time", "{:.1f}"),
+    "cpu_seconds": ("CPU seconds", "{:.2f}"),
     "efficiency": ("efficiency", "{:.2f}"),
+    "cpu_efficiency": ("by CPU seconds", "{:.2f}"),
     "peak_memory_bytes": ("peak memory, GB", None),
 }
 
@@ -97,16 +165,18 @@ _COLUMNS = {
 def table(rows):
     """The rows as a Markdown table."""
     names = [name for name in _COLUMNS if name in rows[0]]
-    cells = [
-        [
-            f"{values[name] / 1e9:.2f}" if name == "peak_memory_bytes" else _COLUMNS[name][1].format(values[name])
-            for name in names
-        ]
-        for values in rows
-    ]
+    cells = [[_cell(values, name) for name in names] for values in rows]
     return tables.markdown([_COLUMNS[name][0] for name in names], cells)
 
 
+def _cell(values, name):
+    if name == "peak_memory_bytes":
+        return f"{values[name] / 1e9:.2f}"
+    text = _COLUMNS[name][1].format(values[name])
+    ends = values.get(f"{name}_range")
+    return f"{text} ({ends[0]:.2f} to {ends[1]:.2f})" if ends else text
+
+
 def save(path, rows):
-    """Writes `{"rows": rows}` as JSON."""
-    Path(path).write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    """Writes `{"machine": ..., "rows": rows}` as JSON."""
+    Path(path).write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")

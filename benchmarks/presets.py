@@ -12,7 +12,7 @@ FLAGS = flags.FLAGS
 DEFAULT = ("flags/reference.flags", "flags/mini.flags")
 
 flags.DEFINE_string("json", None, "file to write the rows to")
-flags.DEFINE_integer("runs", 3, "runs of which the median counts", lower_bound=1)
+flags.DEFINE_integer("runs", 3, "rounds, of which the median counts", lower_bound=1)
 
 
 def chosen(default=DEFAULT):
@@ -39,7 +39,7 @@ def run(rows_of, default=DEFAULT):
         from benchmarks import measure
 
         rows = [row for name, values in chosen(default) for row in rows_of(name, values)]
-        print(measure.table(rows))
+        print(f"{measure.machine()}\n\n{measure.table(rows)}")
         if FLAGS.json:
             measure.save(FLAGS.json, rows)
 

@@ -38,7 +38,7 @@ def _gan(name, values):
 
     needed = arithmetic.gan_step(gan, training.batch_size, training.r1_every) * training.r1_every
     row = measure.row(f"{name}: GAN, batch {training.batch_size}", cycle, needed, n_runs=FLAGS.runs)
-    return row | {"step_seconds": row["step_seconds"] / training.r1_every}
+    return row | {name: row[name] / training.r1_every for name in ("step_seconds", "cpu_seconds")}
 
 
 def _phase(name, values, phase):

@@ -1,4 +1,4 @@
-"""Medians, peak memory, the table and the JSON, and each benchmark from outside at a tiny size."""
+"""Rounds, peak memory, the table and the JSON, and each benchmark from outside at a tiny size."""
 
 import json
 import pathlib
@@ -13,28 +13,56 @@ from benchmarks import measure
 TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
 BASELINE = [f"--unagan_{name}=8" for name in ("width", "critic_width")]
 WAYS = "mel spectrogram alone", "with Griffin-Lim"
-KEYS = {"preset", "gemm_gflops", "efficiency", "peak_memory_bytes"}
+RATIOS = "efficiency", "cpu_efficiency"
+KEYS = {"preset", "gemm_gflops", "cpu_seconds", "peak_memory_bytes", *RATIOS, *(f"{name}_range" for name in RATIOS)}
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only moves when it is told to: `clock(seconds)`."""
+    """A clock that only moves when it is told to, `clock(seconds)`, with two cores busy."""
     now = [0.0]
-    monkeypatch.setattr(measure, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    times = types.SimpleNamespace(perf_counter=lambda: now[0], process_time=lambda: 2 * now[0])
+    monkeypatch.setattr(measure, "time", times)
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
-def test_median_is_not_moved_by_one_slow_run(clock):
-    pauses = iter([0.01, 0.02, 7.0, 0.03, 0.01])
-    assert measure.median_seconds(lambda: clock(next(pauses)), 5) == pytest.approx(0.02)
+def test_efficiency_is_the_median_of_rounds(clock, monkeypatch):
+    # The machine is slow in the second round, the function too; in the third the function alone is.
+    rates = iter([measure.Taken(wall, wall / 2) for wall in (40e9, 60e9, 10e9, 70e9)])
+    pauses = iter([9.0, 0.05, 0.1, 0.5])  # the first does not count
+    monkeypatch.setattr(measure, "gemm", lambda: next(rates))
+    row = measure.row("x", lambda: clock(next(pauses)), 1e9, seconds_of_audio=5.0, n_runs=3)
+    assert row["gemm_gflops"] == 50.0 and row["times_real_time"] == pytest.approx(50.0)
+    ratios = [1 / 50 / 0.05, 1 / 35 / 0.1, 1 / 40 / 0.5]  # of 0.4, 0.286, 0.05
+    assert row["efficiency"] == pytest.approx(ratios[1])
+    assert row["efficiency_range"] == pytest.approx([ratios[2], ratios[0]])
+    # Half the rate in a second of CPU time, and twice the seconds.
+    assert row["cpu_efficiency"] == pytest.approx(ratios[1]) and row["cpu_seconds"] == pytest.approx(0.2)
 
 
-def test_efficiency_is_arithmetic_over_rate_and_time(clock, monkeypatch):
-    rates = iter([40e9, 60e9])  # before and after
-    monkeypatch.setattr(measure, "gemm_rate", lambda: next(rates))
-    row = measure.row("x", lambda: clock(0.05), 1e9, seconds_of_audio=5.0, n_runs=2)
-    assert row["gemm_gflops"] == 50.0 and row["times_real_time"] == pytest.approx(100.0)
-    assert row["efficiency"] == pytest.approx(0.4)  # 20 ms of matrix products in 50 ms
+def test_rates_are_operations_over_time(clock, monkeypatch):
+    monkeypatch.setattr(measure, "_product", lambda shape: lambda: clock(0.02))
+    assert measure.products((100, 200, 300), seconds=0.2) == pytest.approx((12e6 / 0.02, 12e6 / 0.04))
+
+
+def test_the_best_shape_counts(monkeypatch):
+    rates = dict(zip(measure._SHAPES, (3.0, 7.0, 5.0), strict=True))
+    monkeypatch.setattr(measure, "products", lambda shape: measure.Taken(rates[shape], 0.0))
+    measure.best_shape.cache_clear()
+    assert measure.best_shape() == measure._SHAPES[1]
+    measure.best_shape.cache_clear()
+
+
+def test_the_machine_is_named(monkeypatch):
+    facts = {"model name": " Some CPU", "flags": "fma avx avx2 avx512f avx512_vnni"}
+    monkeypatch.setattr(measure, "_cpu_facts", lambda: facts)
+    monkeypatch.setattr(measure, "best_shape", lambda: (4, 5, 6))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    text = measure.machine()
+    assert text.startswith("Some CPU, AVX-512 VNNI, ONEDNN_MAX_CPU_ISA=AVX2; ") and text.endswith("product 4x5x6")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    facts.clear()
+    assert measure.machine().startswith("unknown processor, unknown instruction set; ")
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="only Linux can forget the peak")
@@ -48,11 +76,11 @@ def test_peak_memory_sees_what_came_and_went():
 
 
 def test_table():
-    rows = [{"preset": "mini", "seconds": 10.0, "gemm_gflops": 150.2, "efficiency": 0.456, "peak_memory_bytes": 1.2e9}]
-    assert measure.table(rows).splitlines() == [
+    row = {"preset": "mini", "seconds": 10.0, "gemm_gflops": 150.2, "efficiency": 0.456, "peak_memory_bytes": 1.2e9}
+    assert measure.table([row | {"efficiency_range": [0.4, 0.5]}]).splitlines() == [
         "|  | audio | GEMM, GFLOP/s | efficiency | peak memory, GB |",
         "|---|---|---|---|---|",
-        "| mini | 10 s | 150 | 0.46 | 1.20 |",
+        "| mini | 10 s | 150 | 0.46 (0.40 to 0.50) | 1.20 |",
     ]
 
 
@@ -76,7 +104,7 @@ def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
     own = {"step_seconds"} if name == "train_step" else {"seconds", "times_real_time"}
     for row in rows:
         assert set(row) == KEYS | own
-        assert all(value > 0 for key, value in row.items() if key != "preset")
+        assert all(np.min(value) > 0 for key, value in row.items() if key != "preset")
     assert sum(line.startswith(f"| {labels[0][:4]}") for line in done.stdout.splitlines()) == len(rows)
 
 
