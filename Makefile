@@ -56,7 +56,7 @@ $(VENV)/installed: setup.cfg | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(call install_test_extra,$(VENV),[test$(comma)onsets$(comma)tempo$(comma)beam])
+	$(call install_test_extra,$(VENV),[test$(comma)onsets$(comma)tempo$(comma)beam$(comma)export])
 	touch $@
 
 $(LATEST)/installed-test: setup.cfg | $(LATEST)/bin/python

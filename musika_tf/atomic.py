@@ -53,16 +53,25 @@ def write_text(path, text):
         hidden_path.write_text(text, encoding="utf-8")
 
 
-def copy_folder(source, target):
-    """Copies a folder to a name that nothing has, complete or not at all; OSError where it can't be written."""
+@contextlib.contextmanager
+def new_folder(target):
+    """Fills a folder of a name that nothing has, complete or not at all: yields a hidden one that takes the name on a
+    clean exit; OSError where it can't be written."""
     target = pathlib.Path(target)
     temporary = hidden(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, temporary)
+        temporary.mkdir()
+        yield temporary
         temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def copy_folder(source, target):
+    """Copies a folder to a name that nothing has, complete or not at all; OSError where it can't be written."""
+    with new_folder(target) as temporary:
+        shutil.copytree(source, temporary, dirs_exist_ok=True)
 
 
 def remove(path):

@@ -64,21 +64,29 @@ def two_files(tmp_path):
     return tmp_path
 
 
-def bundle_for_all(tmp_path_factory, name, gan_channels, conditioner):
-    """The folder of a bundle of the tiny networks, which the first of all workers (`pytest -n`) saves."""
-    import tiny
-
-    from musika_tf.model import bundle
-
+def made_for_all(tmp_path_factory, name, make):
+    """A folder that the first of all workers (`pytest -n`) makes, by a function of its path."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     path = base / name
     with open(base / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            networks = tiny.autoencoder(), tiny.gan(n_conditioning=gan_channels), conditioner()
-            bundle.save(path, *networks, name=name, steps=12)
+            make(path)
     return path
+
+
+def bundle_for_all(tmp_path_factory, name, gan_channels, conditioner):
+    """The folder of a bundle of the tiny networks."""
+    import tiny
+
+    from musika_tf.model import bundle
+
+    def make(path):
+        networks = tiny.autoencoder(), tiny.gan(n_conditioning=gan_channels), conditioner()
+        bundle.save(path, *networks, name=name, steps=12)
+
+    return made_for_all(tmp_path_factory, name, make)
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +103,16 @@ def steerable(tmp_path_factory):
     import tiny
 
     return bundle_for_all(tmp_path_factory, "steerable", 14, tiny.steerable)
+
+
+@pytest.fixture(scope="session")
+def exported_steerable(tmp_path_factory, steerable):
+    """A function of a format to the folder that `musika-tf export` writes of that bundle."""
+    from musika_tf.export import folder
+
+    def exported(file_format):
+        return made_for_all(
+            tmp_path_factory, f"exported-{file_format}", lambda path: folder.export(steerable, path, file_format)
+        )
+
+    return exported

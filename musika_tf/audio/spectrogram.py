@@ -17,6 +17,7 @@ import tensorflow as tf
 
 _FLOOR = 1e-10  # power below which log magnitude is cut: -100 dB
 DB_OFFSET, DB_RANGE = 25.0, 75.0
+SYNTHESIS_FLOOR = 1e-7  # power that is added where a spectrum is made
 _PER_DB = math.log(10.0) / 10.0
 
 
@@ -48,7 +49,7 @@ def log_power(power, floor=_FLOOR):
 def spectrum_of(magnitude, cosine, sine):
     """Normalised log magnitude, cosine and sine of the phase, `[..., frames, bins]` each -> complex64 of that shape."""
     decibels = magnitude * DB_RANGE - DB_OFFSET
-    amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + 1e-7)
+    amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + SYNTHESIS_FLOOR)
     return tf.complex(amplitude * cosine, amplitude * sine)
 
 

@@ -143,3 +143,6 @@ class Beat(Signal):
 
     def draw(self, style_seed, times, span, bpm):
         return self.from_bpm(bpm, times)
+
+    def drawing(self, span):
+        return {"kind": "clock", "beats_per_bar": self.beats_per_bar, "harmonics": list(self.harmonics)}

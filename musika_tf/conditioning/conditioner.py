@@ -92,6 +92,15 @@ class Conditioner(tf.Module):
         low, high = (self.lowest[spans[0]][0], self.highest[spans[0]][0]) if spans else map(tf.constant, tempo.USUAL)
         return tempo.drawn(style_seed, low, high)
 
+    def drawings(self):
+        """One dict per signal: name, how a style draws it, and by channel the range and scale of the training."""
+        rows = []
+        for signal, span in self._spans():
+            scales = {name: getattr(self, name)[span].numpy() for name in _SCALES}
+            numbers = {name: values.tolist() for name, values in scales.items()}
+            rows.append({"name": signal.name, **signal.drawing(Span(**scales)), **numbers})
+        return rows
+
     def _spans(self):
         """Each signal with the slice of its channels."""
         ends = np.cumsum([signal.n_channels for signal in self.signals])

@@ -159,7 +159,16 @@ class Signal:
           span: Span of the model.
           bpm: float32 scalar, the tempo of the piece.
         """
+        return self.held(style_seed, times, span, *self.usual(span))
+
+    def usual(self, span):
+        """(centre, spread) of the one value that `draw` holds."""
         raise NotImplementedError
+
+    def drawing(self, span):
+        """How `draw` does it, as JSON can hold it, for players that have no TensorFlow; docs/export.md."""
+        centre, spread = map(float, self.usual(span))
+        return {"kind": "held", "row": self.draw_row, "centre": centre, "spread": spread}
 
     def held(self, style_seed, times, span, centre, spread):
         """One value, `[n, 1]` for n `times`: normal around `centre`, cut at one deviation (`spread`) and at `span`."""

@@ -128,9 +128,17 @@ class Tag(Signal):
         import tensorflow as tf
 
         if not self.pieces:
-            return self.held(style_seed, times, span, span.mean[0], _UNTOLD_SHARE * span.deviation[0])
+            return super().draw(style_seed, times, span, bpm)
         value = tf.gather(tf.constant(self.pieces), tf.argmax(_liking(style_seed, len(self.pieces))))
         return tf.fill([tf.shape(times)[0], 1], value)
+
+    def usual(self, span):
+        return span.mean[0], _UNTOLD_SHARE * span.deviation[0]
+
+    def drawing(self, span):
+        if not self.pieces:
+            return super().drawing(span)
+        return {"kind": "liked", "row": _LIKING_ROW, "n_values": _MOST_PIECES, "pieces": list(self.pieces)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -194,3 +194,6 @@ class Tempo(Signal):
 
     def draw(self, style_seed, times, span, bpm):
         return self.from_bpm(bpm, times)
+
+    def drawing(self, span):
+        return {"kind": "tempo"}

@@ -15,6 +15,7 @@ COMMANDS = {
     "train-gan": "train or fine-tune the GAN on latents",
     "evaluate": "measure music, models, autoencoders and extractors",
     "import-original": "turn a checkpoint of the published implementation into a bundle",
+    "export": "turn a bundle into files for ONNX Runtime or LiteRT",
     "push": "share a bundle on a hub",
     "pull": "download a model of a hub",
     "list": "list models on a hub",

@@ -52,7 +52,7 @@ def band_of_bin(config):
 
 
 @functools.lru_cache(maxsize=8)
-def _turns(config):
+def turns(config):
     """+1 or -1 for each bin, float32 `[bins]`: which way the channels turn apart."""
     rng = np.random.default_rng(2005)
     share = config.sample_rate / config.fft_length / _MEAN_RUN_HZ
@@ -94,7 +94,7 @@ def spread(spectrum, parameters, config):
     angles = tf.stack([tilt + half, tilt - half])
     bins = np.equal(np.arange(config.stereo_bands)[:, None], band_of_bin(config)).astype(np.float32)
     # Products with ones and zeros are exact, and several times faster than tf.gather.
-    along, across = tf.matmul(gains * tf.cos(angles), bins), tf.matmul(gains * tf.sin(angles), bins * _turns(config))
+    along, across = tf.matmul(gains * tf.cos(angles), bins), tf.matmul(gains * tf.sin(angles), bins * turns(config))
     return tf.complex(along, across) * spectrum
 
 

@@ -31,7 +31,7 @@ def test_help_lists_the_commands_at_once():
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
     programs = [path.stem.replace("_", "-") for path in tiny.ROOT.glob("*.py")]
     assert listed == list(command.COMMANDS)
-    assert sorted(listed) == sorted([*programs, "push", "pull", "list"])  # which need no checkout
+    assert sorted(listed) == sorted([*programs, "export", "push", "pull", "list"])  # which need no checkout
 
 
 def test_help_may_be_cut_off():

@@ -1,0 +1,75 @@
+"""examples/numpy_player.py: its random numbers are TensorFlow's, and what it plays is what the bundle renders."""
+
+import subprocess
+import sys
+
+import exported
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+import tiny
+from paths import ROOT
+
+from musika_tf.generate import rendering
+from musika_tf.generate.piece import Piece
+from musika_tf.generate.styles import StylePlan
+from musika_tf.randomness import Stream, normal_rows, truncated_normal_rows
+
+player = exported.example("numpy_player")
+FORMATS = [pytest.param("onnx", marks=exported.needs_onnx), pytest.param("litert", marks=exported.needs_litert)]
+PER_LATENT = tiny.AUTOENCODER.samples_per_latent
+
+
+@pytest.mark.parametrize(("seed", "row", "size"), [(0, 0, 4), (7, 12345, 10), (-3, -5, 65)])
+def test_noise_is_that_of_the_bundle(seed, row, size):
+    ours = player.normal(seed, Stream.DECODER1_NOISE, row, size)
+    np.testing.assert_allclose(ours, normal_rows(seed, Stream.DECODER1_NOISE, row, 1, size)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("bound", [0.1, 2.0, 3.9])
+def test_anchors_are_those_of_the_bundle(bound):
+    ours = player.truncated_normal(2**40, Stream.ANCHORS, -1, 50, bound)
+    theirs = truncated_normal_rows(2**40, Stream.ANCHORS, -1, 1, 50, tf.constant(bound))[0]
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+def rendered(folder, first, n_latents, seed, settings=None):
+    """The range as `generate.py` renders it."""
+    loaded, metadata = tiny.load(folder)
+    piece = Piece(seed, StylePlan.constant(seed), first * PER_LATENT, n_latents * PER_LATENT, settings=settings or {})
+    return np.concatenate(list(rendering.waveforms(loaded, metadata, piece)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize(("first", "n_latents"), [(0, 70), (-3, 5), (1000, 1)])
+def test_it_plays_what_the_bundle_renders(file_format, first, n_latents, exported_steerable, steerable):
+    played = list(player.Player(exported_steerable(file_format), seed=5).stream(first, n_latents))
+    assert max(map(len, played)) <= tiny.AUTOENCODER.window_latents * PER_LATENT  # constant memory
+    expected = rendered(steerable, first, n_latents, seed=5)
+    assert np.abs(expected).max() > 0.05
+    np.testing.assert_allclose(np.concatenate(played), expected, atol=1e-4)
+
+
+@pytest.mark.long
+@exported.needs_onnx
+def test_values_of_signals_can_be_given(exported_steerable, steerable):
+    given = {"tempo": 124.0, "note_density": 0.25, "tag:techno": 0.5}
+    played = player.Player(exported_steerable("onnx"), seed=5, given=given).stream(0, 20)
+    settings = {"tempo": "124", "note_density": "0.25", "tags": "techno=0.5"}
+    expected = rendered(steerable, 0, 20, seed=5, settings=settings)
+    np.testing.assert_allclose(np.concatenate(list(played)), expected, atol=1e-4)
+    assert np.abs(expected - rendered(steerable, 0, 20, seed=5)).max() > 0.01
+
+
+@pytest.mark.long
+@exported.needs_onnx
+def test_as_a_program_without_tensorflow(exported_steerable, steerable, tmp_path):
+    forbid = "import sys; sys.modules['tensorflow'] = sys.modules['musika_tf'] = None; "
+    code = f"{forbid}sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
+    arguments = [ROOT / "examples/numpy_player.py", exported_steerable("onnx"), "song.wav", "--seed=5", "--seconds=0.2"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
+    played, rate = soundfile.read(tmp_path / "song.wav")
+    assert (rate, played.shape) == (44_100, (8820, 2))
+    np.testing.assert_allclose(played, rendered(steerable, 0, 18, seed=5)[:8820], atol=1e-4)

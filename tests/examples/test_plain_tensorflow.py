@@ -1,0 +1,26 @@
+"""examples/plain_tensorflow.py: without musika_tf it writes what the bundle renders."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+import tiny
+from paths import ROOT
+
+FORBID = "import sys; sys.modules['musika_tf'] = None; sys.argv = sys.argv[1:]; import runpy; "
+
+
+@pytest.mark.long
+def test_it_writes_what_the_bundle_renders(folder, tmp_path):
+    code = f"{FORBID}runpy.run_path(sys.argv[0], run_name='__main__')"
+    arguments = [ROOT / "examples/plain_tensorflow.py", folder, "song.wav", "--seed=3", "--seconds=0.3"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
+    played, rate = soundfile.read(tmp_path / "song.wav")
+    seed, first = tf.constant(3, tf.int64), tf.constant(0, tf.int64)
+    loaded = tiny.load(folder)[0]
+    expected = loaded.generate(seed, seed, first, tf.constant(26), tf.constant(2.0), tf.zeros([0, 0]))
+    assert (rate, len(played)) == (44_100, 13_230)
+    np.testing.assert_allclose(played, expected[:13_230], atol=1e-4)

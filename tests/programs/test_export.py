@@ -1,0 +1,35 @@
+"""musika-tf export, as a shell starts it; what it writes is tested in tests/export/."""
+
+import pytest
+import tiny
+import warm
+
+CODE = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs.command import main; sys.exit(main())"
+
+
+def run(*arguments, cwd=tiny.ROOT):
+    return warm.run("-c", CODE, "export", *arguments, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--export_dir=new"], "--format is missing"),
+        (["--format=onnx"], "--export_dir is missing"),
+        (["--format=onnx", "--export_dir=docs"], "--export_dir=docs: exists"),
+        (["--format=litert", "--export_dir=new", "--bundle_dir=nowhere"], "--bundle_dir=nowhere: no bundle"),
+    ],
+)
+def test_what_it_can_not_do_is_one_line(arguments, problem):
+    done = run(*arguments)
+    assert done.returncode == 2 and done.stderr.startswith(f"musika-tf export: {problem}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.long
+def test_it_writes_a_folder(folder, tmp_path):
+    done = run("--format=litert", f"--bundle_dir={folder}", f"--export_dir={tmp_path / 'new'}")
+    assert done.returncode == 0, done.stderr
+    names = [line.rpartition(" ")[2] for line in done.stdout.splitlines()]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted([*names, "player.json"])
+    assert len(names) == 5 and done.stderr == ""
