@@ -59,7 +59,9 @@ def network(path, outputs):
     if path.suffix == ".onnx":
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # NumPy needs the core in between
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         names = [x.name for x in session.get_inputs()]
         return lambda *arrays: session.run(outputs, dict(zip(names, arrays, strict=True)))
     from ai_edge_litert.interpreter import Interpreter
@@ -150,7 +152,7 @@ class Player:
         a, n = self.about["stereo"], self.about["frames_per_latent"]
         centres, places = np.arange(len(parameters)), (np.arange(n * (len(parameters) - 2)) + 0.5) / n + 0.5
         between = [np.interp(places, centres, column) for column in parameters.T]
-        pan, likeness = np.split(np.clip(between, -1, 1).T, 2, axis=1)
+        pan, likeness = np.split(np.clip(between, -1, 1).T.astype(np.float32), 2, axis=1)
         left, right = (math.sqrt(2) * np.sin(math.pi / 4 * (1 + side * pan)) for side in (-1, 1))
         half = (1 - likeness) * (math.pi / 4)
         tilt = np.arctan2((right - left) * np.sin(half), (left + right) * np.cos(half))

@@ -8,8 +8,8 @@
 | `encoder1` | `magnitude` `[1, window_frames, bins]` | `level1` `[1, window_frames, level1_size]` |
 | `encoder2` | `level1` | `latents` `[1, window_latents, latent_size]` |
 
-All are float32, the noise is N(0, 1), and the generator's latents are standardised. A window is enough for the matrix products, and without a size that varies
-every runtime plans its memory once.
+All are float32, the noise is N(0, 1), and the generator's latents are standardised. A window is enough for the matrix
+products, and without a size that varies every runtime plans its memory once.
 """
 
 import dataclasses
