@@ -1,10 +1,12 @@
 """What an exported model costs beside its bundle: python -m benchmarks.export [--bundle_dir=models/techno]
 
 Each plays seed 7 in a new process, `--runs` times, of which the median counts: by examples/plain_tensorflow.py or
-examples/numpy_player.py. Start-up is the time from the process's start to the first block of sound; times real time is
-of the rest. Both are also told in seconds of processor time, which mean something on a busy machine, too.
+examples/numpy_player.py, and with --browser in chromium by examples/browser. Start-up is the time from the process's start to the first block of sound; times real time is
+of the rest. Both are also told in seconds of processor time, which mean something on a busy machine, too. The browser is open
+already: its start-up is from the page's first request on.
 """
 
+import math
 import os
 import pathlib
 import statistics
@@ -16,11 +18,14 @@ import types
 
 from absl import flags
 
+from benchmarks import browser
 from musika_tf import shipped
+from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("n_latents", 320, "length of the piece in latents: 30 s at 44.1 kHz", 32)
+flags.DEFINE_bool("browser", False, "measure examples/browser, too; needs chromium, playwright and its npm packages")
 flags.DEFINE_integer("runs", 3, "processes of which the median counts", 1)
 flags.DEFINE_string("exported", None, "folder to keep the exports in, for the next time; default: a temporary one")
 
@@ -30,6 +35,12 @@ COLUMNS = ("", "first sound", "its CPU time", "times real time", "per CPU second
 
 def run(kind, folder, out):
     """One process: dict of the seconds of wall-clock and processor time to the first block, and of the rest."""
+    if kind == "browser":
+        import numpy as np
+
+        made = browser.play(folder, 7, FLAGS.n_latents)
+        np.save(out, np.transpose(made.pop("sides")).astype(np.float32))
+        return made | {"first_cpu": math.nan, "rest_cpu": math.nan}
     begin = time.perf_counter()
     command = [sys.executable, str(PLAY), kind, str(folder), str(FLAGS.n_latents), str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -64,12 +75,16 @@ def row(kind, folder, out, expected):
     return played, [
         kind,
         f"{taken['first']:.2f} s",
-        f"{taken['first_cpu']:.2f} s",
+        _known(f"{taken['first_cpu']:.2f} s"),
         f"{seconds / taken['rest']:.1f}",
-        f"{seconds / taken['rest_cpu']:.1f}",
+        _known(f"{seconds / taken['rest_cpu']:.1f}"),
         f"{megabytes(folder):.1f} MB",
         difference,
     ]
+
+
+def _known(text):
+    return "" if text.startswith("nan") else text
 
 
 def table(work):
@@ -77,8 +92,9 @@ def table(work):
     from musika_tf.export import folder
 
     rows, expected = [], None
-    for kind in ("bundle", "litert", "onnx"):
-        path = FLAGS.bundle_dir if kind == "bundle" else os.path.join(FLAGS.exported or work, kind)
+    for kind in ("bundle", "litert", "onnx", *(["browser"] if FLAGS.browser else [])):
+        stored = "onnx" if kind == "browser" else kind
+        path = FLAGS.bundle_dir if kind == "bundle" else os.path.join(FLAGS.exported or work, stored)
         if not os.path.isdir(path):
             folder.export(FLAGS.bundle_dir, path, kind)
         played, cells = row(kind, path, os.path.join(work, "played.npy"), expected)
@@ -88,6 +104,8 @@ def table(work):
 
 
 def main(_):
+    if FLAGS.browser and browser.missing():
+        raise UserError(f"--browser: {browser.missing()}")
     FLAGS.bundle_dir = FLAGS.bundle_dir or shipped.DEFAULT_MODEL
     cli.resolve("bundle_dir")
     cli.start_tensorflow()

@@ -16,7 +16,7 @@ MARGIN = 256  # latents of curves on each side of the piece: the generator makes
 
 
 def call(url, signature, **inputs):
-    """What a signature returns, nested lists. Scalars and lists go in as they are; dtypes are those of the signature."""
+    """What a signature returns, nested lists; what goes in gets the dtypes of the signature."""
     body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
     request = urllib.request.Request(f"{url}:predict", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
