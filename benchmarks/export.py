@@ -1,9 +1,9 @@
 """What an exported model costs beside its bundle: python -m benchmarks.export [--bundle_dir=models/techno]
 
 Each plays seed 7 in a new process, `--runs` times, of which the median counts: by examples/plain_tensorflow.py or
-examples/numpy_player.py, and with --browser in chromium by examples/browser. Start-up is the time from the process's start to the first block of sound; times real time is
-of the rest. Both are also told in seconds of processor time, which mean something on a busy machine, too. The browser is open
-already: its start-up is from the page's first request on.
+examples/numpy_player.py, and with --browser in chromium by examples/browser. First sound is the time from the process's
+start to its first block of samples; times real time is of all others. Both are also told in seconds of processor time,
+which mean something on a busy machine, too. The browser is open already: its time is from the page's first request on.
 """
 
 import math

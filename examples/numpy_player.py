@@ -185,14 +185,18 @@ class Player:
         return inside + room * np.tanh((waveform - inside) / room)
 
 
+def parser():
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("folder")
+    made.add_argument("out", help="a WAV file to write")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seconds", type=float, default=30.0)
+    made.add_argument("--bpm", type=float, help="for models with a beat; default: what the style draws")
+    return made
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("out", help="a WAV file to write")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--bpm", type=float, help="for models with a beat; default: what the style draws")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     player = Player(arguments.folder, arguments.seed, given={"tempo": arguments.bpm} if arguments.bpm else None)
     n_samples = round(arguments.seconds * player.about["sample_rate"])
     with wave.open(arguments.out, "wb") as file:

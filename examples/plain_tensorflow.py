@@ -30,13 +30,17 @@ def blocks(bundle, seed, n_latents):
         first += count
 
 
+def parser():
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("bundle", help="a bundle's folder")
+    made.add_argument("out", help="a WAV file to write")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seconds", type=float, default=30.0)
+    return made
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", help="a bundle's folder")
-    parser.add_argument("out", help="a WAV file to write")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     metadata = json.loads(pathlib.Path(arguments.bundle, "metadata.json").read_text())
     n_samples = round(arguments.seconds * metadata["sample_rate"])
     n_latents = -(-n_samples // metadata["samples_per_latent"])

@@ -51,13 +51,17 @@ def pcm(block):
     return values.tobytes()
 
 
+def parser():
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("url", help="of the model: http://HOST:8501/v1/models/NAME")
+    made.add_argument("out", help="a WAV file to write")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--seconds", type=float, default=30.0)
+    return made
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", help="of the model: http://HOST:8501/v1/models/NAME")
-    parser.add_argument("out", help="a WAV file to write")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     n_samples = round(arguments.seconds * RATE)
     with wave.open(arguments.out, "wb") as file:
         file.setparams((2, 2, RATE, 0, "NONE", ""))

@@ -1,6 +1,7 @@
 """A network as ONNX, by tf2onnx."""
 
 import logging
+import os
 
 import numpy as np
 
@@ -24,8 +25,11 @@ def check():
 def convert(network):
     """The bytes of a Network's file. Weights that half precision holds exactly are stored so, at half the size."""
     import tf2onnx
+    from tf2onnx import constants
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    # A pass that fails is an error: else each works on a copy of the graph, which takes as long again.
+    os.environ.setdefault(constants.ENV_TF2ONNX_CATCH_ERRORS, "FALSE")
     function = network.function
     model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
     store_in_half(model.graph)

@@ -9,6 +9,7 @@ import copy
 import importlib
 import json
 import os
+import re
 import runpy
 import sys
 
@@ -27,7 +28,20 @@ def define_flags(program):
     importlib.import_module(f"{program}.__main__" if package else program)
 
 
+def parse_example(program, commands):
+    """The programs of examples/ know nothing of this package: their `parser` is argparse's."""
+    parser, errors = runpy.run_path(program)["parser"](), []
+    for arguments in commands:
+        try:
+            parser.parse_args(arguments)
+        except SystemExit:
+            errors.append(f"{' '.join(arguments)}: {parser.format_usage()}")
+    return {"flags": sorted(set(re.findall(r"--(\w+)", parser.format_help()))), "errors": errors}
+
+
 def parse(program, commands):
+    if program.startswith("examples/"):
+        return parse_example(program, commands)
     define_flags(program)
     errors = []
     for arguments in commands:
