@@ -135,4 +135,4 @@ def _slug(children, taken):
 def pages():
     """All Markdown files."""
     paths = [*ROOT.glob("*.md"), *(path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.md"))]
-    return [read(path) for path in sorted(paths)]
+    return [read(path) for path in sorted(paths) if "node_modules" not in path.parts]
