@@ -108,11 +108,15 @@ def steerable(tmp_path_factory):
 @pytest.fixture(scope="session")
 def exported_steerable(tmp_path_factory, steerable):
     """A function of a format to the folder that `musika-tf export` writes of that bundle."""
-    from musika_tf.export import folder
+    import warm
 
     def exported(file_format):
-        return made_for_all(
-            tmp_path_factory, f"exported-{file_format}", lambda path: folder.export(steerable, path, file_format)
-        )
+        def make(path):
+            code = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs import command; command.main()"
+            flags = f"--format={file_format}", f"--bundle_dir={steerable}", f"--export_dir={path}"
+            done = warm.run("-c", code, "export", *flags)
+            assert done.returncode == 0 and not done.stderr, done.stderr
+
+        return made_for_all(tmp_path_factory, f"exported-{file_format}", make)
 
     return exported

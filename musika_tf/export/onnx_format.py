@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from musika_tf.errors import UserError
+from musika_tf.native import silent_stderr
 
 SUFFIX = ".onnx"
 EXTRA = "pip install -e '.[export]'"
@@ -31,7 +32,8 @@ def convert(network):
     # A pass that fails is an error: else each works on a copy of the graph, which takes as long again.
     os.environ.setdefault(constants.ENV_TF2ONNX_CATCH_ERRORS, "FALSE")
     function = network.function
-    model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+    with silent_stderr():  # native code tells of devices
+        model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
     store_in_half(model.graph)
     return model.SerializeToString()
 

@@ -1,13 +1,11 @@
 """examples/plain_tensorflow.py: without musika_tf it writes what the bundle renders."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
 import tiny
+import warm
 from paths import ROOT
 
 FORBID = "import sys; sys.modules['musika_tf'] = None; sys.argv = sys.argv[1:]; import runpy; "
@@ -17,7 +15,8 @@ FORBID = "import sys; sys.modules['musika_tf'] = None; sys.argv = sys.argv[1:]; 
 def test_it_writes_what_the_bundle_renders(folder, tmp_path):
     code = f"{FORBID}runpy.run_path(sys.argv[0], run_name='__main__')"
     arguments = [ROOT / "examples/plain_tensorflow.py", folder, "song.wav", "--seed=3", "--seconds=0.3"]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
+    done = warm.run("-c", code, *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     played, rate = soundfile.read(tmp_path / "song.wav")
     seed, first = tf.constant(3, tf.int64), tf.constant(0, tf.int64)
     loaded = tiny.load(folder)[0]

@@ -4,8 +4,6 @@ same signature by TensorFlow's own `saved_model_cli run`. TensorFlow Serving its
 import contextlib
 import http.server
 import json
-import subprocess
-import sys
 import threading
 
 import exported
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import warm
 
 serving = exported.example("serving")
 
@@ -66,8 +65,8 @@ def test_samples_become_pcm():
 @pytest.mark.long
 def test_the_signature_by_saved_model_cli(folder, tmp_path):
     inputs = "seed=7;style_seed=7;first_latent=0;n_latents=4;truncation=2.0;conditioning=[[]]"
-    tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run", "--dir", folder]
+    tool = ["-m", "tensorflow.python.tools.saved_model_cli", "run", "--dir", folder]
     what = ["--tag_set", "serve", "--signature_def", "generate", "--input_exprs", inputs, "--outdir", tmp_path]
-    done = subprocess.run([*tool, *what], capture_output=True, text=True)
+    done = warm.run(*tool, *what)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "waveform.npy"), expected(folder, 4), atol=1e-5)

@@ -25,6 +25,7 @@ def steerable_networks():
 def test_networks_give_what_they_give_in_tensorflow(file_format, exported_steerable):
     path = exported_steerable(file_format)
     described = json.loads((path / description.FILE).read_text())["networks"]
+    assert {p.name for p in path.iterdir()} == {"player.json", *(facts["file"] for facts in described.values())}
     assert list(described) == ["generator", "decoder2", "decoder1", "encoder1", "encoder2"]
     for network in steerable_networks():
         facts = described[network.name]

@@ -1,4 +1,4 @@
-"""musika-tf export, as a shell starts it; what it writes is tested in tests/export/."""
+"""What `musika-tf export` refuses. What it writes is the fixture `exported_steerable`, tested in tests/export/."""
 
 import pytest
 import tiny
@@ -24,12 +24,3 @@ def test_what_it_can_not_do_is_one_line(arguments, problem):
     done = run(*arguments)
     assert done.returncode == 2 and done.stderr.startswith(f"musika-tf export: {problem}")
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.long
-def test_it_writes_a_folder(folder, tmp_path):
-    done = run("--format=litert", f"--bundle_dir={folder}", f"--export_dir={tmp_path / 'new'}")
-    assert done.returncode == 0, done.stderr
-    names = [line.rpartition(" ")[2] for line in done.stdout.splitlines()]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted([*names, "player.json"])
-    assert len(names) == 5 and done.stderr == ""
