@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import shutil
+import struct
 import zlib
 
 import numpy as np
@@ -21,6 +23,7 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**18) // 4  # its header counts bytes in 32 bits; 2**18 for it, comment and markers
+_WAV_SAMPLE_BYTES = 4  # two sides of 16 bits
 _MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
 
 
@@ -157,6 +160,24 @@ class AudioWriter:
             return error.strerror
         full = shutil.disk_usage(self._path.parent).free < 2**16  # what libsndfile calls a system error
         return os.strerror(errno.ENOSPC) if full else error.error_string.rstrip(".")
+
+
+def wav_frame(sample_rate, comment, n_samples, marked=None):
+    """What an AudioWriter's WAV file of so many samples holds before them and behind them: (bytes, bytes). Arguments as
+    of AudioWriter. UserError where it would be larger than 4 GB.
+    """
+    if n_samples > _MAX_WAV_SAMPLES:
+        raise UserError("more than a WAV file's 4 GB; make it shorter")
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", sample_rate, 2, "PCM_16", format="WAV") as wav:
+        if comment:
+            wav.comment = comment
+        wav.write(np.zeros([1, 2], np.int16))
+    head, tail = bytearray(file.getvalue()[:-_WAV_SAMPLE_BYTES]), marked.chunks(sample_rate) if marked else b""
+    n_bytes = n_samples * _WAV_SAMPLE_BYTES
+    struct.pack_into("<I", head, 4, len(head) + n_bytes + len(tail) - 8)
+    struct.pack_into("<I", head, len(head) - 4, n_bytes)
+    return bytes(head), tail
 
 
 def to_int16(waveform):

@@ -71,12 +71,17 @@ def parse(text, flag):
     stripped = text.strip()
     if _is_number(stripped):
         return _curve([("0", stripped)], where)
-    if Path(stripped).suffix.lower() == ".csv":
+    if names_file(stripped):
         return _curve(_rows(stripped, where), where)
     points = [part.rpartition(":")[::2] for part in stripped.split(",")]
     if not all(time for time, _ in points):
         raise UserError(f"{where}: give {GRAMMAR}")
     return _curve(points, where)
+
+
+def names_file(text):
+    """Whether `parse` takes a text for the name of a file to read."""
+    return Path(text.strip()).suffix.lower() == ".csv"
 
 
 def _is_number(text):

@@ -34,15 +34,20 @@ class Steering:
     texts: dict
     bpm: float | None
     latents_per_second: float
-    functions: tuple = dataclasses.field(repr=False)
+    functions: dict = dataclasses.field(repr=False)  # by name of the signal
 
     def __call__(self, positions):
         """int64 `[n]` latents of the line -> float32 `[n, k]` in the units of the metadata."""
         return self.at((np.asarray(positions, np.int64) + 0.5) / self.latents_per_second)  # float64: exact for days
 
-    def at(self, times):
-        """float64 `[n]` seconds since the piece's beginning -> float32 `[n, k]` in the units of the metadata."""
-        return np.concatenate([np.asarray(function(times), np.float32) for function in self.functions], axis=1)
+    def at(self, times, clock=None):
+        """float64 `[n]` seconds since the piece's beginning -> float32 `[n, k]` in the units of the metadata.
+
+        `clock` are the seconds that the beat clock shows, where the tempo was another before.
+        """
+        seconds = {"beat": times if clock is None else clock}
+        columns = [function(seconds.get(name, times)) for name, function in self.functions.items()]
+        return np.concatenate([np.asarray(column, np.float32) for column in columns], axis=1)
 
 
 def steer(settings, metadata, style_seed, total_seconds=None):
@@ -69,7 +74,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
             return tags.InKeeping(signal, words, style_seed)
         return Drawn(signal, style_seed, span, bpm)
 
-    functions = tuple(asked.get(name) or drawn(*channel) for name, channel in channels.items())
+    functions = {name: asked.get(name) or drawn(*channel) for name, channel in channels.items()}
     return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
 
 

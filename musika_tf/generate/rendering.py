@@ -46,14 +46,15 @@ def waveforms(loaded, metadata, piece, start=None, end=None):
             return
 
 
-def cuts(metadata, start_sample):
-    """Yields the samples at which a piece that begins at `start_sample` is cut, without end."""
+def cuts(metadata, start_sample, part_windows=PART_WINDOWS):
+    """Yields the samples at which a piece that begins at `start_sample` is cut, without end; parts are of so many
+    windows, but for the first two."""
     per_latent, window = metadata["samples_per_latent"], metadata["window"]
     latent = start_sample // per_latent + _FIRST_LATENTS
     yield latent * per_latent
     latent = ((latent + window // 2) // window + 1) * window
     yield latent * per_latent
-    part = PART_WINDOWS * window
+    part = part_windows * window
     for i in itertools.count(latent // part + 1):
         yield i * part * per_latent
 

@@ -23,12 +23,19 @@ def write(directory, step, waveforms, sample_rate):
 
 
 def picture(path, waveforms, sample_rate):
-    """Saves mel spectrograms (dB, mean of both sides), one row a waveform `[samples, 2]`."""
+    """Saves the `figure` of waveforms as PNG."""
+    drawn = figure(waveforms, sample_rate)
+    with atomic.replacing(path) as hidden_path:
+        drawn.savefig(hidden_path, dpi=80, format="png")
+
+
+def figure(waveforms, sample_rate):
+    """Mel spectrograms (dB, mean of both sides), one row a waveform `[samples, 2]`, as a figure of matplotlib."""
     import librosa
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 2.4 * len(waveforms)), layout="constrained")
-    rows = figure.subplots(len(waveforms), 1, squeeze=False)[:, 0]
+    drawn = Figure(figsize=(12, 2.4 * len(waveforms)), layout="constrained")
+    rows = drawn.subplots(len(waveforms), 1, squeeze=False)[:, 0]
     for axes, waveform in zip(rows, waveforms, strict=True):
         mel = librosa.feature.melspectrogram(y=waveform.mean(axis=1), sr=sample_rate, n_mels=128, hop_length=512)
         decibels = librosa.power_to_db(mel, ref=1.0)
@@ -38,5 +45,4 @@ def picture(path, waveforms, sample_rate):
         )
         axes.set_ylabel("mel band")
     rows[-1].set_xlabel("seconds")
-    with atomic.replacing(path) as hidden_path:
-        figure.savefig(hidden_path, dpi=80, format="png")
+    return drawn

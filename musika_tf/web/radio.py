@@ -1,0 +1,168 @@
+"""Endless radio: a piece without end, sent as fast as it plays, whose signals may change meanwhile.
+
+A change begins with the next samples that are not sent yet, `LEAD_SECONDS` ahead of what is heard. From there on the
+piece is rendered as if it had always been so, and the old one fades into it. The clock of the beat goes on from where
+it was in the bar, at the new tempo::
+
+    old    ~~~~~~~~~~~~~~~~|\\\\\\|
+    new                    |/////|~~~~~~~~~~~~~~~~
+    bar    1   2   3   4   1     2     3     4
+"""
+
+import asyncio
+import re
+import secrets
+
+import numpy as np
+
+from musika_tf.audio import stream
+from musika_tf.audio.writer import to_int16
+from musika_tf.errors import UserError
+from musika_tf.generate import bars, loops, rendering
+from musika_tf.web import asking
+from musika_tf.web.wav_file import blocks
+
+LEAD_SECONDS = 4.0  # what is sent before it is heard, so that a busy moment is none
+_FADE_SECONDS = 0.5
+_SLICE_SECONDS = 0.5  # between two looks at whether something has changed
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class UnknownStation(UserError):
+    """Nobody listens to a station of this name."""
+
+
+class Station:
+    """One endless piece and those who listen to it, each from its beginning.
+
+    Attributes:
+      asked: what it plays now, which everything after the next look follows.
+      listeners: how many.
+    """
+
+    def __init__(self, model, asked, piece):
+        self.model, self.listeners = model, 0
+        self.play(asked, piece)
+
+    def play(self, asked, piece):
+        """From now on, this."""
+        self.asked, self.piece = asked, piece
+
+    def header(self):
+        """The beginning of the stream: a WAV file's, of unknown length."""
+        return stream.header(self.model.sample_rate, None, self.piece.comment(self.model.metadata))
+
+    async def listen(self, studio):
+        """Yields int16 samples as bytes, without end, as fast as they play; raises as `Studio.run`, of the first."""
+        time = asyncio.get_running_loop().time
+        begun, position, rate = time(), 0, self.model.sample_rate
+        track, fading, patient = Track(self.model, self.piece), None, False
+        while True:
+            for begin, stop in blocks(self.model.metadata, position):
+                block = await track.render(studio, begin, stop, patient)
+                patient = True
+                if fading is not None:
+                    block[: len(fading)] = loops.crossfade(fading, block[: len(fading)])
+                    fading = None
+                for samples in np.array_split(block, max(round(len(block) / rate / _SLICE_SECONDS), 1)):
+                    await asyncio.sleep(max(begun + position / rate - LEAD_SECONDS - time(), 0))
+                    if self.piece is not track.piece:
+                        break
+                    yield to_int16(samples).tobytes()
+                    position += len(samples)
+                if self.piece is not track.piece:
+                    fading = await track.render(studio, position, position + self._fade_samples(), patient)
+                    track = track.followed_by(self.piece, position / rate)
+                    break
+
+    def _fade_samples(self):
+        """No more than half of a first block."""
+        metadata = self.model.metadata
+        return min(round(_FADE_SECONDS * metadata["sample_rate"]), 8 * metadata["samples_per_latent"])
+
+
+class Track:
+    """A Piece of a facade.Model, whose beat clock is `shift` seconds before the piece's own time."""
+
+    def __init__(self, model, piece, shift=0.0):
+        self.model, self.piece, self.shift = model, piece, shift
+        self._renderer = rendering.Renderer(model.loaded, model.metadata, piece)
+        if self._renderer.steering and shift:
+            self._renderer.steering = _Shifted(self._renderer.steering, shift)
+        self._key = f"{model.path} {piece.comment(model.metadata)} {shift!r}"
+
+    async def render(self, studio, begin, stop, patient):
+        """float32 `[stop - begin, 2]`; raises as `Studio.run`."""
+        key = self._key, begin, stop
+        data = await studio.kept(key, lambda: to_int16(self._renderer.range(begin, stop)).tobytes(), patient)
+        return np.frombuffer(data, np.int16).reshape(-1, 2) / np.float32(32768)
+
+    def followed_by(self, piece, seconds):
+        """The Track of another Piece, in the same place of the bar at `seconds`."""
+        metadata = self.model.metadata
+        if not bars.has_clock(metadata):
+            return Track(self.model, piece)
+        before, after = self.piece.bpm(metadata), piece.bpm(metadata)
+        return Track(self.model, piece, (seconds + self.shift) * before / after - seconds)
+
+
+class _Shifted:
+    """A Steering whose beat clock is early."""
+
+    def __init__(self, steering, shift):
+        self._steering, self._shift = steering, shift
+
+    def at(self, times):
+        return self._steering.at(times, times + self._shift)
+
+
+class Radio:
+    """The stations that somebody listens to, by name: whoever knows the name may change what it plays."""
+
+    def __init__(self, catalogue, limits):
+        self.stations, self._catalogue, self._limits = {}, catalogue, limits
+
+    def parse(self, fields):
+        """(Asked, Piece) of a station, always of a tempo that is said where the model has a beat; FieldError."""
+        asked, piece = asking.parse(fields, self._catalogue, self._limits, endless=True)
+        metadata = self._catalogue.metadata(asked.model)
+        if bars.has_clock(metadata) and not dict(asked.steering).get("bpm"):
+            fields = {**asked.fields(), "bpm": repr(piece.bpm(metadata))}
+            asked, piece = asking.parse(fields, self._catalogue, self._limits, endless=True)
+        return asked, piece
+
+    def open(self, name, model, asked, piece):
+        """(name, the Station) for one more listener: one that is there, or a new one, of a random name where `name` is
+        empty; UserError where it can't be one."""
+        name = name or secrets.token_urlsafe(12)
+        if not _NAME.fullmatch(name):
+            raise UserError("station: give up to 64 letters, digits, - and _")
+        station = self.stations[name] = self.stations.get(name) or Station(model, asked, piece)
+        station.listeners += 1
+        return name, station
+
+    def close(self, name):
+        """One listener less; the last one takes the station along."""
+        station = self.stations[name]
+        station.listeners -= 1
+        if not station.listeners:
+            del self.stations[name]
+
+    def change(self, name, fields):
+        """Changes signals of a station to the `fields` of asking.STEERING that are given; "" leaves one to the style.
+
+        Returns:
+          Asked: what it plays from now on.
+
+        Raises:
+          UnknownStation: nobody listens to it.
+          FieldError: a field is none that can change, or its value can't be.
+        """
+        station = self.stations.get(name)
+        if not station:
+            raise UnknownStation(f"station={name}: nobody listens to it")
+        for field in fields:
+            if field not in asking.STEERING:
+                raise asking.FieldError(field, f"can't change while it plays; {', '.join(asking.STEERING)} can")
+        station.play(*self.parse({**station.asked.fields(), **fields}))
+        return station.asked

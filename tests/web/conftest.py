@@ -1,0 +1,40 @@
+"""The site with the tiny models, for all tests of a worker."""
+
+import time
+
+import pytest
+
+pytest.importorskip("gradio", reason="the extra app is not installed")
+pytest.importorskip("httpx", reason="the extra app is not installed")
+
+
+@pytest.fixture(scope="session")
+def catalogue(folder, steerable):
+    """`tiny` and `steerable`, as an operator names their folders."""
+    from musika_tf.web.catalogue import Catalogue
+
+    return Catalogue([str(folder), str(steerable)])
+
+
+@pytest.fixture(scope="session")
+def web(catalogue):
+    """A namespace of a Site, a client of it, and its address."""
+    from serving import site_of
+
+    from musika_tf.web.limits import Limits
+
+    with site_of(catalogue, Limits(longest_seconds=60)) as found:
+        yield found
+
+
+@pytest.fixture
+def eventually():
+    """Waits until a function returns what is true; fails after ten seconds."""
+
+    def wait(function, seconds=10):
+        deadline = time.monotonic() + seconds
+        while not function():
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.02)
+
+    return wait
