@@ -56,7 +56,7 @@ class Page:
     def _seed():
         with gr.Row():
             seed = gr.Textbox("7", label="Seed", info="which piece, a whole number", elem_id="seed", scale=4)
-            gr.Button("🎲 Another", scale=1, elem_id="reroll").click(
+            gr.Button("Another seed", scale=1, elem_id="reroll").click(
                 lambda: str(random_seed()), None, seed, api_visibility="private"
             )
         return seed
@@ -147,7 +147,7 @@ class Page:
     def _parsing(self):
         return self._site.catalogue, self._site.limits
 
-    async def _show(self, *values, request: gr.Request):
+    async def _show(self, request: gr.Request, *values):
         """Player, link and command of a piece, once its beginning is there."""
         asked, _, file = await _or_error(self._site.piece(dict(zip(asking.FIELDS, values, strict=True))))
         await _or_error(anext(file.samples()))

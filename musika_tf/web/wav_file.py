@@ -65,8 +65,8 @@ class WavFile:
             yield self._tail[max(first - end, 0) : last - end]
 
     async def samples(self, start=0, end=None):
-        """Yields (first sample, int16 samples as bytes) of the blocks that hold the range; `end` defaults to the piece's.
-        Busy, before the first of them."""
+        """Yields (first sample, int16 samples as bytes) of the blocks that hold a range; `end` defaults to that of the
+        piece. Busy, before the first of them."""
         patient = False
         for begin, stop in self._blocks(start, self._piece.n_samples if end is None else end):
             key = self.tag, begin, stop

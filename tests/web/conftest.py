@@ -1,6 +1,7 @@
 """The site with the tiny models, for all tests of a worker."""
 
 import time
+import types
 
 import pytest
 
@@ -38,3 +39,16 @@ def eventually():
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def app(catalogue):
+    """The whole of it with the page: a namespace of its Site and its address."""
+    from serving import serving
+
+    from musika_tf.web import serve
+    from musika_tf.web.limits import Limits
+
+    asgi = serve.create(catalogue, Limits(longest_seconds=300))
+    with serving(asgi) as address:
+        yield types.SimpleNamespace(site=asgi.state.site, address=address)

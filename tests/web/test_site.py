@@ -66,9 +66,8 @@ def test_a_player_gets_the_same_samples_but_for_their_last_bit(web, written):
     played = web.client.get("/piece.wav", params=QUERY).content
     head = written["wav"].index(b"data") + 8
     assert len(played) == len(written["wav"]) and played[:head] == written["wav"][:head]
-    samples, exact = (
-        np.frombuffer(data[head:], np.int16, 2 * 136_710).astype(int) for data in (played, written["wav"])
-    )
+    n_values = 2 * 136_710
+    samples, exact = (np.frombuffer(data[head:], np.int16, n_values).astype(int) for data in (played, written["wav"]))
     assert np.abs(samples - exact).max() <= 1 and np.mean(samples != exact) < 1e-3
 
 
