@@ -1,5 +1,6 @@
 """The page in a real browser, Debian's chromium without a window: what a visitor sees, hears and downloads."""
 
+import pathlib
 import shutil
 
 import pytest
@@ -87,7 +88,7 @@ def test_23_seconds_play_and_are_the_file_of_the_command_line(visitor, app, cata
         path = tmp_path / f"song.{name.lower()}"
         rendering.write(path, *tiny.load(folder), piece)
         assert download.value.suggested_filename == f"tiny-7.{name.lower()}"
-        assert open(download.value.path(), "rb").read() == path.read_bytes()
+        assert pathlib.Path(download.value.path()).read_bytes() == path.read_bytes()
     assert visitor.errors == []
 
 

@@ -1,4 +1,4 @@
-"""The radio: a stream of the piece, changes that begin at once and in time, and stations that end with their listener."""
+"""The radio: a stream of the piece, changes that begin in time and without a click, and who ends with whom."""
 
 import asyncio
 
