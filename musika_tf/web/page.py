@@ -89,7 +89,7 @@ class Page:
     def _radio_tab(self, model, seed, truncation):
         gr.Markdown("A piece without end. What steers it may change while it plays: press Enter in a field above.")
         start = gr.Button("Start the radio", variant="primary", elem_id="start")
-        player, station = gr.HTML(elem_classes="player", elem_id="station"), gr.State("")
+        player, station = gr.HTML(elem_classes="player", elem_id="station"), gr.Textbox(visible="hidden")
         said = gr.Markdown(elem_id="said")
         inputs = [model, seed, truncation, *self._signals.values()]
         start.click(self._start, inputs, [player, station, said], validator=self._radio_problems,
@@ -130,10 +130,11 @@ class Page:
         return self._judged(("model", "seed", "truncation", *asking.STEERING), values, self._site.radio.parse)
 
     def _change_problem(self, name, value, station):
-        playing = self._site.radio.stations.get(station)
-        fields = playing.asked.fields() if playing else {}
-        return [*self._judged([name], [value], lambda typed: self._site.radio.parse({**fields, **typed})),
-                gr.validate(True, "")] if playing else None  # fmt: skip
+        playing, fine = self._site.radio.stations.get(station), gr.validate(True, "")
+        if not playing:
+            return [fine, fine]
+        fields = playing.asked.fields()
+        return [*self._judged([name], [value], lambda typed: self._site.radio.parse({**fields, **typed})), fine]
 
     @staticmethod
     def _judged(names, values, parse):

@@ -12,6 +12,7 @@ it was in the bar, at the new tempo::
 import asyncio
 import re
 import secrets
+import time
 
 import numpy as np
 
@@ -33,30 +34,32 @@ class UnknownStation(UserError):
 
 
 class Station:
-    """One endless piece and those who listen to it, each from its beginning.
+    """One endless piece, which plays on while somebody listens: who comes later hears what is on, as of any radio.
 
     Attributes:
       asked: what it plays now, which everything after the next look follows.
       listeners: how many.
+      left: the time of a monotonic clock at which the last of them left.
     """
 
     def __init__(self, model, asked, piece):
-        self.model, self.listeners = model, 0
-        self.play(asked, piece)
+        self.model, self.listeners, self.left = model, 0, 0.0
+        self.asked, self._piece, self._track, self._begun = asked, piece, Track(model, piece), None
 
     def play(self, asked, piece):
         """From now on, this."""
-        self.asked, self.piece = asked, piece
+        self.asked, self._piece = asked, piece
 
     def header(self):
         """The beginning of the stream: a WAV file's, of unknown length."""
-        return stream.header(self.model.sample_rate, None, self.piece.comment(self.model.metadata))
+        return stream.header(self.model.sample_rate, None, self._piece.comment(self.model.metadata))
 
     async def listen(self, studio):
         """Yields int16 samples as bytes, without end, as fast as they play; raises as `Studio.run`, of the first."""
-        time = asyncio.get_running_loop().time
-        begun, position, rate = time(), 0, self.model.sample_rate
-        track, fading, patient = Track(self.model, self.piece), None, False
+        now, rate = asyncio.get_running_loop().time, self.model.sample_rate
+        self._begun = now() if self._begun is None else self._begun
+        position = round((now() - self._begun) * rate)
+        track, fading, patient = self._track, None, False
         while True:
             for begin, stop in blocks(self.model.metadata, position):
                 block = await track.render(studio, begin, stop, patient)
@@ -65,15 +68,21 @@ class Station:
                     block[: len(fading)] = loops.crossfade(fading, block[: len(fading)])
                     fading = None
                 for samples in np.array_split(block, max(round(len(block) / rate / _SLICE_SECONDS), 1)):
-                    await asyncio.sleep(max(begun + position / rate - LEAD_SECONDS - time(), 0))
-                    if self.piece is not track.piece:
+                    await asyncio.sleep(max(self._begun + position / rate - LEAD_SECONDS - now(), 0))
+                    if self._piece is not track.piece:
                         break
                     yield to_int16(samples).tobytes()
                     position += len(samples)
-                if self.piece is not track.piece:
+                if self._piece is not track.piece:
                     fading = await track.render(studio, position, position + self._fade_samples(), patient)
-                    track = track.followed_by(self.piece, position / rate)
+                    track = self._changed(position / rate)
                     break
+
+    def _changed(self, seconds):
+        """The Track from `seconds` on, which the first listener who gets there decides on for all."""
+        if self._track.piece is not self._piece:
+            self._track = self._track.followed_by(self._piece, seconds)
+        return self._track
 
     def _fade_samples(self):
         """No more than half of a first block."""
@@ -132,8 +141,9 @@ class Radio:
         return asked, piece
 
     def open(self, name, model, asked, piece):
-        """(name, the Station) for one more listener: one that is there, or a new one, of a random name where `name` is
-        empty; UserError where it can't be one."""
+        """(name, the Station) for one more listener: one that is there, whatever is asked for, or a new one; a random
+        name where `name` is empty, UserError where it can't be one."""
+        self._forget()
         name = name or secrets.token_urlsafe(12)
         if not _NAME.fullmatch(name):
             raise UserError("station: give up to 64 letters, digits, - and _")
@@ -142,10 +152,16 @@ class Radio:
         return name, station
 
     def close(self, name):
-        """One listener less; the last one takes the station along."""
+        """One listener less; when the last one has left, the station waits a while: players reconnect."""
         station = self.stations[name]
         station.listeners -= 1
-        if not station.listeners:
+        station.left = time.monotonic()
+
+    def _forget(self):
+        """Ends the stations that nobody has come back to."""
+        now = time.monotonic()
+        gone = [n for n, s in self.stations.items() if not s.listeners and now - s.left >= self._limits.keep_seconds]
+        for name in gone:
             del self.stations[name]
 
     def change(self, name, fields):
@@ -158,6 +174,7 @@ class Radio:
           UnknownStation: nobody listens to it.
           FieldError: a field is none that can change, or its value can't be.
         """
+        self._forget()
         station = self.stations.get(name)
         if not station:
             raise UnknownStation(f"station={name}: nobody listens to it")

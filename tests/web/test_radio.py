@@ -1,6 +1,7 @@
 """The radio: a stream of the piece, changes that begin in time and without a click, and who ends with whom."""
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_it_is_sent_no_faster_than_it_plays(catalogue, monkeypatch):
     asyncio.run(main())
 
 
-def test_stations_end_with_their_last_listener(web, eventually):
+def test_stations_end_a_while_after_their_last_listener(web, eventually, monkeypatch):
     with web.client.stream("GET", "/radio.wav?model=steerable&station=mine&bpm=130") as one:
         chunks = one.iter_bytes()
         assert next(chunks)[:4] == b"RIFF" and one.headers["x-station"] == "mine"
@@ -117,4 +118,10 @@ def test_stations_end_with_their_last_listener(web, eventually):
         assert wrong.status_code == 400 and wrong.json()["field"] == "bpm"
         assert web.client.post("/radio/mine", json={"seed": "1"}).json()["field"] == "seed"
         next(chunks)
-    eventually(lambda: web.site.radio.stations == {} and web.site.studio.streams == 0)
+    eventually(lambda: web.site.studio.streams == 0)
+    web.site.radio._forget()
+    assert web.site.radio.stations["mine"].listeners == 0  # it may have lost its connection
+    later = time.monotonic() + 61
+    monkeypatch.setattr(radio.time, "monotonic", lambda: later)
+    assert web.client.post("/radio/mine", json={"bpm": "140"}).status_code == 404
+    assert web.site.radio.stations == {}
