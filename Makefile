@@ -1,4 +1,5 @@
 # make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
+# make app          opens a page in the browser that makes music
 # make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
 # make test-all     runs the long ones too, and on the newest TensorFlow (no tensorflow-io) what depends on it
 # make lint         checks the style, and which room imports which
@@ -14,7 +15,7 @@ SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
 ARGS = -m 'not slow and not long' $(SPREAD)
 # Pages, tools, benchmarks, command lines: what they test is the same on any TensorFlow.
 NOT_LATEST = --ignore=tests/docs --ignore=tests/tools --ignore=tests/programs --ignore=tests/benchmarks \
-	--ignore=tests/fuzz/test_texts.py --ignore=tests/fuzz/test_flags.py
+	--ignore=tests/web --ignore=tests/fuzz/test_texts.py --ignore=tests/fuzz/test_flags.py
 comma := ,
 
 # Names may be shims of pyenv that fail because their version isn't selected, so the installations follow.
@@ -24,11 +25,14 @@ PYTHONS = $(or $(PYTHON),python3.11 python3.12 python3.10 python3 \
 	$(wildcard $(PYENV)/3.11.*/bin/python3 $(PYENV)/3.12.*/bin/python3 $(PYENV)/3.10.*/bin/python3))
 NEWEST_PYTHONS = $(or $(PYTHON),python3.13 $(wildcard $(PYENV)/3.13.*/bin/python3) $(PYTHONS))
 
-.PHONY: music test test-long test-latest test-all lint clean
+.PHONY: music app test test-long test-latest test-all lint clean
 .NOTPARALLEL:
 
 music: $(VENV)/installed
 	$(VENV)/bin/python generate.py --bundle_dir=models/techno --length 3m57s --out music.wav
+
+app: $(VENV)/installed-app
+	$(VENV)/bin/python app.py --open
 
 test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest $(ARGS)
@@ -53,6 +57,10 @@ clean:
 # The files named installed are stamps: pip runs again only where setup.cfg is newer.
 $(VENV)/installed: setup.cfg | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install -e .
+	touch $@
+
+$(VENV)/installed-app: $(VENV)/installed
+	$(VENV)/bin/python -m pip install -e '.[app]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

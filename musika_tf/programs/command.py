@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "measure music, models, autoencoders and extractors",
     "import-original": "turn a checkpoint of the published implementation into a bundle",
     "export": "turn a bundle into files for ONNX Runtime or LiteRT",
+    "app": "show a page that makes music, and a radio",
     "push": "share a bundle on a hub",
     "pull": "download a model of a hub",
     "list": "list models on a hub",

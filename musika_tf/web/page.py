@@ -15,7 +15,7 @@ from musika_tf.conditioning import tags
 from musika_tf.errors import UserError
 from musika_tf.generate import bars
 from musika_tf.generate.request import random_seed
-from musika_tf.web import asking
+from musika_tf.web import asking, drawn_curve
 from musika_tf.web.limits import Busy
 from musika_tf.web.site import BUSY, PICTURE_SECONDS
 
@@ -43,12 +43,15 @@ class Page:
                                    info="how far from the ordinary; lower is safer", elem_id="truncation")  # fmt: skip
             with gr.Accordion("Steer it", open=True):
                 signals = [gr.Textbox(elem_id=name, **options) for name, options in self._controls(first).items()]
+                drawn = drawn_curve.field(label="Draw the note density over the piece", show_label=True,
+                                          elem_id="drawn", visible=self._has_density(first))  # fmt: skip
             self._signals = dict(zip(asking.STEERING, signals, strict=True))
             with gr.Tab("Piece"):
-                self._piece_tab(model, seed, truncation)
+                length = self._piece_tab(model, seed, truncation)
+            drawn.input(self._drawn, [drawn, model, length], self._signals["note_density"], api_visibility="private")
             with gr.Tab("Radio"):
                 self._radio_tab(model, seed, truncation)
-            model.change(self._for_model, model, [*signals, self._bars], api_visibility="private")
+            model.change(self._for_model, model, [*signals, drawn, self._bars], api_visibility="private")
             gr.api(self.make, api_name="make")
         self.blocks.queue(max_size=site.limits.waiting, default_concurrency_limit=site.limits.waiting)
 
@@ -85,6 +88,7 @@ class Page:
         inputs = [model, length, self._bars, seed, truncation, loop, *self._signals.values()]
         make.click(self._show, inputs, [player, link, command], validator=self._problems, api_visibility="private")
         self.blocks.load(self._linked, None, [*inputs, player, link, command], api_visibility="private")
+        return length
 
     def _radio_tab(self, model, seed, truncation):
         gr.Markdown("A piece without end. What steers it may change while it plays: press Enter in a field above.")
@@ -120,7 +124,20 @@ class Page:
     def _for_model(self, model):
         metadata = self._site.catalogue.metadata(model)
         fields = [gr.update(**options) for options in self._controls(model).values()]
-        return [*fields, gr.update(visible=bars.has_clock(metadata), value="")]
+        drawn = gr.update(visible=self._has_density(model))
+        return [*fields, drawn, gr.update(visible=bars.has_clock(metadata), value="")]
+
+    def _has_density(self, model):
+        return any(row["name"] == "note_density" for row in self._site.catalogue.metadata(model)["conditioning"])
+
+    def _drawn(self, value, model, length):
+        """The text of a drawn density; of a length that is none yet, over the default one."""
+        (row,) = (r for r in self._site.catalogue.metadata(model)["conditioning"] if r["name"] == "note_density")
+        try:
+            seconds = float(durations.parse(length))
+        except UserError:
+            seconds = float(durations.parse(LENGTHS[0]))
+        return drawn_curve.points(value, seconds, *row["range"])
 
     def _problems(self, *values):
         """What is wrong, by field: Gradio shows it where it was typed."""

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import tiny
 
+from musika_tf.conditioning import curves
 from musika_tf.generate import rendering
 from musika_tf.web import asking
 from musika_tf.web.limits import Limits
@@ -101,6 +102,21 @@ def test_another_model_has_its_own_controls_and_another_seed_is_drawn(visitor):
     visitor.click("#reroll")
     visitor.wait_for_function("() => document.querySelector('#seed textarea, #seed input').value != '7'")
     assert 0 <= int(field(visitor, "seed").input_value()) < 10**6
+
+
+def test_a_drawn_density_becomes_its_points(visitor):
+    fill(visitor, length="60")
+    box = visitor.locator("#drawn canvas").bounding_box()
+    visitor.mouse.move(box["x"] + 1, box["y"] + box["height"] - 1)
+    visitor.mouse.down()
+    for step in range(1, 21):
+        visitor.mouse.move(box["x"] + step / 20 * box["width"] - 1, box["y"] + (1 - step / 20) * box["height"] + 1)
+    visitor.mouse.up()
+    visitor.wait_for_function("() => document.querySelector('#note_density textarea, #note_density input').value")
+    curve = curves.parse(field(visitor, "note_density").input_value(), "note_density")
+    assert len(curve.times) == 12 and curve([0])[0] < 0.05 and curve([60])[0] > 0.95
+    assert abs(curve([30])[0] - 0.5) < 0.03
+    fill(visitor, note_density="")
 
 
 def test_the_radio_follows_without_a_stop(visitor, app):
