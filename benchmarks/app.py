@@ -20,6 +20,7 @@ from absl import app, flags
 
 FLAGS = flags.FLAGS
 _SERVER = Path(__file__).resolve().parents[1] / "app.py"
+_KEPT_MB = 16  # full long before memory is looked at for the first time
 _PATIENCE = 120  # seconds that a client waits for its next bytes
 
 
@@ -31,7 +32,7 @@ def measure(models, clients, seconds):
       `broken`; seconds until the first byte, `median_seconds` and `slowest_seconds`; megabytes of the process after a
       third of the time and at the end.
     """
-    command = [sys.executable, str(_SERVER), "--port=0", f"--models={models}"]
+    command = [sys.executable, str(_SERVER), "--port=0", f"--models={models}", f"--kept_mb={_KEPT_MB}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = server.stdout.readline().partition(": ")[0]
