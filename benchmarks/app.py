@@ -21,7 +21,7 @@ from absl import app, flags
 FLAGS = flags.FLAGS
 _SERVER = Path(__file__).resolve().parents[1] / "app.py"
 _KEPT_MB = 16  # full long before memory is looked at for the first time
-_PATIENCE = 120  # seconds that a client waits for its next bytes
+_PATIENCE = 300  # seconds that a client waits for its next bytes
 
 
 def measure(models, clients, seconds):

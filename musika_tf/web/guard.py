@@ -1,5 +1,7 @@
 """What every request passes first: sizes, paths that nobody needs, and connections that take nothing."""
 
+import contextlib
+
 import anyio
 from starlette.responses import JSONResponse
 
@@ -32,7 +34,8 @@ class Guard:
             with anyio.fail_after(self._limits.stall_seconds):
                 await send(message)
 
-        return await self._app(scope, counted, timed)
+        with contextlib.suppress(TimeoutError):  # the server closes what is not complete
+            await self._app(scope, counted, timed)
 
     def _refusal(self, scope):
         """The Response that says why this is no request for the app, or None."""

@@ -43,7 +43,7 @@ class Page:
                                    info="how far from the ordinary; lower is safer", elem_id="truncation")  # fmt: skip
             with gr.Accordion("Steer it", open=True):
                 signals = [gr.Textbox(elem_id=name, **options) for name, options in self._controls(first).items()]
-                drawn = drawn_curve.field(label="Draw the note density over the piece", show_label=True,
+                drawn = drawn_curve.field(label="Draw the note density over the piece", container=True,
                                           elem_id="drawn", visible=self._has_density(first))  # fmt: skip
             self._signals = dict(zip(asking.STEERING, signals, strict=True))
             with gr.Tab("Piece"):
@@ -167,8 +167,7 @@ class Page:
 
     async def _show(self, request: gr.Request, *values):
         """Player, link and command of a piece, once its beginning is there."""
-        asked, _, file = await _or_error(self._site.piece(dict(zip(asking.FIELDS, values, strict=True))))
-        await _or_error(anext(file.samples()))
+        asked = await _or_error(self._site.begun(dict(zip(asking.FIELDS, values, strict=True))))
         return self._shown(asked, request)
 
     @staticmethod
@@ -183,7 +182,7 @@ class Page:
         fields, nothing = dict(request.query_params), [gr.skip()] * (len(asking.FIELDS) + 3)
         if "seed" not in fields:
             return nothing
-        asked, _, _ = await _or_error(self._site.piece(fields))
+        asked = await _or_error(self._site.begun(fields))
         texts, options = asked.fields(), self._controls(asked.model)
         known = {**texts, "length": texts.get("length", LENGTHS[0]), "truncation": asked.truncation, "loop": asked.loop}
         fields = [gr.update(**{**options.get(name, {}), "value": known.get(name, "")}) for name in asking.FIELDS]
@@ -214,8 +213,7 @@ class Page:
           dict: addresses of the piece as wav, flac and picture, the link to its page, and the command that makes it.
         """
         values = (model, length, bars, seed, truncation, loop, bpm, note_density, position, tags)
-        asked, _, file = await _or_error(self._site.piece(dict(zip(asking.FIELDS, values, strict=True))))
-        await _or_error(anext(file.samples()))
+        asked = await _or_error(self._site.begun(dict(zip(asking.FIELDS, values, strict=True))))
         base, query = str(request.base_url).rstrip("/"), asked.query()
         links = {name: f"{base}/piece.{name}?{query}" for name in ("wav", "flac", "png")}
         return {**links, "link": f"{base}/?{query}", "command": asked.command()}

@@ -158,11 +158,12 @@ class Radio:
         station.left = time.monotonic()
 
     def _forget(self):
-        """Ends the stations that nobody has come back to."""
-        now = time.monotonic()
-        gone = [n for n, s in self.stations.items() if not s.listeners and now - s.left >= self._limits.keep_seconds]
-        for name in gone:
-            del self.stations[name]
+        """Ends the stations that nobody has come back to, and of too many those that were left first."""
+        idle = sorted((s.left, name) for name, s in self.stations.items() if not s.listeners)
+        late = time.monotonic() - self._limits.keep_seconds
+        for i, (left, name) in enumerate(idle):
+            if left <= late or i < len(idle) - self._limits.streams:
+                del self.stations[name]
 
     def change(self, name, fields):
         """Changes signals of a station to the `fields` of asking.STEERING that are given; "" leaves one to the style.

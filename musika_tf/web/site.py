@@ -71,6 +71,13 @@ class Site:
         model = await self._model(asked.model)
         return asked, piece, await anyio.to_thread.run_sync(WavFile, model, piece, self.studio, exact)
 
+    async def begun(self, fields):
+        """The Asked of what a visitor typed, when its beginning is there; FieldError, or Busy."""
+        asked, _, file = await self.piece(fields)
+        with self.studio.stream():
+            await anext(file.samples())
+        return asked
+
     async def _model(self, name):
         return self.catalogue.loaded(name) or await self.studio.run(self.catalogue.load, name)
 

@@ -86,12 +86,16 @@ class Studio:
         making.waiters += 1
         try:
             return await asyncio.shield(making.task)
+        except Busy:  # of somebody who had less patience
+            if not patient:
+                raise
         finally:
             making.waiters -= 1
             if not making.waiters:
                 making.task.cancel()
                 if self._making.get(key) is making:
                     del self._making[key]
+        return await self.kept(key, function, patient)
 
     async def _make(self, key, function, patient):
         data = await self.run(function, patient=patient)

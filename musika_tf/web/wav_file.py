@@ -54,13 +54,16 @@ class WavFile:
         """Yields the bytes `first` .. `last - 1`, rendered as they are asked for; Busy, before the first of them."""
         last = self.size if last is None else last
         head, end = len(self._head), len(self._head) + self._sample_bytes
+        begin, stop = max(first, head) - head, min(last, end) - head
+        parts, ready = self.samples(begin // _BYTES_PER_SAMPLE, -(-stop // _BYTES_PER_SAMPLE)), None
+        if begin < stop:
+            ready = await anext(parts)
         if first < head:
             yield self._head[first:last]
-        begin, stop = max(first, head) - head, min(last, end) - head
-        if begin < stop:
-            async for place, data in self.samples(begin // _BYTES_PER_SAMPLE, -(-stop // _BYTES_PER_SAMPLE)):
-                place *= _BYTES_PER_SAMPLE
-                yield data[max(begin - place, 0) : stop - place]
+        if ready:
+            yield _cut(*ready, begin, stop)
+            async for part in parts:
+                yield _cut(*part, begin, stop)
         if last > end:
             yield self._tail[max(first - end, 0) : last - end]
 
@@ -81,3 +84,9 @@ class WavFile:
 
     def _render(self, begin, stop):
         return writer.to_int16(self._renderer.range(begin, stop)).tobytes()
+
+
+def _cut(place, data, begin, stop):
+    """The bytes `begin` .. `stop - 1` of all samples, of a block that begins at sample `place`."""
+    offset = place * _BYTES_PER_SAMPLE
+    return data[max(begin - offset, 0) : stop - offset]

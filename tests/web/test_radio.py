@@ -125,3 +125,17 @@ def test_stations_end_a_while_after_their_last_listener(web, eventually, monkeyp
     monkeypatch.setattr(radio.time, "monotonic", lambda: later)
     assert web.client.post("/radio/mine", json={"bpm": "140"}).status_code == 404
     assert web.site.radio.stations == {}
+
+
+def test_of_too_many_stations_those_left_first_end(catalogue):
+    stations = Radio(catalogue, Limits(streams=3))
+    asked, piece = stations.parse({})
+    for i in range(6):
+        stations.open(f"s{i}", catalogue.load(asked.model), asked, piece)
+    assert len(stations.stations) == 6  # with listeners
+    for i in (5, 3, 1, 2):
+        stations.close(f"s{i}")
+    stations.open("s0", None, asked, piece)
+    assert set(stations.stations) == {"s0", "s4", "s3", "s1", "s2"} and stations.stations["s0"].listeners == 2
+    with pytest.raises(radio.UnknownStation):
+        stations.change("s5", {"bpm": "130"})

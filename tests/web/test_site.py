@@ -168,6 +168,14 @@ def test_a_visitor_who_leaves_stops_the_work(web, monkeypatch, eventually):
     assert seconds < 40  # what the connection's buffers hold
 
 
+def test_a_connection_that_takes_nothing_is_closed(catalogue, eventually):
+    with site_of(catalogue, Limits(stall_seconds=0.3)) as web:
+        connection, _ = listen(web, "/piece.wav?length=300&seed=1", 100)
+        assert web.site.studio.streams == 1
+        eventually(lambda: web.site.studio.streams == 0, 30)
+        connection.close()
+
+
 def test_many_at_once_are_answered_or_told(catalogue):
     with site_of(catalogue, Limits(streams=3, waiting=3, wait_seconds=30)) as web:
 

@@ -100,6 +100,18 @@ async def test_who_finds_no_place_is_told(studio):
     assert await patient == b"" and await task == b"parked" and await studio.run(bytes) == b""
 
 
+@in_studio(wait_seconds=0.05)
+async def test_who_is_patient_stays_when_others_give_up(studio):
+    go, task = await parked(studio)
+    other = asyncio.ensure_future(studio.kept("a", lambda: b"a"))
+    patient = asyncio.ensure_future(studio.kept("a", lambda: b"a", patient=True))
+    with pytest.raises(Busy):
+        await other
+    assert not patient.done()
+    go.set()
+    assert await patient == b"a" and await task == b"parked"
+
+
 @in_studio(streams=2)
 async def test_streams_are_counted(studio):
     with studio.stream(), studio.stream():
