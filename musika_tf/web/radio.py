@@ -10,6 +10,7 @@ it was in the bar, at the new tempo::
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
 import time
@@ -140,22 +141,26 @@ class Radio:
             asked, piece = asking.parse(fields, self._catalogue, self._limits, endless=True)
         return asked, piece
 
-    def open(self, name, model, asked, piece):
-        """(name, the Station) for one more listener: one that is there, whatever is asked for, or a new one; a random
-        name where `name` is empty, UserError where it can't be one."""
-        self._forget()
-        name = name or secrets.token_urlsafe(12)
-        if not _NAME.fullmatch(name):
+    @staticmethod
+    def name(text):
+        """The name of a station that a listener asks for, or a new one that nobody guesses; UserError where it can't be
+        one."""
+        if text and not _NAME.fullmatch(text):
             raise UserError("station: give up to 64 letters, digits, - and _")
+        return text or secrets.token_urlsafe(12)
+
+    @contextlib.contextmanager
+    def listening(self, name, model, asked, piece):
+        """Around a listener: the Station of a name, the one that is there, or a new one that plays this. When the last
+        listener leaves, it waits a while: players reconnect."""
+        self._forget()
         station = self.stations[name] = self.stations.get(name) or Station(model, asked, piece)
         station.listeners += 1
-        return name, station
-
-    def close(self, name):
-        """One listener less; when the last one has left, the station waits a while: players reconnect."""
-        station = self.stations[name]
-        station.listeners -= 1
-        station.left = time.monotonic()
+        try:
+            yield station
+        finally:
+            station.listeners -= 1
+            station.left = time.monotonic()
 
     def _forget(self):
         """Ends the stations that nobody has come back to, and of too many those that were left first."""

@@ -136,15 +136,13 @@ class Site:
         model = await self._model(asked.model)
         if request.method == "HEAD":
             return Response(media_type="audio/wav")
-        name, station = self.radio.open(fields.get("station", ""), model, asked, piece)
+        name = self.radio.name(fields.get("station"))
 
         async def sound():
-            try:
+            with self.radio.listening(name, model, asked, piece) as station:
                 yield station.header()
                 async for data in station.listen(self.studio):
                     yield data
-            finally:
-                self.radio.close(name)
 
         return await self._stream(sound(), 200, {"Cache-Control": "no-store", "X-Station": name}, n_ready=2)
 

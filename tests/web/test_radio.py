@@ -1,7 +1,7 @@
 """The radio: a stream of the piece, changes that begin in time and without a click, and who ends with whom."""
 
 import asyncio
-import time
+import contextlib
 
 import numpy as np
 import pytest
@@ -33,15 +33,15 @@ def hear(catalogue, fields, seconds, changes=()):
     async def main():
         stations, studio, changes_left = Radio(catalogue, Limits()), Studio(Limits()), list(changes)
         asked, piece = stations.parse(fields)
-        name, station = stations.open("", catalogue.load(asked.model), asked, piece)
         heard, n_samples = [], 0
-        async for data in station.listen(studio):
-            heard.append(np.frombuffer(data, np.int16).reshape(-1, 2) / 32768)
-            n_samples += len(heard[-1])
-            if n_samples >= seconds * RATE:
-                break
-            if changes_left and n_samples >= changes_left[0][0] * RATE:
-                stations.change(name, changes_left.pop(0)[1])
+        with stations.listening("one", catalogue.load(asked.model), asked, piece) as station:
+            async for data in station.listen(studio):
+                heard.append(np.frombuffer(data, np.int16).reshape(-1, 2) / 32768)
+                n_samples += len(heard[-1])
+                if n_samples >= seconds * RATE:
+                    break
+                if changes_left and n_samples >= changes_left[0][0] * RATE:
+                    stations.change("one", changes_left.pop(0)[1])
         studio.close()
         return np.concatenate(heard)
 
@@ -89,24 +89,25 @@ def test_it_is_sent_no_faster_than_it_plays(catalogue, monkeypatch):
     async def main():
         stations, studio = Radio(catalogue, Limits()), Studio(Limits())
         asked, piece = stations.parse({})
-        _, station = stations.open("", catalogue.load(asked.model), asked, piece)
-        time, sent = asyncio.get_running_loop().time, 0
-        begun = time()
-        async for data in station.listen(studio):
-            assert sent / RATE <= time() - begun + 0.5 + 0.01
-            sent += len(data) // 4
-            if sent > 1.5 * RATE:
-                return
+        now, sent = asyncio.get_running_loop().time, 0
+        with stations.listening("one", catalogue.load(asked.model), asked, piece) as station:
+            begun = now()
+            async for data in station.listen(studio):
+                assert sent / RATE <= now() - begun + 0.5 + 0.01
+                sent += len(data) // 4
+                if sent > 1.5 * RATE:
+                    return
 
     asyncio.run(main())
 
 
-def test_stations_end_a_while_after_their_last_listener(web, eventually, monkeypatch):
+def test_stations_end_a_while_after_their_last_listener(web, eventually):
     with web.client.stream("GET", "/radio.wav?model=steerable&station=mine&bpm=130") as one:
         chunks = one.iter_bytes()
         assert next(chunks)[:4] == b"RIFF" and one.headers["x-station"] == "mine"
         with web.client.stream("GET", "/radio.wav?station=mine") as two:
-            next(two.iter_bytes())
+            heard = two.iter_bytes()  # kept: httpx closes the connection with it
+            next(heard)
             assert web.site.radio.stations["mine"].listeners == 2
         eventually(lambda: web.site.radio.stations["mine"].listeners == 1)
         answer = web.client.post("/radio/mine", json={"bpm": "140", "tags": "techno=0.3"})
@@ -121,8 +122,7 @@ def test_stations_end_a_while_after_their_last_listener(web, eventually, monkeyp
     eventually(lambda: web.site.studio.streams == 0)
     web.site.radio._forget()
     assert web.site.radio.stations["mine"].listeners == 0  # it may have lost its connection
-    later = time.monotonic() + 61
-    monkeypatch.setattr(radio.time, "monotonic", lambda: later)
+    web.site.radio.stations["mine"].left -= 61
     assert web.client.post("/radio/mine", json={"bpm": "140"}).status_code == 404
     assert web.site.radio.stations == {}
 
@@ -130,12 +130,14 @@ def test_stations_end_a_while_after_their_last_listener(web, eventually, monkeyp
 def test_of_too_many_stations_those_left_first_end(catalogue):
     stations = Radio(catalogue, Limits(streams=3))
     asked, piece = stations.parse({})
-    for i in range(6):
-        stations.open(f"s{i}", catalogue.load(asked.model), asked, piece)
+    model = catalogue.load(asked.model)
+    listeners = [contextlib.ExitStack() for _ in range(6)]
+    for i, listener in enumerate(listeners):
+        listener.enter_context(stations.listening(f"s{i}", model, asked, piece))
     assert len(stations.stations) == 6  # with listeners
     for i in (5, 3, 1, 2):
-        stations.close(f"s{i}")
-    stations.open("s0", None, asked, piece)
-    assert set(stations.stations) == {"s0", "s4", "s3", "s1", "s2"} and stations.stations["s0"].listeners == 2
+        listeners[i].close()
+    with stations.listening("s0", model, asked, piece) as station:
+        assert set(stations.stations) == {"s0", "s4", "s3", "s1", "s2"} and station.listeners == 2
     with pytest.raises(radio.UnknownStation):
         stations.change("s5", {"bpm": "130"})
