@@ -115,11 +115,12 @@ class Page:
             "position": ("Place in the song", "body, plan, or a number from 0 to 1", "position" in ranges),
             "tags": ("Tags", f"such as {words[0]}=0.5; there are {', '.join(words)}" if words else "", bool(words)),
         }
-        empty = "drawn by the style"
+        empty = {"position": "body"}
         return {
-            name: {"label": label, "info": info, "visible": is_there, "placeholder": empty, "value": ""}
+            name: {"label": label, "info": info, "visible": is_there, "value": "",
+                   "placeholder": empty.get(name, "drawn by the style")}
             for name, (label, info, is_there) in told.items()
-        }
+        }  # fmt: skip
 
     def _for_model(self, model):
         metadata = self._site.catalogue.metadata(model)
