@@ -5,8 +5,7 @@ import types
 
 import pytest
 
-pytest.importorskip("gradio", reason="the extra app is not installed")
-pytest.importorskip("httpx", reason="the extra app is not installed")
+MISSING = "the extra app is not installed: pip install -e '.[app]'"
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +19,7 @@ def catalogue(folder, steerable):
 @pytest.fixture(scope="session")
 def web(catalogue):
     """A namespace of a Site, a client of it, and its address."""
+    pytest.importorskip("starlette", reason=MISSING)
     from serving import site_of
 
     from musika_tf.web.limits import Limits
@@ -44,6 +44,7 @@ def eventually():
 @pytest.fixture(scope="session")
 def app(catalogue):
     """The whole of it with the page: a namespace of its Site and its address."""
+    pytest.importorskip("gradio", reason=MISSING)
     from serving import serving
 
     from musika_tf.web import serve

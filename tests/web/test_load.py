@@ -5,6 +5,7 @@ import pytest
 
 @pytest.mark.slow
 def test_twenty_visitors_for_a_minute(folder):
+    pytest.importorskip("httpx", reason="the extra app is not installed")
     from benchmarks import app
 
     result = app.measure(str(folder), clients=20, seconds=60)

@@ -3,8 +3,8 @@
 import concurrent.futures
 
 import pytest
-from serving import httpx
 
+httpx = pytest.importorskip("httpx", reason="the extra app is not installed")
 pytestmark = pytest.mark.long
 
 

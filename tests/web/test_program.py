@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 
-import httpx
 import pytest
 import soundfile
 import warm
 from paths import ROOT
+
+httpx = pytest.importorskip("httpx", reason="the extra app is not installed")
 
 
 @contextlib.contextmanager

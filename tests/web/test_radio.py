@@ -13,6 +13,7 @@ from musika_tf.web.limits import Limits
 from musika_tf.web.radio import Radio, Track
 from musika_tf.web.studio import Studio
 
+pytestmark = pytest.mark.long
 RATE = 44_100
 
 
