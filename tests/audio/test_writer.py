@@ -10,6 +10,7 @@ import soundfile
 import warm
 
 from musika_tf.audio import files, writer
+from musika_tf.audio.markers import Markers, Tempo
 from musika_tf.errors import UserError
 
 EXTENSIONS = ("wav", "flac", "ogg")
@@ -201,6 +202,18 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, extension):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{path}: can't be written (") and done.stdout.count("\n") == 1
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("comment", ["", "seed=7", "odd", "x" * 3000])
+@pytest.mark.parametrize("marked", [None, Markers(((0, "bar 1"), (9, "bar 2")), 12, Tempo(120.0, 4, True))])
+def test_the_frame_of_a_wav_file_is_known_before_its_samples(tmp_path, comment, marked):
+    samples = np.arange(24, dtype=np.float32).reshape(12, 2) / 100
+    with writer.AudioWriter(tmp_path / "a.wav", 22_050, comment, marked=marked) as file:
+        file.write(samples)
+    head, tail = writer.wav_frame(22_050, comment, 12, marked)
+    assert head + writer.to_int16(samples).tobytes() + tail == (tmp_path / "a.wav").read_bytes()
+    with pytest.raises(UserError, match="more than a WAV file's 4 GB"):
+        writer.wav_frame(22_050, comment, 2**30)
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

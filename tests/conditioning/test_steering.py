@@ -88,6 +88,14 @@ def test_clock_is_exact_after_a_month():
         np.testing.assert_allclose(row[10], np.sin(2 * np.pi * 16 * bar), atol=1e-4)
 
 
+def test_a_clock_may_show_another_time_than_the_rest_has():
+    asked, times = steer(tempo="120", note_density="0:0.1,60:0.9"), np.array([1.0, 30.0])
+    moved = asked.at(times, clock=times + 0.75)
+    np.testing.assert_array_equal(moved[:, COLUMNS["beat"]], asked.at(times + 0.75)[:, COLUMNS["beat"]])
+    others = [i for i in range(len(moved[0])) if not 1 <= i <= 10]
+    np.testing.assert_array_equal(moved[:, others], asked.at(times)[:, others])
+
+
 def test_any_range_equals_that_of_the_whole():
     asked = steer(60.0, tempo="120", position="plan", note_density="0:0.1,5s:0.8")
     whole = asked(POSITIONS)
