@@ -29,6 +29,7 @@ def moved(before, network):
     return [float(np.abs(v.numpy() - old).max()) for v, old in zip(network.trainable_variables, before, strict=True)]
 
 
+@pytest.mark.long
 def test_a_step_trains_all_networks_and_reports(eagerly):
     trainer = tiny_unagan.trainer()
     before = {name: [v.numpy() for v in n.trainable_variables] for name, n in trainer.networks.items()}

@@ -141,6 +141,7 @@ def test_small_variant_is_recognised(small):
     assert (gan.config.window, gan.config.critic_window, gan.config.width) == (64, 128, 4)
 
 
+@pytest.mark.long
 def test_small_generator_and_critic(small):
     _, gan = small
     expected = original.read_expected(FIXTURES / "small_expected.npz")

@@ -136,6 +136,7 @@ def test_nothing_to_fine_tune(job, tmp_path, there):
     refused(job, "--init_from=.*start: neither a bundle nor a folder", init_from=str(tmp_path / "start"))
 
 
+@pytest.mark.long
 def test_a_resumed_training_keeps_the_scale_of_its_latents(job, monkeypatch):
     fitted = []
     monkeypatch.setattr(loop, "train", lambda *args: True)
@@ -180,6 +181,7 @@ def test_fine_tuning_with_signals_of_another_extractor(job, start, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_mixed_signals_reach_the_trainer_in_their_units(job, tmp_path, monkeypatch):
     seen = []
     names = ("note_density", "tag:slow", "position")

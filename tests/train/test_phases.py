@@ -381,6 +381,7 @@ def test_assessment_is_that_of_the_averaged_weights(job, phase, name):
     assert assess() == other
 
 
+@pytest.mark.long
 def test_later_phases_take_the_best_where_it_was_exported(job):
     phases._keep_config(job)
     trainer = make_trainer(1)

@@ -4,11 +4,10 @@ import shlex
 import sys
 
 import pytest
-from absl.testing import flagsaver
+import warm
 
 from musika_tf import shipped
 from musika_tf.generate.request import Request, piece_of
-from musika_tf.programs import cli, generate
 from musika_tf.web import asking
 from musika_tf.web.catalogue import Catalogue
 from musika_tf.web.limits import Limits
@@ -76,16 +75,28 @@ def test_a_link_and_its_fields_are_the_same_piece(catalogue):
     assert parse(catalogue, **barred.fields()) == (barred, piece)
 
 
+OF_COMMAND = """
+import sys
+from musika_tf.generate.request import piece_of
+from musika_tf.model.metadata import read_metadata
+from musika_tf.programs import cli, generate
+folder, *words = sys.argv[1:]
+cli.FLAGS(words)
+request, metadata = generate.request(), read_metadata(folder)
+piece = piece_of(request, request.seed, metadata)
+print(piece.comment(metadata), piece.n_samples, piece.loop_samples)
+"""
+
+
 @pytest.mark.parametrize("fields", [{}, {"bars": "8", "bpm": "128", "loop": "1", "seed": "9", "truncation": "1.0"}])
 def test_the_command_makes_the_same_piece(fields):
     techno = Catalogue([shipped.DEFAULT_MODEL])
     asked, piece = asking.parse(fields, techno, Limits())
     words = shlex.split(asked.command())
     assert words[:2] == ["python", "generate.py"] and words[-1] == f"--out=techno-{asked.seed}.wav"
-    with flagsaver.flagsaver():
-        cli.FLAGS(words[1:])
-        request = generate.request()
-    assert piece_of(request, request.seed, techno.metadata(shipped.DEFAULT_MODEL)) == piece
+    done = warm.run("-c", OF_COMMAND, shipped.default_model(), *words[1:])
+    comment = piece.comment(techno.metadata(shipped.DEFAULT_MODEL))
+    assert done.stdout.strip() == f"{comment} {piece.n_samples} {piece.loop_samples}", done.stderr
 
 
 @pytest.mark.parametrize("text", ["{}", " {} ", "{}/", "{}/.", "0:{}", "0:0.1,{}", "./{}", "~/{}", "{}\n"])
