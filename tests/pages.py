@@ -1,4 +1,4 @@
-"""The project's Markdown, as the tests of the docs read it."""
+"""The project's Markdown, with that of its notebooks, as the tests of the docs read it."""
 
 import dataclasses
 import functools
@@ -7,6 +7,7 @@ import re
 import shlex
 import urllib.parse
 
+import notebook_cells
 from markdown_it import MarkdownIt
 from paths import ROOT
 
@@ -52,7 +53,7 @@ class Block:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """One Markdown file.
+    """One Markdown file, or one notebook.
 
     Attributes:
       path: of the file.
@@ -102,7 +103,7 @@ def commands_in(line):
 def read(path):
     """The Page of a file."""
     page = Page(path, [], set(), [], [], [])
-    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
+    tokens = MarkdownIt("commonmark").enable("table").parse(_markdown(path))
     for i, token in enumerate(tokens):
         if token.type in ("fence", "code_block"):
             page.blocks.append(Block(tuple(token.info.split()), token.content))
@@ -111,6 +112,14 @@ def read(path):
             if tokens[i - 1].type == "heading_open":
                 page.anchors.add(_slug(token.children, page.anchors))
     return page
+
+
+def _markdown(path):
+    """The text of a file; of a notebook that of its Markdown, and the programs that it runs as a block of shell."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    texts = [text for kind, text in notebook_cells.cells(path) if kind == "markdown"]
+    return "\n\n".join([*texts, "```sh", *map(shlex.join, notebook_cells.commands(path)), "```"])
 
 
 def _read_inline(page, children):
@@ -133,6 +142,7 @@ def _slug(children, taken):
 
 
 def pages():
-    """All Markdown files."""
-    paths = [*ROOT.glob("*.md"), *(path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.md"))]
+    """All Markdown files and notebooks."""
+    found = (path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.md"))
+    paths = [*ROOT.glob("*.md"), *found, *notebook_cells.PATHS]
     return [read(path) for path in sorted(paths) if "node_modules" not in path.parts]

@@ -38,9 +38,9 @@ def run(command, **flags):
       UserError: the program failed, or was interrupted with nothing to save; it has said why.
     """
     screen, terminal = _terminal()
-    words = [sys.executable, "-c", _START, command, *_words(flags)]
+    line = [sys.executable, "-c", _START, command, *words(flags)]
     streams = {"stdin": subprocess.DEVNULL, "stdout": terminal, "stderr": terminal}
-    program = subprocess.Popen(words, start_new_session=True, **streams)
+    program = subprocess.Popen(line, start_new_session=True, **streams)
     os.close(terminal)
     try:
         _show(screen, program)
@@ -51,15 +51,15 @@ def run(command, **flags):
         raise UserError(f"musika-tf {command}: ended with status {status}; its last line above says why")
 
 
-def _words(flags):
-    """Flags by name as words of a command line."""
-    words = []
+def words(flags):
+    """Flags by name, as `run` takes them, as words of a command line."""
+    found = []
     for name, value in flags.items():
         if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no{name}")
+            found.append(f"--{name}" if value else f"--no{name}")
         elif value is not None:
-            words.append(f"--{name}={value}")
-    return words
+            found.append(f"--{name}={value}")
+    return found
 
 
 def _terminal():
