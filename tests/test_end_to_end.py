@@ -17,6 +17,7 @@ import musika_tf
 from musika_tf.audio import resampling
 from musika_tf.generate import piece
 from musika_tf.generate.styles import StylePlan
+from musika_tf.model.metadata import read_metadata
 
 RATE = 44_100
 SAMPLES = pathlib.Path("/usr/share/sonic-pi/samples")
@@ -172,5 +173,5 @@ def test_from_a_folder_of_audio_to_new_music(corpus, tmp_path):
     assert read_piece(read_comment(song)) == piece.Piece(7, StylePlan.constant(7), 0, 23 * RATE)
 
     tuned = tmp_path / "tuned"
-    run(*train[:2], f"--checkpoint_dir={tuned}", train[3], f"--init_from={checkpoints / 'bundle'}", "--gan_steps=2")
-    assert (tuned / "bundle" / "saved_model.pb").is_file()
+    run(*train[:2], f"--checkpoint_dir={tuned}", f"--init_from={checkpoints / 'bundle'}", "--gan_steps=2")
+    assert [row["name"] for row in read_metadata(tuned / "bundle")["conditioning"]] == ["tempo", "beat"]

@@ -3,11 +3,13 @@
 For the autoencoder of --checkpoint_dir; where it holds none, for the shipped one that made the latents.
 """
 
+import dataclasses
 import os
 from pathlib import Path
 
 from absl import flags
 
+from musika_tf import shipped
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
@@ -32,6 +34,25 @@ def _take_defaults():
     cli.say_defaults(*taken)
 
 
+def _sizes():
+    """The GAN's GanConfig: that of --init_from, which the flags say from here on. So they do of its signals, unless
+    --conditioning was given."""
+    from musika_tf.config import GanConfig
+    from musika_tf.train import gan
+
+    asked = settings.config(GanConfig)
+    if not FLAGS.init_from:
+        return asked
+    with cli.bundle_of("init_from"):
+        sizes, names = gan.sizes_of(FLAGS.init_from)
+    if sizes != asked and any(FLAGS[f"gan_{field.name}"].present for field in dataclasses.fields(GanConfig)):
+        print(f"the GAN has the sizes of {shipped.name(FLAGS.init_from)}, in place of the flags'")
+    settings.set_config(sizes)
+    if not FLAGS["conditioning"].present:
+        FLAGS.conditioning = ",".join(names)
+    return sizes
+
+
 def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
     settings.read_back([Path(checkpoint_dir) / "gan"])
@@ -40,7 +61,7 @@ def main(_):
     cli.start_tensorflow()
     devices = cli.make_devices()
     from musika_tf.conditioning import signals
-    from musika_tf.config import GanConfig, GanTraining
+    from musika_tf.config import GanTraining
     from musika_tf.train import gan
 
     about = {
@@ -49,7 +70,7 @@ def main(_):
         "flags": settings.effective_flags(with_paths=False),
     }
     job = gan.Job(
-        config=settings.config(GanConfig),
+        config=_sizes(),
         training=settings.config(GanTraining),
         latents_dir=FLAGS.latents_dir,
         checkpoint_dir=checkpoint_dir,

@@ -25,6 +25,7 @@ from musika_tf.model import bundle
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.loading import autoencoder_of_latents, load_autoencoder
+from musika_tf.model.metadata import generates
 from musika_tf.stereo import layouts
 from musika_tf.train import emphasis
 from musika_tf.training import checkpoints, loop, preview
@@ -153,16 +154,12 @@ def _emphasis(job, autoencoder, pieces, deviation):
 def _networks(job, model_id):
     """(Autoencoder, Gan, Conditioner), fresh or from `init_from`."""
     if job.init_from:
-        folder = _bundle_in(job.init_from)
-        autoencoder, gan, conditioner, _ = bundle.load_networks(folder, job.precision)
-        if gan is None:
-            raise UserError(f"--init_from={job.init_from}: an autoencoder without a GAN; leave --init_from out")
-        names = tuple(signal.name for signal in conditioner.signals)
+        config, names = sizes_of(job.init_from)
         if names != job.signals:
             raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")
-        if gan.config != job.config:
+        if config != job.config:
             raise UserError(f"--init_from={job.init_from}: a GAN of another size; use its flagfile")
-        return autoencoder, gan, conditioner
+        return bundle.load_networks(_bundle_in(job.init_from), job.precision)[:3]
     source = autoencoder_of_latents(job.checkpoint_dir, model_id)
     if source != job.checkpoint_dir:
         logger.info("the autoencoder is that of %s, which made the latents", shipped.name(source))
@@ -171,6 +168,17 @@ def _networks(job, model_id):
     latent_size = autoencoder.config.latent_channels
     gan = Gan.create(job.config, latent_size, conditioner.n_channels, job.training.noise_init, job.precision)
     return autoencoder, gan, conditioner
+
+
+def sizes_of(folder):
+    """(GanConfig, names of the signals) of a bundle, or of the one in a folder of checkpoints; UserError if there is
+    none, or none that generates."""
+    path = _bundle_in(folder)
+    metadata = bundle.read_metadata(path)
+    if not generates(metadata):
+        raise UserError(f"--init_from={folder}: an autoencoder without a GAN; leave --init_from out")
+    config = from_dict(GanConfig, metadata["gan_config"])
+    return config, tuple(row["name"] for row in metadata["conditioning"])
 
 
 def _bundle_in(folder):

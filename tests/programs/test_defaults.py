@@ -111,6 +111,18 @@ def test_sizes_are_those_of_what_is_fine_tuned():
     assert said == ["24"]
 
 
+def test_a_gan_has_the_sizes_and_signals_of_what_it_starts_from():
+    given = ["--flagfile=flags/smoke.flags", f"--init_from={shipped.default_model()}"]
+    call = "print(program._sizes().width)"
+    said, _, values = take("train_gan", given, ["gan_width", "gan_noise_values", "conditioning"], call)
+    assert said == ["the GAN has the sizes of models/techno, in place of the flags'", "32"]
+    assert values == [32, 1, "tempo,beat,position"]
+    said, _, values = take("train_gan", [given[1], "--conditioning=tempo"], ["gan_width", "conditioning"], call)
+    assert said == ["32"] and values == [32, "tempo"]  # whose refusal names techno's
+    done = warm.run("-c", TAKE + call, "train_gan", f"--init_from={shipped.default_autoencoder()}", cwd=".")
+    assert "an autoencoder without a GAN; leave --init_from out" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_generate_plays_ones_own_model_or_the_one_that_ships(own, empty_folder):
     if own:

@@ -157,7 +157,12 @@ def start(tmp_path, monkeypatch):
     """A bundle to fine-tune from, with tempo and beat."""
     folder = tmp_path / "start"
     folder.mkdir()
-    (folder / "metadata.json").write_text("{}")
+    configs = {"autoencoder_config": tiny.AUTOENCODER, "gan_config": tiny.GAN}
+    about = {name: dataclasses.asdict(config) for name, config in configs.items()}
+    about |= {"name": "start", "format_version": 2, "sample_rate": 44_100, "samples_per_latent": 512, "latent_size": 12}
+    about |= {"window": tiny.GAN.window, "has_critic": True, "autoencoder_id": "0123456789ab"}
+    about["conditioning"] = tiny.conditioner().metadata()
+    (folder / "metadata.json").write_text(json.dumps(about))
     conditioner = tiny.conditioner()
     conditioner.restore(METADATA)
     networks = tiny.autoencoder(), tiny.gan(n_conditioning=11), conditioner, {"conditioning": METADATA}
