@@ -70,7 +70,7 @@ def test_convergence_falls():
     assert np.mean(measures[-10:]) < 0.6 * np.mean(measures[:10])
 
 
-@pytest.mark.long
+@pytest.mark.slow  # the loop's own law, which CI checks of the GAN
 def test_a_resumed_training_is_an_unbroken_one(tmp_path):
     def run(name, interrupt_at=None):
         trainer = tiny_unagan.trainer(steps=4)

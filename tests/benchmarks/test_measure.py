@@ -90,7 +90,12 @@ def test_table():
     [
         ("generate", ["--seconds=2,3"], ["flags", "flags"]),
         ("baseline", ["--seconds=2"], ["flags, unconditional", "flags, tempo, beat, position"]),
-        ("baseline", ["--seconds=2", *BASELINE], [f"UNAGAN-style, flags, {what}" for what in WAYS]),
+        pytest.param(
+            "baseline",
+            ["--seconds=2", *BASELINE],
+            [f"UNAGAN-style, flags, {what}" for what in WAYS],
+            marks=pytest.mark.slow,
+        ),
         ("encode", ["--seconds=2,3"], ["flags", "flags"]),
         ("train_step", ["--steps=gan,1"], ["flags: GAN, batch 2", "flags: phase 1, batch 1"]),
     ],
