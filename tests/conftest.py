@@ -112,9 +112,8 @@ def exported_steerable(tmp_path_factory, steerable):
 
     def exported(file_format):
         def make(path):
-            code = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs import command; command.main()"
             flags = f"--format={file_format}", f"--bundle_dir={steerable}", f"--export_dir={path}"
-            done = warm.run("-c", code, "export", *flags)
+            done = warm.run("-c", warm.MUSIKA_TF, "export", *flags)
             assert done.returncode == 0 and not done.stderr, done.stderr
 
         return made_for_all(tmp_path_factory, f"exported-{file_format}", make)

@@ -18,6 +18,16 @@ needs_onnx = _needs("onnx", "tf2onnx", "onnxruntime")
 needs_litert = _needs("ai_edge_litert")
 
 
+def rendered(folder, seed, n_latents):
+    """What the bundle in a folder makes of the first latents of a piece, float32 `[samples, 2]`."""
+    import tensorflow as tf
+    import tiny
+
+    seed, first = tf.constant(seed, tf.int64), tf.constant(0, tf.int64)
+    generate = tiny.load(folder)[0].generate
+    return generate(seed, seed, first, tf.constant(n_latents), tf.constant(2.0), tf.zeros([0, 0])).numpy()
+
+
 def example(name):
     """A program of examples/ as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")

@@ -16,6 +16,10 @@ from paths import ROOT
 FORK = pathlib.Path(__file__).with_name("warm_fork.py")
 
 
+# The installed command, which `-c` takes.
+MUSIKA_TF = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs.command import main; sys.exit(main())"
+
+
 def python():
     """The beginning of a command that runs Python, as a list."""
     if not hasattr(os, "pidfd_open"):  # on Macs, forks of a process that uses Apple's frameworks fail

@@ -1,7 +1,5 @@
 """Recordings in parts and spans are heard as the whole."""
 
-import importlib.util
-
 import clicks
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ needs_madmom = pytest.mark.skipif(
 )
 needs_tempocnn = pytest.mark.skipif(not tempo.installed(), reason="the extra tempo (tempocnn) is missing")
 needs_musicnn = pytest.mark.skipif(
-    importlib.util.find_spec("musicnn") is None, reason="what tags need (pip install --no-deps musicnn) is missing"
+    not tags.installed(), reason="what tags need (pip install --no-deps musicnn) is missing"
 )
 
 

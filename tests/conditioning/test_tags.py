@@ -1,7 +1,5 @@
 """Words: interpolated at the latents' centres, one channel each, and as users write them."""
 
-import importlib.util
-
 import clicks
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from musika_tf.conditioning.tags import Tag
 from musika_tf.errors import UserError
 
 needs_musicnn = pytest.mark.skipif(
-    importlib.util.find_spec("musicnn") is None, reason="what tags need (pip install --no-deps musicnn) is missing"
+    not tags.installed(), reason="what tags need (pip install --no-deps musicnn) is missing"
 )
 
 

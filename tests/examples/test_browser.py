@@ -3,8 +3,6 @@
 import exported
 import numpy as np
 import pytest
-import tensorflow as tf
-import tiny
 
 from benchmarks import browser
 
@@ -15,15 +13,9 @@ pytestmark = [
 ]
 
 
-def expected(steerable, n_latents):
-    seed, first = tf.constant(5, tf.int64), tf.constant(0, tf.int64)
-    loaded = tiny.load(steerable)[0]
-    return loaded.generate(seed, seed, first, tf.constant(n_latents), tf.constant(2.0), tf.zeros([0, 0])).numpy()
-
-
 def test_the_browser_makes_what_the_bundle_renders(exported_steerable, steerable):
     made = browser.play(exported_steerable("onnx"), seed=5, n_latents=20)
-    np.testing.assert_allclose(np.transpose(made["sides"]), expected(steerable, 20), atol=1e-4)
+    np.testing.assert_allclose(np.transpose(made["sides"]), exported.rendered(steerable, 5, 20), atol=1e-4)
 
 
 def test_the_page_plays_and_stops(exported_steerable):

@@ -43,19 +43,13 @@ def served(loaded):
         server.shutdown()
 
 
-def expected(folder, n_latents):
-    seed, first = tf.constant(7, tf.int64), tf.constant(0, tf.int64)
-    loaded = tiny.load(folder)[0]
-    return loaded.generate(seed, seed, first, tf.constant(n_latents), tf.constant(2.0), tf.zeros([0, 0])).numpy()
-
-
 @pytest.mark.long
 def test_what_is_served_is_what_the_bundle_generates(folder, monkeypatch):
     monkeypatch.setattr(serving, "LATENTS", 7)
     with served(tiny.load(folder)[0]) as url:
         blocks = list(serving.blocks(url, 7, 10))
     assert [len(block) for block in blocks] == [7 * 512, 3 * 512]
-    np.testing.assert_allclose(np.concatenate(blocks), expected(folder, 10), atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(blocks), exported.rendered(folder, 7, 10), atol=1e-5)
 
 
 def test_samples_become_pcm():
@@ -69,4 +63,4 @@ def test_the_signature_by_saved_model_cli(folder, tmp_path):
     what = ["--tag_set", "serve", "--signature_def", "generate", "--input_exprs", inputs, "--outdir", tmp_path]
     done = warm.run(*tool, *what)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(np.load(tmp_path / "waveform.npy"), expected(folder, 4), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "waveform.npy"), exported.rendered(folder, 7, 4), atol=1e-5)

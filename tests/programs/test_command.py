@@ -7,15 +7,14 @@ import time
 
 import pytest
 import tiny
+import warm
 
 from musika_tf.programs import command
-
-CODE = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs.command import main; sys.exit(main())"
 
 
 def run(*arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-c", CODE, *arguments],
+        [sys.executable, "-c", warm.MUSIKA_TF, *arguments],
         capture_output=True, text=True, cwd=tiny.ROOT, env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -36,7 +35,7 @@ def test_help_lists_the_commands_at_once():
 
 def test_help_may_be_cut_off():
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", 'exec 2>&1; "$0" -c "$1" --help | true', sys.executable, CODE],
+        ["bash", "-o", "pipefail", "-c", 'exec 2>&1; "$0" -c "$1" --help | true', sys.executable, warm.MUSIKA_TF],
         capture_output=True, text=True, cwd=tiny.ROOT,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")

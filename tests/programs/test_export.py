@@ -4,11 +4,9 @@ import pytest
 import tiny
 import warm
 
-CODE = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs.command import main; sys.exit(main())"
-
 
 def run(*arguments, cwd=tiny.ROOT):
-    return warm.run("-c", CODE, "export", *arguments, cwd=cwd)
+    return warm.run("-c", warm.MUSIKA_TF, "export", *arguments, cwd=cwd)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ pytest.importorskip("huggingface_hub")
 
 import hub_server  # noqa: E402
 
-CODE = "import sys; sys.argv[0] = 'musika-tf'; from musika_tf.programs.command import main; sys.exit(main())"
-
 
 @pytest.fixture
 def hub():
@@ -32,7 +30,7 @@ def run(hub, tmp_path):
     (tmp_path / "here").mkdir()
 
     def run(*arguments, **others):
-        return warm.run("-c", CODE, *arguments, cwd=tmp_path / "here", env=os.environ | settings | others)
+        return warm.run("-c", warm.MUSIKA_TF, *arguments, cwd=tmp_path / "here", env=os.environ | settings | others)
 
     return run
 
