@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from musika_tf import processor
 from musika_tf.evaluation import tables
 
 # Rows, inner and columns of matrix products: the published efficiency's, a square one, and one that fits into a cache.
@@ -109,23 +110,15 @@ def row(name, function, arithmetic, seconds_of_audio=None, n_runs=3):
 
 def machine():
     """What a row is measured on: processor, its newest instruction set, threads, TensorFlow."""
-    facts = _cpu_facts()
-    known = set(facts.get("flags", "").split())
+    facts, known = processor.facts(), processor.instruction_sets()
     newest = next((name for flag, name in _INSTRUCTION_SETS.items() if flag in known), "unknown instruction set")
     cap = f", {_ISA}={os.environ[_ISA]}" if os.environ.get(_ISA) else ""
     n_threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
     shape = "x".join(map(str, best_shape()))
     return (
-        f"{facts.get('model name', 'unknown processor').strip()}, {newest}{cap}; {n_threads} threads; "
+        f"{facts.get('model name', 'unknown processor')}, {newest}{cap}; {n_threads} threads; "
         f"TensorFlow {tf.__version__}; matrix product {shape}"
     )
-
-
-def _cpu_facts():
-    """The first processor's rows of /proc/cpuinfo; none elsewhere than on Linux."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().split("\n\n")[0].splitlines() if path.exists() else []
-    return {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
 
 
 def reset_peak_memory():

@@ -10,7 +10,7 @@ from musika_tf.audio import channels
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.steering import SETTINGS
 from musika_tf.errors import UserError
-from musika_tf.generate.request import STREAM, Request
+from musika_tf.generate.request import STREAM, TRUNCATION, TRUNCATIONS, Request
 
 _KEYWORDS = {flag: setting for setting, flag in SETTINGS.items()}  # of the signals: bpm -> tempo, ...
 _MOST_CHANNELS = 64
@@ -18,13 +18,16 @@ _FLAG = re.compile(r"--(\w+)")
 _ARGUMENTS = {"length": "seconds", "bundle_dir": "path"}  # flags that have another name here
 
 
-def request(model_path, seed, seconds, *, bars=None, start=0, loop=False, style_seed=None, truncation=2.0, **steering):
+def request(
+    model_path, seed, seconds, *, bars=None, start=0, loop=False, style_seed=None, truncation=TRUNCATION, **steering
+):
     """The arguments of `Model.generate` as a Request of one piece, which has no end without `seconds` and `bars`;
     UserError where one is malformed, or they contradict each other."""
     if bars is not None and seconds is not None:
         raise UserError(f"bars={bars}: says how long the piece is; leave out seconds")
-    if not 0.1 <= truncation <= 3.9:
-        raise UserError(f"truncation={truncation}: give a number from 0.1 to 3.9")
+    least, most = TRUNCATIONS
+    if not least <= truncation <= most:
+        raise UserError(f"truncation={truncation}: give a number from {least} to {most}")
     with named_as_arguments():
         seconds = None if seconds is None else _seconds(seconds)
         return Request(

@@ -23,7 +23,7 @@ FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG
 # output: every write has this length.
 _BLOCK_SAMPLES = 4096
 _MAX_WAV_SAMPLES = (2**32 - 2**18) // 4  # its header counts bytes in 32 bits; 2**18 for it, comment and markers
-_WAV_SAMPLE_BYTES = 4  # two sides of 16 bits
+WAV_SAMPLE_BYTES = 4  # two sides of 16 bits
 _MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
 
 
@@ -173,8 +173,8 @@ def wav_frame(sample_rate, comment, n_samples, marked=None):
         if comment:
             wav.comment = comment
         wav.write(np.zeros([1, 2], np.int16))
-    head, tail = bytearray(file.getvalue()[:-_WAV_SAMPLE_BYTES]), marked.chunks(sample_rate) if marked else b""
-    n_bytes = n_samples * _WAV_SAMPLE_BYTES
+    head, tail = bytearray(file.getvalue()[:-WAV_SAMPLE_BYTES]), marked.chunks(sample_rate) if marked else b""
+    n_bytes = n_samples * WAV_SAMPLE_BYTES
     struct.pack_into("<I", head, 4, len(head) + n_bytes + len(tail) - 8)
     struct.pack_into("<I", head, len(head) - 4, n_bytes)
     return bytes(head), tail
@@ -185,3 +185,8 @@ def to_int16(waveform):
     # Not left to libsndfile, which scales by 32,767 for WAV and 32,768 for FLAC: the two would differ, and a WAV
     # file that is read and written again would change.
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def from_int16(data):
+    """The bytes of int16 samples, two sides in turn -> float32 `[samples, 2]`, which `to_int16` turns back exactly."""
+    return np.frombuffer(data, np.int16).reshape(-1, 2) / np.float32(32768)

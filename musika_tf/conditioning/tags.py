@@ -38,6 +38,12 @@ def installed():
     return importlib.util.find_spec("musicnn") is not None
 
 
+def rows_by_word(metadata):
+    """The rows of the words that a model follows: dict of word -> row of its `conditioning`."""
+    rows = {row["name"]: row for row in metadata["conditioning"] if row["name"].startswith(PREFIX)}
+    return {name.removeprefix(PREFIX): row for name, row in rows.items()}
+
+
 def all_tags():
     """The fifty words."""
     from musika_tf.conditioning.musicnn import TAGS

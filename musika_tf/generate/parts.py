@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from musika_tf import atomic, lock
-from musika_tf.audio.writer import to_int16
+from musika_tf.audio.writer import from_int16, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import rendering
 from musika_tf.generate.piece import Piece
@@ -151,8 +151,8 @@ class PartedFile:
             for index in range(len(self.ranges())):
                 with open(self.part(index), "rb") as file:
                     while data := file.read(_JOIN_SAMPLES * 2 * np.dtype(self.dtype).itemsize):
-                        samples = np.frombuffer(data, self.dtype).reshape(-1, 2)
-                        writer.write(samples / np.float32(32768) if self.dtype == "int16" else samples)
+                        is_pcm = self.dtype == "int16"
+                        writer.write(from_int16(data) if is_pcm else np.frombuffer(data, self.dtype).reshape(-1, 2))
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _kept(self):

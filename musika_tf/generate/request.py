@@ -12,6 +12,7 @@ from musika_tf.generate import bars, loops, styles
 from musika_tf.generate.piece import Piece
 
 STREAM = "-"
+TRUNCATION, TRUNCATIONS = 2.0, (0.1, 3.9)  # the default, and the least and most
 FULL_SECONDS = 237  # of the piece that is made of a preview
 _MOST_PREVIEWS = 1000
 
@@ -48,7 +49,7 @@ class Request:
     style_to: int | None = None
     style_over: Fraction | None = None
     style_file: str | None = None
-    truncation: float = 2.0
+    truncation: float = TRUNCATION
     loop: bool = False
     n_pieces: int = 1
     previews: bool = False
@@ -107,7 +108,8 @@ class Request:
     def options(self):
         """The flags, but for the seed, that make the whole pieces of these previews: 3m57s, but a loop as it is."""
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
-        named += [("style_file", self.style_file), ("truncation", None if self.truncation == 2.0 else self.truncation)]
+        truncation = None if self.truncation == TRUNCATION else self.truncation
+        named += [("style_file", self.style_file), ("truncation", truncation)]
         times = {"start": self.start or None, "style_over": self.style_over}
         named += [(name, time and curves.plain(float(time))) for name, time in times.items()]
         named += [(flag, self.settings.get(setting) or None) for setting, flag in steering.SETTINGS.items()]

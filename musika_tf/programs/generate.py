@@ -13,7 +13,7 @@ from musika_tf import durations, shipped
 from musika_tf.conditioning.steering import SETTINGS
 from musika_tf.errors import UserError
 from musika_tf.generate import production
-from musika_tf.generate.request import STREAM, Request, random_seed
+from musika_tf.generate.request import STREAM, TRUNCATION, TRUNCATIONS, Request, random_seed
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
@@ -30,7 +30,7 @@ flags.DEFINE_integer("style_seed", None, "its style; default: the seed")
 flags.DEFINE_integer("style_to", None, "style that the piece morphs to; in a loop, there and back")
 flags.DEFINE_string("style_over", None, "how long --style_to takes; default: to the end of what is rendered")
 flags.DEFINE_string("style_file", None, 'keyframes of style, JSON: [{"time": "0:30", "style": 7}, ...]')
-flags.DEFINE_float("truncation", 2.0, "how far from the ordinary: lower is safer", 0.1, 3.9)
+flags.DEFINE_float("truncation", TRUNCATION, "how far from the ordinary: lower is safer", *TRUNCATIONS)
 flags.DEFINE_bool("loop", False, "make a seamless loop of exactly --length, or --bars")
 flags.DEFINE_integer("num_pieces", 1, "pieces of consecutive seeds; --out: a folder, or a name with {seed}", 1)
 flags.DEFINE_integer("preview", None, "short previews of so many seeds and a page to pick from; --out: a folder", 1)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 
+from musika_tf import processor
 from musika_tf.errors import UserError
 
 _COLUMNS = 120
@@ -99,7 +100,7 @@ def precision():
     """The --precision that suits the device: half where that is fast, bfloat16 where the device has it."""
     found = [capability for _, capability in _gpus()]
     if not found:
-        return "mixed_bfloat16" if "avx512_bf16" in _cpu_flags() else "float32"
+        return "mixed_bfloat16" if "avx512_bf16" in processor.instruction_sets() else "float32"
     if min(found) >= (8, 0):
         return "mixed_bfloat16"
     return "mixed_float16" if min(found) >= (7, 0) else "float32"
@@ -113,12 +114,3 @@ def _gpus():
     config = import_tensorflow().config
     details = [config.experimental.get_device_details(gpu) for gpu in config.list_physical_devices("GPU")]
     return [(found.get("device_name", "GPU"), found.get("compute_capability", (0, 0))) for found in details]
-
-
-def _cpu_flags():
-    """What the processor can do, as Linux names it; elsewhere nothing."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return set(next((line for line in file if line.startswith("flags")), "").split())
-    except OSError:
-        return set()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf import atomic
+from musika_tf import atomic, shipped
 from musika_tf.conditioning import extraction, signals
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError, writing
@@ -107,6 +107,15 @@ def set_config(config):
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         FLAGS[f"{PREFIXES[type(config)]}_{f.name}"].value = list(map(str, value)) if isinstance(value, tuple) else value
+
+
+def take_sizes(what, source, sizes, flag_names):
+    """Makes the flags say the `sizes` (a config) of the model at `source` that training starts from; says so where any
+    of `flag_names` was given and they say others. Returns the sizes."""
+    if sizes != config(type(sizes)) and any(FLAGS[name].present for name in flag_names):
+        print(f"the {what} has the sizes of {shipped.name(source)}, in place of the flags'")
+    set_config(sizes)
+    return sizes
 
 
 def config_flags(*prefixes):

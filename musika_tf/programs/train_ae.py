@@ -39,16 +39,12 @@ def _sizes(checkpoint_dir):
     from musika_tf.config import AutoencoderConfig
     from musika_tf.model import loading
 
-    asked = settings.config(AutoencoderConfig)
     fine_tuned = checkpoints.initial_path(checkpoint_dir).with_suffix(".index").is_file()
     source = checkpoint_dir if fine_tuned else FLAGS.init_from
     if not source:
-        return asked
+        return settings.config(AutoencoderConfig)
     sizes = loading.autoencoder_config(source)
-    if sizes != asked and any(FLAGS[name].present for name in settings.config_flags("ae")):
-        print(f"the autoencoder has the sizes of {shipped.name(source)}, in place of the flags'")
-    settings.set_config(sizes)
-    return sizes
+    return settings.take_sizes("autoencoder", source, sizes, settings.config_flags("ae"))
 
 
 def _write_bundle(job):

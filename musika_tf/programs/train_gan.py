@@ -9,7 +9,6 @@ from pathlib import Path
 
 from absl import flags
 
-from musika_tf import shipped
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
@@ -40,17 +39,14 @@ def _sizes():
     from musika_tf.config import GanConfig
     from musika_tf.train import gan
 
-    asked = settings.config(GanConfig)
     if not FLAGS.init_from:
-        return asked
+        return settings.config(GanConfig)
     with cli.bundle_of("init_from"):
         sizes, names = gan.sizes_of(FLAGS.init_from)
-    if sizes != asked and any(FLAGS[f"gan_{field.name}"].present for field in dataclasses.fields(GanConfig)):
-        print(f"the GAN has the sizes of {shipped.name(FLAGS.init_from)}, in place of the flags'")
-    settings.set_config(sizes)
     if not FLAGS["conditioning"].present:
         FLAGS.conditioning = ",".join(names)
-    return sizes
+    given = [f"gan_{field.name}" for field in dataclasses.fields(GanConfig)]
+    return settings.take_sizes("GAN", FLAGS.init_from, sizes, given)
 
 
 def main(_):

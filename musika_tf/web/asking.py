@@ -14,11 +14,10 @@ from musika_tf import durations, shipped
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.steering import SETTINGS
 from musika_tf.errors import UserError
-from musika_tf.generate.request import STREAM, Request, piece_of
+from musika_tf.generate.request import STREAM, TRUNCATION, TRUNCATIONS, Request, piece_of
 from musika_tf.hub import names
 
 DEFAULT_LENGTH = "23s"
-DEFAULT_TRUNCATION = 2.0
 STEERING = tuple(SETTINGS.values())  # bpm, note_density, position, tags
 FIELDS = ("model", "length", "bars", "seed", "truncation", "loop", *STEERING)
 _ERROR = re.compile(r"--(\w+)(?:=(.*?))?: (.*)", re.DOTALL)
@@ -48,7 +47,7 @@ class Asked:
     seed: int
     seconds: Fraction | None = None
     bars: int | None = None
-    truncation: float = DEFAULT_TRUNCATION
+    truncation: float = TRUNCATION
     loop: bool = False
     steering: tuple = ()
 
@@ -73,7 +72,7 @@ class Asked:
         """dict of field -> text, without what is as by default; from it `parse` makes the same."""
         length = {} if self.seconds is None else {"length": curves.plain(float(self.seconds))}
         bars = {} if self.bars is None else {"bars": str(self.bars)}
-        truncation = {} if self.truncation == DEFAULT_TRUNCATION else {"truncation": repr(self.truncation)}
+        truncation = {} if self.truncation == TRUNCATION else {"truncation": repr(self.truncation)}
         loop = {"loop": "1"} if self.loop else {}
         piece = {"model": self.model, "seed": str(self.seed), **length, **bars}
         return {**piece, **truncation, **loop, **dict(self.steering)}
@@ -155,11 +154,12 @@ def _switch(name, text):
 
 def _truncation(text):
     try:
-        value = float(text) if text else DEFAULT_TRUNCATION
+        value = float(text) if text else TRUNCATION
     except ValueError:
         value = 0.0
-    if not 0.1 <= value <= 3.9:
-        raise FieldError("truncation", f"{text}: give a number from 0.1 to 3.9")
+    least, most = TRUNCATIONS
+    if not least <= value <= most:
+        raise FieldError("truncation", f"{text}: give a number from {least} to {most}")
     return value
 
 

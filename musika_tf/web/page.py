@@ -4,6 +4,7 @@ A piece is shown as soon as its first second and a half are there. Its player, p
 `site`, so that the page itself renders nothing, and a link to the page with the fields in it shows the piece again.
 """
 
+import contextlib
 import functools
 import secrets
 import urllib.parse
@@ -11,15 +12,16 @@ import urllib.parse
 import gradio as gr
 
 from musika_tf import durations, html_page
-from musika_tf.conditioning import tags
+from musika_tf.conditioning import tags, tempo
 from musika_tf.errors import UserError
 from musika_tf.generate import bars
-from musika_tf.generate.request import random_seed
+from musika_tf.generate.request import TRUNCATION, TRUNCATIONS, random_seed
 from musika_tf.web import asking, drawn_curve
 from musika_tf.web.limits import Busy
 from musika_tf.web.site import BUSY, PICTURE_SECONDS
 
-LENGTHS = ("23s", "1m58s", "3m57s")
+LENGTHS = (asking.DEFAULT_LENGTH, "1m58s", "3m57s")
+_RADIO_FIELDS = ("model", "seed", "truncation", *asking.STEERING)
 _RADIO_LENGTH = "∞"
 CSS = """.player audio, .player img { display: block; width: 100%; margin: .5rem 0; }
 .player a { margin-right: 1.5rem; }"""
@@ -39,7 +41,7 @@ class Page:
             gr.Markdown("# Musika!\nEndless music by a neural network: every seed is another piece.")
             model = gr.Dropdown(site.catalogue.names, value=first, label="Model", elem_id="model")
             seed = self._seed()
-            truncation = gr.Slider(0.1, 3.9, asking.DEFAULT_TRUNCATION, step=0.1, label="Variation",
+            truncation = gr.Slider(*TRUNCATIONS, TRUNCATION, step=0.1, label="Variation",
                                    info="how far from the ordinary; lower is safer", elem_id="truncation")  # fmt: skip
             with gr.Accordion("Steer it", open=True):
                 signals = [gr.Textbox(elem_id=name, **options) for name, options in self._controls(first).items()]
@@ -106,8 +108,8 @@ class Page:
         """dict of a name of asking.STEERING to the options of its field: those that the model follows are shown."""
         metadata = self._site.catalogue.metadata(model)
         ranges = {row["name"]: row["range"] for row in metadata["conditioning"]}
-        words = [name.removeprefix(tags.PREFIX) for name in ranges if name.startswith(tags.PREFIX)]
-        low, high = bars.tempo.span(metadata)
+        words = list(tags.rows_by_word(metadata))
+        low, high = tempo.span(metadata)
         is_paced = "tempo" in ranges or bars.has_clock(metadata)
         told = {
             "bpm": ("Tempo, BPM", f"{low:.4g} to {high:.4g}", is_paced),
@@ -145,7 +147,7 @@ class Page:
         return self._judged(asking.FIELDS, values, lambda fields: asking.parse(fields, *self._parsing()))
 
     def _radio_problems(self, *values):
-        return self._judged(("model", "seed", "truncation", *asking.STEERING), values, self._site.radio.parse)
+        return self._judged(_RADIO_FIELDS, values, self._site.radio.parse)
 
     def _change_problem(self, name, value, station):
         playing, fine = self._site.radio.stations.get(station), gr.validate(True, "")
@@ -168,8 +170,12 @@ class Page:
 
     async def _show(self, request: gr.Request, *values):
         """Player, link and command of a piece, once its beginning is there."""
-        asked = await _or_error(self._site.begun(dict(zip(asking.FIELDS, values, strict=True))))
-        return self._shown(asked, request)
+        return self._shown(await self._begun(dict(zip(asking.FIELDS, values, strict=True))), request)
+
+    async def _begun(self, fields):
+        """`Site.begun`, whose errors the page shows."""
+        with _errors_shown():
+            return await self._site.begun(fields)
 
     @staticmethod
     def _shown(asked, request):
@@ -183,7 +189,7 @@ class Page:
         fields, nothing = dict(request.query_params), [gr.skip()] * (len(asking.FIELDS) + 3)
         if "seed" not in fields:
             return nothing
-        asked = await _or_error(self._site.begun(fields))
+        asked = await self._begun(fields)
         texts, options = asked.fields(), self._controls(asked.model)
         known = {**texts, "length": texts.get("length", LENGTHS[0]), "truncation": asked.truncation, "loop": asked.loop}
         fields = [gr.update(**{**options.get(name, {}), "value": known.get(name, "")}) for name in asking.FIELDS]
@@ -191,20 +197,21 @@ class Page:
 
     async def _start(self, *values):
         """A radio that plays what the fields say, under a name that nobody else knows."""
-        names, station = ("model", "seed", "truncation", *asking.STEERING), secrets.token_urlsafe(12)
-        fields = {name: value for name, value in zip(names, values, strict=True) if value not in ("", None)}
+        station = secrets.token_urlsafe(12)
+        fields = {name: value for name, value in zip(_RADIO_FIELDS, values, strict=True) if value not in ("", None)}
         query = urllib.parse.urlencode({**fields, "station": station})
         return _RADIO.format(query=html_page.text(query)), station, ""
 
     async def _change(self, name, value, station):
         if station not in self._site.radio.stations:
             return ""
-        asked = await _or_error(_awaitable(self._site.radio.change, station, {name: value}))
+        with _errors_shown():
+            asked = self._site.radio.change(station, {name: value})
         texts = dict(asked.steering)
         return f"From now on: {', '.join(f'{name} {text}' for name, text in texts.items()) or 'as the style draws it'}"
 
     async def make(
-        self, model: str = "", length: str = "", bars: str = "", seed: int = 0, truncation: float = 2.0,
+        self, model: str = "", length: str = "", bars: str = "", seed: int = 0, truncation: float = TRUNCATION,
         loop: bool = False, bpm: str = "", note_density: str = "", position: str = "", tags: str = "",
         request: gr.Request = None,
     ) -> dict:  # fmt: skip
@@ -214,20 +221,17 @@ class Page:
           dict: addresses of the piece as wav, flac and picture, the link to its page, and the command that makes it.
         """
         values = (model, length, bars, seed, truncation, loop, bpm, note_density, position, tags)
-        asked = await _or_error(self._site.begun(dict(zip(asking.FIELDS, values, strict=True))))
+        asked = await self._begun(dict(zip(asking.FIELDS, values, strict=True)))
         base, query = str(request.base_url).rstrip("/"), asked.query()
         links = {name: f"{base}/piece.{name}?{query}" for name in ("wav", "flac", "png")}
         return {**links, "link": f"{base}/?{query}", "command": asked.command()}
 
 
-async def _awaitable(function, *arguments):
-    return function(*arguments)
-
-
-async def _or_error(awaitable):
-    """Its result; what is wrong as Gradio shows and tells it."""
+@contextlib.contextmanager
+def _errors_shown():
+    """Around what may go wrong by a visitor's doing: errors as Gradio shows and tells them."""
     try:
-        return await awaitable
+        yield
     except asking.FieldError as error:
         raise gr.Error(f"{error.field}: {error}", print_exception=False) from error
     except UserError as error:

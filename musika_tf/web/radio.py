@@ -18,7 +18,7 @@ import time
 import numpy as np
 
 from musika_tf.audio import stream
-from musika_tf.audio.writer import to_int16
+from musika_tf.audio.writer import from_int16, to_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import bars, loops, rendering
 from musika_tf.web import asking
@@ -105,7 +105,7 @@ class Track:
         """float32 `[stop - begin, 2]`; raises as `Studio.run`."""
         key = self._key, begin, stop
         data = await studio.kept(key, lambda: to_int16(self._renderer.range(begin, stop)).tobytes(), patient)
-        return np.frombuffer(data, np.int16).reshape(-1, 2) / np.float32(32768)
+        return from_int16(data)
 
     def followed_by(self, piece, seconds):
         """The Track of another Piece, in the same place of the bar at `seconds`."""

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from musika_tf.audio.writer import from_int16
 from musika_tf.errors import UserError
 from musika_tf.generate import rendering
 from musika_tf.training import preview
@@ -109,7 +110,7 @@ class Site:
                 async for _, data in file.samples():
                     if await request.is_disconnected():
                         raise _Left
-                    await anyio.to_thread.run_sync(writer.write, _floats(data))
+                    await anyio.to_thread.run_sync(writer.write, from_int16(data))
             with open(path, "rb") as written:
                 path.unlink()  # nothing is left behind, however the connection ends
                 headers["Content-Length"] = str(os.fstat(written.fileno()).st_size)  # before they are sent
@@ -126,7 +127,7 @@ class Site:
             return Response(media_type="image/png")
         with self.studio.stream():
             end = min(piece.n_samples, PICTURE_SECONDS * rate)
-            waveform = np.concatenate([_floats(data) async for _, data in file.samples(0, end)])
+            waveform = np.concatenate([from_int16(data) async for _, data in file.samples(0, end)])
             draw = functools.partial(_picture, waveform, rate)
             return Response(await self.studio.kept(("picture", file.tag), draw, patient=True), media_type="image/png")
 
@@ -160,15 +161,12 @@ class Site:
     async def _stream(self, chunks, status, headers, media_type="audio/wav", n_ready=1):
         """The response of an asynchronous generator of bytes, of which the first `n_ready` are there before it begins:
         what goes wrong until then can still be said."""
-        stack = contextlib.ExitStack()
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(chunks.aclose)
             stack.enter_context(self.studio.stream())
             begun = [await anext(chunks) for _ in range(n_ready)]
-        except BaseException:
-            stack.close()
-            await chunks.aclose()
-            raise
-        return _Streamed(begun, chunks, stack.close, status_code=status, headers=headers, media_type=media_type)
+            kept = stack.pop_all()
+        return _Streamed(begun, chunks, kept, status_code=status, headers=headers, media_type=media_type)
 
 
 class _Left(Exception):
@@ -176,10 +174,11 @@ class _Left(Exception):
 
 
 class _Streamed(StreamingResponse):
-    """One that gives everything back however it ends: sent, cut off, or cancelled."""
+    """One that gives everything back, by closing the AsyncExitStack `kept`, however it ends: sent, cut off, or
+    cancelled."""
 
-    def __init__(self, begun, chunks, release, **options):
-        self._chunks, self._release = chunks, release
+    def __init__(self, begun, chunks, kept, **options):
+        self._kept = kept
 
         async def content():
             for data in begun:
@@ -188,14 +187,11 @@ class _Streamed(StreamingResponse):
                 yield data
 
         super().__init__(content(), **options)
+        kept.push_async_callback(self.body_iterator.aclose)
 
     async def __call__(self, scope, receive, send):
-        try:
+        async with self._kept:
             await super().__call__(scope, receive, send)
-        finally:
-            self._release()
-            await self.body_iterator.aclose()
-            await self._chunks.aclose()
 
 
 def _answered(endpoint):
@@ -239,11 +235,6 @@ def _range(headers, file):
         return max(file.size - int(found[2]), 0), file.size
     last = int(found[2]) + 1 if found[2] else file.size
     return int(found[1]), min(last, file.size)
-
-
-def _floats(data):
-    """int16 samples as bytes -> float32 `[samples, 2]`."""
-    return np.frombuffer(data, np.int16).reshape(-1, 2) / np.float32(32768)
 
 
 def _picture(waveform, sample_rate):

@@ -14,8 +14,6 @@ import itertools
 from musika_tf.audio import writer
 from musika_tf.generate import landmarks, rendering
 
-_BYTES_PER_SAMPLE = 4
-
 
 def blocks(metadata, start, end=None, part_windows=1):
     """Yields (first sample, one beyond the last) of the blocks that a range is rendered in, without end where it has
@@ -45,7 +43,7 @@ class WavFile:
         rate, comment = model.sample_rate, piece.comment(model.metadata)
         marked = landmarks.of(piece, model.metadata)
         self._head, self._tail = writer.wav_frame(rate, comment, piece.n_samples, marked)
-        self._sample_bytes = piece.n_samples * _BYTES_PER_SAMPLE
+        self._sample_bytes = piece.n_samples * writer.WAV_SAMPLE_BYTES
         self._renderer = rendering.Renderer(model.loaded, model.metadata, piece)
         self.size = len(self._head) + self._sample_bytes + len(self._tail)
         self.tag = hashlib.sha256(f"{model.path} {comment} {exact}".encode()).hexdigest()[:24]
@@ -55,7 +53,7 @@ class WavFile:
         last = self.size if last is None else last
         head, end = len(self._head), len(self._head) + self._sample_bytes
         begin, stop = max(first, head) - head, min(last, end) - head
-        parts, ready = self.samples(begin // _BYTES_PER_SAMPLE, -(-stop // _BYTES_PER_SAMPLE)), None
+        parts, ready = self.samples(begin // writer.WAV_SAMPLE_BYTES, -(-stop // writer.WAV_SAMPLE_BYTES)), None
         if begin < stop:
             ready = await anext(parts)
         if first < head:
@@ -88,5 +86,5 @@ class WavFile:
 
 def _cut(place, data, begin, stop):
     """The bytes `begin` .. `stop - 1` of all samples, of a block that begins at sample `place`."""
-    offset = place * _BYTES_PER_SAMPLE
+    offset = place * writer.WAV_SAMPLE_BYTES
     return data[max(begin - offset, 0) : stop - offset]

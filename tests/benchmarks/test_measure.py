@@ -9,6 +9,7 @@ import pytest
 import warm
 
 from benchmarks import measure
+from musika_tf import processor
 
 TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
 BASELINE = [f"--unagan_{name}=8" for name in ("width", "critic_width")]
@@ -54,8 +55,8 @@ def test_the_best_shape_counts(monkeypatch):
 
 
 def test_the_machine_is_named(monkeypatch):
-    facts = {"model name": " Some CPU", "flags": "fma avx avx2 avx512f avx512_vnni"}
-    monkeypatch.setattr(measure, "_cpu_facts", lambda: facts)
+    facts = {"model name": "Some CPU", "flags": "fma avx avx2 avx512f avx512_vnni"}
+    monkeypatch.setattr(processor, "facts", lambda: facts)
     monkeypatch.setattr(measure, "best_shape", lambda: (4, 5, 6))
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     text = measure.machine()

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from paths import ROOT
 
+from musika_tf import processor
 from musika_tf.errors import UserError
 from musika_tf.programs import notebook
 
@@ -102,7 +103,7 @@ def test_a_program_runs(tmp_path):
 )
 def test_precision_is_half_where_that_is_fast(gpus, cpu, precision, monkeypatch):
     monkeypatch.setattr(notebook, "_gpus", lambda: gpus)
-    monkeypatch.setattr(notebook, "_cpu_flags", lambda: set(cpu.split()))
+    monkeypatch.setattr(processor, "facts", lambda: {"flags": cpu})
     assert notebook.precision() == precision
     assert notebook.devices() == ([name for name, _ in gpus] or ["CPU"])
 

@@ -90,6 +90,11 @@ def rank_summary(rows):
     return {"spearman": spearman(requested, measured), "rises": bool(np.all(np.diff(means) > 0))}
 
 
+def word_of(requested):
+    """The word of what was asked for, such as "techno=0.9"."""
+    return requested.partition("=")[0]
+
+
 def tags_summary(rows):
     """Of pieces asked for one word: `pieces`; how many `followed`, that is, have it as first or second of all words;
     the `mean` of its activation; and which words are the `first` (word -> how many pieces)."""
@@ -97,7 +102,7 @@ def tags_summary(rows):
     return {
         "pieces": len(rows),
         "followed": sum(row["rank"] <= 2 for row in rows),
-        "mean": float(np.mean([row["activations"][row["requested"].partition("=")[0]] for row in rows])),
+        "mean": float(np.mean([row["activations"][word_of(row["requested"])] for row in rows])),
         "first": {name: first.count(name) for name in sorted(set(first), key=lambda name: (-first.count(name), name))},
     }
 
@@ -107,7 +112,7 @@ def tags_beside(rows):
     (`requested` -> 0..1); 0 where there are none."""
     beside = {}
     for asked in dict.fromkeys(row["requested"] for row in rows):
-        word = asked.partition("=")[0]
+        word = word_of(asked)
         others = [row["activations"][word] for row in rows if row["requested"] != asked]
         beside[asked] = float(np.mean(others)) if others else 0.0
     return beside

@@ -43,8 +43,7 @@ def follows(metadata):
 
 def words(metadata):
     """The words that a model follows: word -> the most of it that a piece of the training has, 0..1."""
-    rows = {row["name"]: row for row in metadata["conditioning"] if row["name"].startswith(tags.PREFIX)}
-    return {name.removeprefix(tags.PREFIX): max(row.get("pieces") or row["range"]) for name, row in rows.items()}
+    return {word: max(row.get("pieces") or row["range"]) for word, row in tags.rows_by_word(metadata).items()}
 
 
 def extractor(metadata, name):
@@ -127,7 +126,7 @@ def measure_tags(waveform, requested, network):
     fifty (means over the piece), and the two words that are `heard` most."""
     heard = network(waveform).tags.mean(axis=0)
     order = [tags.all_tags()[i] for i in np.argsort(-heard, kind="stable")]
-    word = requested.partition("=")[0]
+    word = figures.word_of(requested)
     rank = 1 + min(order.index(name) for name in (word, *KIN.get(word, ())))
     activations = {name: float(value) for name, value in zip(tags.all_tags(), heard, strict=True)}
     return {"requested": requested, "rank": rank, "heard": order[:2], "activations": activations}
