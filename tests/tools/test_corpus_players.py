@@ -14,7 +14,7 @@ import soundfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools"))
 
-from corpus import ensembles, freedoom, mixing, performing, recordings, rooms, scores, soundfont  # noqa: E402
+from corpus import ambient, ensembles, freedoom, mixing, performing, recordings, rooms, scores, soundfont  # noqa: E402
 
 from musika_tf.errors import UserError  # noqa: E402
 
@@ -141,7 +141,7 @@ def parts():
 
 
 def test_parts_keep_one_tempo(parts):
-    played = ensembles._perform(np.random.default_rng(0), parts, 1000.0, 0.0)
+    played = ensembles.perform(np.random.default_rng(0), parts, 1000.0, 0.0)
     assert [height for height, _ in played] == pytest.approx([0, 1 / 3, 2 / 3, 1])
     onsets = np.array([notes.onsets for _, notes in played])
     assert np.abs(onsets - onsets.mean(axis=0)).max() < 0.05
@@ -149,7 +149,7 @@ def test_parts_keep_one_tempo(parts):
 
 
 def test_a_long_piece_is_cut_at_bars(parts):
-    played = ensembles._perform(np.random.default_rng(0), parts, 10.0, 0.0)
+    played = ensembles.perform(np.random.default_rng(0), parts, 10.0, 0.0)
     assert 5 < max(notes.ends.max() for _, notes in played) < 15
 
 
@@ -160,8 +160,8 @@ def test_every_ensemble_has_four_places_of_general_midi():
 
 def test_each_part_has_its_instrument_and_place(parts):
     rng = np.random.default_rng(0)
-    played = ensembles._perform(rng, parts, 30.0, 0.0)
-    events = list(ensembles._events(rng, played, ensembles.ENSEMBLES["jazz"]))
+    played = ensembles.perform(rng, parts, 30.0, 0.0)
+    events = list(ensembles.events(rng, played, ensembles.ENSEMBLES["jazz"]))
     pitches = {fields["channel"]: fields["note"] for _, _, kind, fields in events if kind == "note_on"}
     assert pitches == {0: 76, 1: 67, 2: 60, 3: 36}  # the double bass sounds an octave lower
     pans = [fields["value"] for _, _, kind, fields in events if fields.get("control") == ensembles.PAN]
@@ -184,6 +184,38 @@ def test_chorales_are_played_by_an_ensemble():
     assert facts["ensemble"] in ensembles.ENSEMBLES
     assert 10 < len(mix) / SAMPLE_RATE < 210
     assert mixing.rms(mix) > 0.001 and rooms.correlation(mix) < 0.99
+
+
+# Ambient
+
+
+def test_slow_parts_are_bound(parts):
+    (_, part), *_ = ensembles.perform(np.random.default_rng(0), parts, 1000.0, 0.0)
+    moving = performing.Notes(part.onsets, part.ends, 60 + np.arange(len(part.onsets)) % 2, part.velocities)
+    slow = ambient._slowly(moving, 2.0, 0.25, -3)
+    np.testing.assert_allclose(slow.onsets, 2.0 + 4 * part.onsets)
+    assert (slow.ends[:-1] > slow.onsets[1:]).all()
+    assert set(slow.pitches) == {57, 58}
+
+
+def test_every_pad_has_four_places_of_general_midi():
+    assert all(len(programs) == 4 and all(0 <= program < 128 for program in programs) for programs in ambient.PADS)
+
+
+@needs_fluidsynth
+@pytest.mark.parametrize("seed", range(3))
+def test_ambient_sounds_so(seed):
+    pytest.importorskip("music21")
+    pytest.importorskip("musicnn")
+    from musika_tf.conditioning import tags
+
+    mix, facts = ambient.Ambient(SOUNDFONT).render(
+        np.random.default_rng(seed), scores.chorales(False)[seed : seed + 1], 0
+    )
+    assert 30 < len(mix) / SAMPLE_RATE < ambient.LONGEST_SECONDS + 20 and 0.25 <= facts["pace"] <= 0.55
+    excerpt = mixing.set_loudness(mix[: 30 * SAMPLE_RATE], -18)
+    heard = tags.activations(excerpt, np.arange(2.0, 28.0)).mean(axis=0)
+    assert "ambient" in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
 
 
 # Recorded music

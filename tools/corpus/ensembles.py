@@ -72,17 +72,17 @@ class Ensembles:
         transposition, loudness = int(rng.integers(-3, 4)), rng.uniform(-12, 10)
         played, now = [], LEAD_IN_SECONDS
         for name in names:
-            for height, part in _perform(rng, scores.load_parts(name), LONGEST_SECONDS / len(names), loudness):
+            for height, part in perform(rng, scores.load_parts(name), LONGEST_SECONDS / len(names), loudness):
                 moved = Notes(part.onsets + now, part.ends + now, part.pitches + transposition, part.velocities)
                 played.append((height, moved))
             now = max(float(part.ends.max()) for _, part in played) + PAUSE_SECONDS
-        events = list(_events(rng, played, ENSEMBLES[ensemble]))
-        mix = soundfont.play(functools.partial(write_midi, events), self._soundfont)
+        midi = list(events(rng, played, ENSEMBLES[ensemble]))
+        mix = soundfont.play(functools.partial(write_midi, midi), self._soundfont)
         mix = mix[: round((now - PAUSE_SECONDS + RELEASE_SECONDS) * mixing.SAMPLE_RATE)]
         return _mix(rng, mix), {"ensemble": ensemble, "transposition": transposition}
 
 
-def _perform(rng, parts, longest_seconds, loudness):
+def perform(rng, parts, longest_seconds, loudness):
     """A stretch of whole bars, at a tempo that follows from its density.
 
     Args:
@@ -130,7 +130,7 @@ def _play_part(rng, part, places, times, loudness):
     return separate_strokes(notes)
 
 
-def _events(rng, played, programs):
+def events(rng, played, programs):
     """Events of all parts for write_midi: one channel per program, each at its place from left to right."""
     places = rng.permutation(np.linspace(-1, 1, len(programs))) * rng.uniform(0.5, 0.95)
     seconds = max(float(part.ends.max()) for _, part in played)
