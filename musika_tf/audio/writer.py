@@ -20,8 +20,9 @@ from musika_tf.errors import UserError
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
 
 # libsndfile's Vorbis encoder keeps all of one write on the stack, so that long ones crash it, and short ones change its
-# output: every write has this length.
-_BLOCK_SAMPLES = 4096
+# output: every write has this length. To the others it makes no difference; libsndfile takes its time for each write.
+_VORBIS_SAMPLES = 4096
+_PCM_SAMPLES = 2**15  # what becomes 16 bits while it is in the cache
 _MAX_WAV_SAMPLES = (2**32 - 2**18) // 4  # its header counts bytes in 32 bits; 2**18 for it, comment and markers
 WAV_SAMPLE_BYTES = 4  # two sides of 16 bits
 _MAX_WAV_COMMENT = 50_000  # bytes; libsndfile writes nothing of those above 51,195
@@ -81,7 +82,7 @@ class AudioWriter:
     def __init__(self, path, sample_rate=files.SAMPLE_RATE, comment="", n_samples=None, marked=None):
         check_output(path, comment)
         self.n_samples = 0
-        self._pending = np.zeros([0, 2], np.float32)  # less than a block
+        self._pending = np.zeros([0, 2], np.float32)  # less than a block of Vorbis
         self._path = pathlib.Path(os.path.realpath(path) if os.path.islink(path) else path)
         self._hidden_path = atomic.hidden(self._path)
         self._sample_rate = sample_rate
@@ -118,11 +119,15 @@ class AudioWriter:
         self.n_samples += len(waveform)
         if self._container == "WAV" and self.n_samples > _MAX_WAV_SAMPLES:
             raise UserError(f"{self._path}: more than a WAV file's 4 GB, which nobody announced; write a .flac")
+        if self._encoding != "VORBIS":
+            for start in range(0, len(waveform), _PCM_SAMPLES):
+                self._write_block(waveform[start : start + _PCM_SAMPLES])
+            return
         waveform = np.concatenate([self._pending, waveform])
-        n_whole = len(waveform) // _BLOCK_SAMPLES * _BLOCK_SAMPLES
+        n_whole = len(waveform) // _VORBIS_SAMPLES * _VORBIS_SAMPLES
         self._pending = waveform[n_whole:].copy()  # a view would keep all of the waveform
-        for start in range(0, n_whole, _BLOCK_SAMPLES):
-            self._write_block(waveform[start : start + _BLOCK_SAMPLES])
+        for start in range(0, n_whole, _VORBIS_SAMPLES):
+            self._write_block(waveform[start : start + _VORBIS_SAMPLES])
 
     def _write_block(self, block):
         with self._failures_named():
@@ -184,7 +189,8 @@ def to_int16(waveform):
     """float `[samples, 2]` to int16, rounded and clipped."""
     # Not left to libsndfile, which scales by 32,767 for WAV and 32,768 for FLAC: the two would differ, and a WAV
     # file that is read and written again would change.
-    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+    scaled = waveform * 32768.0
+    return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
 def from_int16(data):
