@@ -10,6 +10,7 @@ import tempfile
 from musika_tf.errors import UserError
 
 _BACKEND = "tensorflow"
+_IMPORTED_BY_TENSORFLOW = "keras.src.optimizers"
 
 
 @contextlib.contextmanager
@@ -28,14 +29,28 @@ def silent_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow without its start-up notices, and has Keras run on it; UserError where Keras was imported
-    before, on another backend."""
+    """Imports TensorFlow without its start-up notices, and has Keras run on it, which is not yet imported; UserError
+    where Keras was imported before, on another backend."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _use_tensorflow()
     # The newest ones print notices while they are imported whatever that says; errors are exceptions.
-    with silent_stderr():
+    with silent_stderr(), _keras_later():
         import tensorflow as tf
     return tf
+
+
+@contextlib.contextmanager
+def _keras_later():
+    """Around TensorFlow's first import: it would import Keras too, a quarter of the time, and goes on where there is
+    none. What generates needs none; `tf.keras` and `import keras` work as ever."""
+    if not {"tensorflow", _IMPORTED_BY_TENSORFLOW}.isdisjoint(sys.modules):
+        yield
+        return
+    sys.modules[_IMPORTED_BY_TENSORFLOW] = None  # Python's way to say that it can't be imported
+    try:
+        yield
+    finally:
+        del sys.modules[_IMPORTED_BY_TENSORFLOW]
 
 
 def _use_tensorflow():

@@ -11,10 +11,10 @@ import pytest
 import tiny
 
 PLAY = """
-import musika_tf
+import sys, musika_tf
 try:
     music = musika_tf.load("models/piano-mini").generate(seed=1, seconds=1)
-    print(music.shape, music.dtype)
+    print(music.shape, music.dtype, *{"keras"}.intersection(sys.modules))  # which is another second to import
 except musika_tf.UserError as error:
     print(error)
 """

@@ -10,7 +10,6 @@ network in it, at half the size: the latents stay what they were, and decoders a
 import functools
 import inspect
 
-import keras
 import tensorflow as tf
 
 from musika_tf.gan import coordinates
@@ -141,6 +140,8 @@ def _with_halves(python_function, halves, *networks):
 
     @functools.wraps(python_function)
     def computed(*arguments):
+        import keras  # half a second, which a bundle that is read need not wait for
+
         with keras.StatelessScope([(variable, tf.cast(half, variable.dtype)) for variable, half in pairs]):
             return python_function(*arguments)
 

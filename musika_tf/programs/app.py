@@ -47,7 +47,7 @@ def limits():
 def main(_):
     bounds = limits()
     serve.check_installed()
-    cli.start_tensorflow()
+    cli.start_rendering()
     from musika_tf.web import catalogue
 
     bundles = FLAGS.models or catalogue.default_bundles(os.path.join(FLAGS.checkpoint_dir, "bundle"))

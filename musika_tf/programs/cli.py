@@ -99,15 +99,20 @@ def check_folders(*names):
 
 
 def start_tensorflow(threads=None):
-    """Imports TensorFlow without its start-up notices and applies --threads, or `threads` where no flags were parsed;
-    before anything else imports it."""
-    threads = FLAGS.threads if threads is None else threads
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    tf = import_tensorflow()
+    """Imports TensorFlow and Keras without start-up notices and applies --threads, or `threads` where no flags were
+    parsed; before anything else imports them."""
+    start_rendering(threads)
     import keras
 
     keras.config.set_floatx("float32")  # whatever a user's keras.json says
     keras.config.set_image_data_format("channels_last")
+
+
+def start_rendering(threads=None):
+    """`start_tensorflow` without Keras: for what runs bundles and builds no networks, and where a musician waits."""
+    threads = FLAGS.threads if threads is None else threads
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    tf = import_tensorflow()
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)

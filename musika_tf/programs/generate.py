@@ -99,4 +99,4 @@ def main(_):
     asked = request()
     if default:
         print(default, file=sys.stderr if asked.out == STREAM else None, flush=True)
-    production.run(asked, cli.start_tensorflow, FLAGS.threads)
+    production.run(asked, cli.start_rendering, FLAGS.threads)
