@@ -56,8 +56,8 @@ def load(path=None, trust=False):
 
 
 class Model:
-    """A loaded bundle: its folder's `path`, its `metadata` (a dict), and `loaded`, the SavedModel, whose functions take
-    and return tensors."""
+    """A loaded bundle: its folder's `path`, its `metadata` (a dict), and `loaded`, which has the functions of the
+    SavedModel."""
 
     def __init__(self, path, loaded, metadata):
         self.path, self.loaded, self.metadata = Path(path), loaded, metadata

@@ -12,7 +12,6 @@ import functools
 import itertools
 
 import numpy as np
-import tensorflow as tf
 
 from musika_tf import interruption
 from musika_tf.audio.writer import AudioWriter
@@ -112,17 +111,17 @@ class Renderer:
         positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
         times, period = self._times(positions)
         waveform = self.loaded.render(
-            seed=_int64(piece.seed),
-            style_seeds=_int64(piece.style.seeds),
-            style_weights=tf.constant(piece.style.weights(times, period)),
-            loop_latents=tf.constant(piece.loop_samples / self.per_latent, tf.float64),
-            truncation=tf.constant(piece.truncation, tf.float32),
-            conditioning=tf.constant(self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32)),
-            curve_start=_int64(curve_start),
-            first_latent=_int64(first),
-            n_latents=tf.constant(count, tf.int32),
+            seed=np.int64(piece.seed),
+            style_seeds=np.array(piece.style.seeds, np.int64),
+            style_weights=piece.style.weights(times, period),
+            loop_latents=np.float64(piece.loop_samples / self.per_latent),
+            truncation=np.float32(piece.truncation),
+            conditioning=self.steering.at(times) if self.steering else np.zeros([0, 0], np.float32),
+            curve_start=np.int64(curve_start),
+            first_latent=np.int64(first),
+            n_latents=np.int32(count),
         )
-        return waveform.numpy()
+        return np.asarray(waveform)
 
     def _times(self, positions):
         """Seconds of the latents' centres, within the loop where there is one; and the loop's length or None."""
@@ -130,10 +129,6 @@ class Renderer:
         times = (positions + 0.5) * self.per_latent / rate
         period = self.piece.loop_samples / rate or None
         return (np.mod(times, period) if period else times), period
-
-
-def _int64(value):
-    return tf.constant(value, tf.int64)
 
 
 def writer(path, metadata, piece):

@@ -3,7 +3,9 @@
 Any TensorFlow program can load it with `tf.saved_model.load`; nothing of this package is needed for that.
 """
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import operator
@@ -18,6 +20,7 @@ from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.model.functions import CODES, OUTPUTS, Bundle, contents, in_half
 from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, generates, read_metadata
+from musika_tf.model.player import Player
 from musika_tf.native import plain_folder
 
 
@@ -116,24 +119,34 @@ def identity(bundle_dir):
 
 
 def load(bundle_dir):
-    """(the loaded SavedModel, its metadata); UserError where it can't be loaded.
-
-    Its `render` takes arguments by name: a SavedModel of ours may call its own otherwise than its signature does.
-    """
+    """(the loaded bundle, its metadata); UserError where it can't be loaded. One that generates is a Player, that of an
+    autoencoder alone a SavedModel."""
     metadata = read_metadata(bundle_dir)
-    try:
+    if not generates(metadata):
+        return _load_all(bundle_dir, CODES), metadata
+    with _damage_named(bundle_dir):
+        player = Player(plain_folder(bundle_dir), OUTPUTS, functools.partial(_load_all, bundle_dir, OUTPUTS))
+    return player, metadata
+
+
+def _load_all(bundle_dir, names):
+    """The SavedModel with all of its functions, among which these must be; UserError where it can't be loaded."""
+    with _damage_named(bundle_dir):
         loaded = tf.saved_model.load(plain_folder(bundle_dir))
-        wanted = OUTPUTS if generates(metadata) else CODES
-        missing = [name for name in wanted if not hasattr(loaded, name)]  # what is left of a file may load
+        missing = [name for name in names if not hasattr(loaded, name)]  # what is left of a file may load
         if missing:
             raise ValueError(f"lacks {', '.join(missing)}")
-        served = loaded.signatures.get("render")
+    return loaded
+
+
+@contextlib.contextmanager
+def _damage_named(bundle_dir):
+    """Turns what a damaged SavedModel raises into a UserError."""
+    try:
+        yield
     # OSError and OpError: cut short or missing; the others: bytes that say something else, and still make a graph.
     except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
         raise damaged(bundle_dir, error) from error
-    if served is not None:
-        loaded.render = lambda **arguments: served(**arguments)["waveform"]
-    return loaded, metadata
 
 
 def load_networks(bundle_dir, policy="float32"):
