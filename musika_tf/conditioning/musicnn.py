@@ -65,7 +65,8 @@ class MusiCNN:
         self._convolutions = [_layer(variables, f"conv2d{n}") for n in _NUMBERS[:8]]
         self._norms = [_affine(variables, f"batch_normalization{n}") for n in _NUMBERS]
         self._dense = [_layer(variables, name) for name in ("dense", "dense_1")]
-        self._run = tf.function(self.network, input_signature=[tf.TensorSpec([None, PATCH_FRAMES, N_MELS])])
+        signature = [tf.TensorSpec([None, N_MELS]), tf.TensorSpec([], tf.int32)]
+        self._run = tf.function(self.network, input_signature=signature, autograph=False)
 
     @classmethod
     def load(cls):
@@ -87,28 +88,52 @@ class MusiCNN:
     def listen(self, chunks, hop_seconds=1.0):
         """The same of a stream of any length: an iterable of consecutive float32 `[samples]` at 16 kHz."""
         hop_frames = max(1, round(hop_seconds * SAMPLE_RATE / HOP_LENGTH))
-        batches = [self._run(batch) for batch in _patches(_checked(chunks), hop_frames)]
+        batches = [self._run(mel, hop_frames) for mel in _spectrograms(_checked(chunks), hop_frames)]
         return Embedding(*(np.concatenate(outputs) for outputs in zip(*batches, strict=True)))
 
     def tags_of(self, features):
         """Tags float32 `[n, 50]` by features `[n, 200]`, which are all that they depend on."""
         return tf.sigmoid(self._dot(1, tf.constant(features, tf.float32))).numpy()
 
-    def network(self, patches):
-        """float32 `[b, 187, 96]` -> features `[b, 200]`, tags `[b, 50]`."""
-        front = self._front(patches)
+    def network(self, mel, hop_frames):
+        """Log-mel spectrogram float32 `[frames, 96]` of a patch at least -> features `[b, 200]`, tags `[b, 50]` of the
+        patches in it, one every `hop_frames` (int32 scalar)."""
+        front = self._front(mel, hop_frames)
         pooled = self._pool(self._middle(front))
         hidden = tf.nn.relu(self._dot(0, self._norm(9, pooled)))
         features = self._norm(10, hidden)
         return features, tf.sigmoid(self._dot(1, features))
 
-    def _front(self, patches):
-        """`[b, 187, 96]` -> `[b, 187, 561]`."""
-        image = self._norm(0, patches[..., None])
-        padded = tf.pad(image, [[0, 0], [3, 3], [0, 0], [0, 0]])  # SAME in time, VALID in frequency
-        timbral = [self._convolve(i, padded, "VALID") for i in (0, 1)]
-        temporal = [self._convolve(i, image, "SAME") for i in (2, 3, 4)]
-        return tf.concat([tf.reduce_max(x, axis=2) for x in timbral + temporal], axis=-1)
+    def _front(self, mel, hop_frames):
+        """`[frames, 96]` -> `[b, 187, 561]`."""
+        image = self._norm(0, mel[..., None])
+        starts = tf.range(0, tf.shape(image)[0] - PATCH_FRAMES + 1, hop_frames)
+        places = starts[:, None] + tf.range(PATCH_FRAMES)  # [b, 187]: the frames of each patch
+        patches = tf.gather(image, places)
+        shared = {i: self._shared(i, image, places, patches) for i in (0, 1, 3, 4)}
+        shared[2] = self._strongest(2, patches, "SAME")  # so long that overlapping patches have nothing in common
+        return tf.concat([shared[i] for i in range(5)], axis=-1)
+
+    def _shared(self, i, image, places, patches):
+        """`_strongest` of convolution i, SAME in time, VALID in frequency: `[b, 187, filters]`.
+
+        It is most of the network's work, and overlapping patches share it: only at a patch's ends, where the filter
+        meets zeros in place of neighbours, has each its own. Of a filter of 7 frames::
+
+            patch      |0 1 2|3 ...            ... 183|184 185 186|
+                       | own |  the spectrogram's     |    own    |
+
+        Args:
+          image: `[frames, 96, 1]`, the whole spectrogram.
+          places, patches: `[b, 187]`, the frames of each patch, and `[b, 187, 96, 1]`.
+        """
+        n = self._convolutions[i][0].shape[0]
+        before, after = (n - 1) // 2, n // 2
+        whole = self._strongest(i, image[None], "VALID")[0]
+        first = tf.pad(patches[:, : n - 1], [[0, 0], [before, 0], [0, 0], [0, 0]])
+        last = tf.pad(patches[:, 1 - n :], [[0, 0], [0, after], [0, 0], [0, 0]])
+        middle = tf.gather(whole, places[:, before:-after] - before)
+        return tf.concat([self._strongest(i, first, "VALID"), middle, self._strongest(i, last, "VALID")], axis=1)
 
     def _middle(self, front):
         """`[b, 187, 561]` -> `[b, 187, 753]`."""
@@ -122,13 +147,19 @@ class MusiCNN:
         pooled = tf.stack([tf.reduce_max(x, axis=1), tf.reduce_mean(x, axis=1)], axis=-1)
         return tf.reshape(pooled, [-1, 2 * x.shape[-1]])
 
-    def _convolve(self, i, image, padding):
-        """Convolution i, relu and its batch norm: `[b, t, f, 1]` -> `[b, t, f', filters]`."""
+    def _strongest(self, i, image, padding):
+        """Convolution i, relu and its batch norm, the maximum over frequency: `[b, t, f, 1]` -> `[b, t, filters]`.
+
+        What follows the convolution rises with it, or falls where the norm's scale is below 0. So only the largest
+        response goes through it, or the smallest, which is exact and saves passes over all of them.
+        """
         kernel, bias = self._convolutions[i]
-        return self._norm(i + 1, tf.nn.relu(tf.nn.conv2d(image, kernel, 1, padding) + bias))
+        sign = tf.where(self._norms[i + 1][0] < 0, -1.0, 1.0)
+        response = sign * tf.reduce_max(tf.nn.conv2d(image, sign * kernel, 1, padding), axis=2)
+        return self._norm(i + 1, tf.nn.relu(response + bias))
 
     def _convolve_time(self, i, x):
-        """The same for `[b, t, c]` -> `[b, t, 64]`; the kernel `[7, c, 1, 64]` spans all channels."""
+        """Convolution i, relu and its batch norm: `[b, t, c]` -> `[b, t, 64]`; `[7, c, 1, 64]` spans all channels."""
         kernel, bias = self._convolutions[i]
         return self._norm(i + 1, tf.nn.relu(tf.nn.conv1d(x, kernel[:, :, 0], 1, "SAME") + bias))
 
@@ -202,14 +233,13 @@ def _checked(chunks):
     yield kept[-2 : -edge - 2 : -1]
 
 
-def _patches(chunks, hop_frames):
-    """Yields batches `[b, 187, 96]` of log-mel patches."""
+def _spectrograms(chunks, hop_frames):
+    """Yields log-mel spectrograms `[frames, 96]`, each of some patches, the last of which ends with it or within a
+    hop of its end."""
     hop = hop_frames * HOP_LENGTH
     for span in spans(chunks, (_BATCH_PATCHES - 1) * hop + PATCH_SAMPLES, _BATCH_PATCHES * hop):
         if len(span) >= PATCH_SAMPLES:
-            count = 1 + (len(span) - PATCH_SAMPLES) // hop
-            mel = _log_mel(span)
-            yield np.stack([mel[i * hop_frames : i * hop_frames + PATCH_FRAMES] for i in range(count)])
+            yield _log_mel(span)
 
 
 def _log_mel(mono):

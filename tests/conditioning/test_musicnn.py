@@ -55,6 +55,19 @@ def test_patches_do_not_depend_on_batching(network, monkeypatch):
     np.testing.assert_allclose(network(waveform).features, whole.features, atol=1e-5)
 
 
+def test_patches_that_overlap_share_work_but_not_values(network):
+    waveform = signal(12)
+    mel = musicnn._log_mel(waveform.mean(axis=1)[: 10 * musicnn.SAMPLE_RATE])
+    for hop in (15, 62, 200):  # the last leaves gaps
+        together = network.network(mel, hop)
+        starts = range(0, len(mel) - musicnn.PATCH_FRAMES + 1, hop)
+        alone = [network.network(mel[start : start + musicnn.PATCH_FRAMES], hop) for start in starts]
+        for kind, found in enumerate(together):
+            expected = np.concatenate([each[kind] for each in alone])
+            assert len(expected) >= 3
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_tags_depend_on_the_features_alone(network):
     heard = network(signal())
     np.testing.assert_allclose(network.tags_of(heard.features), heard.tags, atol=1e-6)
