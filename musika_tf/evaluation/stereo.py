@@ -86,6 +86,8 @@ def _mean_error(original, made, counts):
 
 def correlation(waveform):
     """Pearson correlation of left and right, -1..1; `[samples, 2]`. 0 where a channel is constant (silent)."""
-    left, right = (np.asarray(waveform, np.float64) - np.mean(waveform, axis=0, dtype=np.float64)).T
-    power = np.sqrt(np.mean(left**2) * np.mean(right**2))
-    return float(np.mean(left * right) / power) if power > 1e-12 else 0.0
+    left, right = (channel.astype(np.float64) for channel in np.transpose(waveform))
+    left -= left.mean()
+    right -= right.mean()
+    power = np.sqrt((left @ left) * (right @ right)) / len(left)
+    return float(left @ right / len(left) / power) if power > 1e-12 else 0.0

@@ -3,6 +3,8 @@
 Waveforms are float32 `[samples, 2]` (or `[samples]` where one channel will do) at 44.1 kHz.
 """
 
+import functools
+
 import numpy as np
 
 from musika_tf.audio import resampling, spectrogram
@@ -144,7 +146,8 @@ def _flux(waveform, config):
 
 def longest_silence_seconds(waveform, threshold_db=-60.0):
     """Length of the longest run of samples in which every channel stays below `threshold_db` of full scale."""
-    loud = np.abs(waveform).reshape(len(waveform), -1).max(axis=1) >= 10 ** (threshold_db / 20)
+    by_channel = (np.abs(waveform) >= 10 ** (threshold_db / 20)).reshape(len(waveform), -1).T
+    loud = functools.reduce(np.logical_or, by_channel)  # many times as fast as a maximum along the short axis
     edges = np.concatenate([[-1], np.flatnonzero(loud), [len(loud)]])
     return float((np.diff(edges).max() - 1) / _SAMPLE_RATE)
 
