@@ -32,11 +32,27 @@ class Conditioner(tf.Module):
             signal.fitted([piece[:, span] for piece in pieces], self.latents_per_second)
             for signal, span in self._spans()
         ]
-        every = tf.concat([self.to_units(piece) for piece in pieces], axis=0)
+        every = self._ranges(pieces)
         self.mean.assign(tf.reduce_mean(every, axis=0))
         self.deviation.assign(tf.maximum(tf.math.reduce_std(every, axis=0), 1e-3))
+
+    def adapt(self, pieces):
+        """As `fit`, to the pieces of a fine-tuning: what styles draw and users may ask for is theirs; units and scale,
+        which the networks know, stay."""
+        if not self.n_channels:
+            return
+        self.signals = [
+            signal.adapted([piece[:, span] for piece in pieces], self.latents_per_second)
+            for signal, span in self._spans()
+        ]
+        self._ranges(pieces)
+
+    def _ranges(self, pieces):
+        """Learns the range; returns all channels `[n, k]` in their units."""
+        every = tf.concat([self.to_units(piece) for piece in pieces], axis=0)
         self.lowest.assign(tf.reduce_min(every, axis=0))
         self.highest.assign(tf.reduce_max(every, axis=0))
+        return every
 
     def restore(self, rows):
         """Takes units and extractors, which are no variables, from the metadata of the same signals."""

@@ -124,6 +124,9 @@ class NoteDensity(Signal):
         full_scale = float(np.percentile(np.concatenate(pieces), 99))
         return dataclasses.replace(self, full_scale=max(full_scale, 1e-3))  # not 0, in music without any onset
 
+    def adapted(self, pieces, latents_per_second):
+        return self
+
     def to_units(self, stored):
         return np.clip(np.asarray(stored) / np.float32(self.full_scale or 1.0), 0.0, 1.0).astype(np.float32)
 

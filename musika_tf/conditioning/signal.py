@@ -125,6 +125,10 @@ class Signal:
         """The signal with what it learns from the training pieces' stored channels, a list of `[n, c]`."""
         return self
 
+    def adapted(self, pieces, latents_per_second):
+        """As `fitted`, of the pieces of a fine-tuning: in the unit that the networks know."""
+        return self.fitted(pieces, latents_per_second)
+
     def restored(self, row):
         """The signal as a row of the metadata describes it."""
         known = {field.name: row[field.name] for field in dataclasses.fields(self) if field.name in row}

@@ -98,13 +98,10 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         )
     pieces.mirror = layouts.create(autoencoder.config).mirror
     _check_config(job)
-    if job.init_from:
-        conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
-    else:
-        _fit(conditioner, job, pieces)
-        if job.training.standardise and checkpoints.newest(job.directory) is None:
-            mean, deviation = pieces.statistics()
-            gan.standardiser.fit(mean, deviation / _emphasis(job, autoencoder, pieces, deviation))
+    _fit(conditioner, job, pieces)
+    if not job.init_from and job.training.standardise and checkpoints.newest(job.directory) is None:
+        mean, deviation = pieces.statistics()
+        gan.standardiser.fit(mean, deviation / _emphasis(job, autoencoder, pieces, deviation))
     pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
     with devices.scope():
         trainer = GanTrainer(gan, job.training, devices)
@@ -126,10 +123,15 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
 
 
 def _fit(conditioner, job, pieces):
-    """Fits the Conditioner; of a training that is under way it stays as it was, whatever latents have come or gone."""
-    path = job.directory / _CONDITIONING_FILE
+    """Fits the Conditioner, or adapts that of `init_from`; of a training that is under way it stays as it was, whatever
+    latents have come or gone."""
+    path, where = job.directory / _CONDITIONING_FILE, f"--latents_dir={job.latents_dir}"
     if not checkpoints.newest(job.directory) or not path.is_file():
-        conditioner.fit(pieces.conditioning, pieces.extractors)
+        if job.init_from:
+            conditioner.check_extractors(pieces.extractors, where)
+            conditioner.adapt(pieces.conditioning)
+        else:
+            conditioner.fit(pieces.conditioning, pieces.extractors)
         return
     state = _read(path)
     try:
@@ -138,7 +140,7 @@ def _fit(conditioner, job, pieces):
         raise UserError(
             f"{path}: damaged ({error}); delete it, and the signals' scale is that of the latents"
         ) from error
-    conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+    conditioner.check_extractors(pieces.extractors, where)
 
 
 def _emphasis(job, autoencoder, pieces, deviation):

@@ -115,6 +115,24 @@ def test_signals_learn_their_units_from_the_pieces():
     np.testing.assert_allclose(conditioner.scale(every).numpy().std(axis=0), [1, 1], atol=1e-4)
 
 
+def test_fine_tuning_learns_ranges_and_words_but_neither_units_nor_scale():
+    names = ["note_density", "tag:rock", "position"]
+    rng = np.random.default_rng(0)
+    first = (rng.random([2, 200, 3]) * [9.0, 1.0, 1.0]).astype(np.float32)
+    own = [np.full([100, 3], [2.0, 0.75, 0.5], np.float32), np.full([100, 3], [4.0, 0.25, 0.5], np.float32)]
+    conditioner = Conditioner(names, RATE)
+    conditioner.fit(list(first), {"note_density": "madmom"})
+    before = conditioner.state()
+    conditioner.adapt(own)
+    after = conditioner.state()
+    assert after["mean"] == before["mean"] and after["deviation"] == before["deviation"]
+    density, rock, position = after["signals"]
+    assert density["full_scale"] == before["signals"][0]["full_scale"] and density["extractor"] == "madmom"
+    np.testing.assert_allclose(density["range"], np.array([2, 4]) / density["full_scale"], rtol=1e-6)
+    assert rock["range"] == [0.25, 0.75] and rock["pieces"] == [0.75, 0.25]
+    assert position["typical_seconds"] == 100 / RATE
+
+
 def test_units_and_extractors_come_back_from_the_metadata():
     conditioner = Conditioner(["note_density", "tempo"], RATE)
     conditioner.fit([np.full([9, 2], 5, np.float32)], {"note_density": "librosa", "tempo": "grid"})
