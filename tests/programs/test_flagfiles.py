@@ -35,7 +35,7 @@ def test_presets_are_found_from_any_folder_and_hidden_by_ones_own(empty_folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "--flagfile=a.flags: no such preset; there are flags/mini.flags, flags/music.flags"),
+        (None, "--flagfile=a.flags: no such preset; there are flags/mini.flags, flags/misc.flags, flags/music.flags"),
         (b"\xff\x00", "--flagfile=a.flags: no such preset"),
         (b"--flagfile=a.flags", "--flagfile=a.flags: takes itself in"),
         (b"--flagfile", "--flagfile=: no such preset"),
