@@ -1,0 +1,1 @@
+"""Other codecs beside ours, in processes of their own: README.md says how."""

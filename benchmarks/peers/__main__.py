@@ -1,0 +1,60 @@
+"""Other codecs beside ours: python -m benchmarks.peers --python=DIR/bin/python [--threads=1] [--json=FILE]
+
+Encodes and decodes the same length of stereo by descript-audio-codec, EnCodec, RAVE and music2latent, each with random
+weights in a process of its own, and by ours before and after each of them. benchmarks/peers/README.md says how to make
+their environment, whose Python --python is.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from benchmarks import presets  # noqa: F401 (it defines --json and --runs)
+from musika_tf.errors import UserError
+from musika_tf.programs import cli
+
+FLAGS = flags.FLAGS
+NAMES = ("encodec", "rave", "dac", "music2latent")
+_NETWORKS = Path(__file__).with_name("networks.py")
+
+flags.DEFINE_string("python", ".venv-peers/bin/python", "Python of the peers' environment")
+flags.DEFINE_list("peers", list(NAMES), "which to measure")
+flags.DEFINE_float("length", 30.0, "seconds of stereo to encode and decode", lower_bound=1.0)
+
+
+def commands(python, names, seconds, threads):
+    """{name: command line} of the peers' processes."""
+    if wrong := [name for name in names if name not in NAMES]:
+        raise UserError(f"--peers: no {wrong[0]!r}; there are {', '.join(NAMES)}")
+    return {name: [python, str(_NETWORKS), name, str(seconds), str(threads)] for name in names}
+
+
+def main(_):
+    cli.check_folders("json")
+    threads = FLAGS.threads or os.cpu_count()
+    lines = commands(FLAGS.python, FLAGS.peers, FLAGS.length, threads)
+    cli.start_tensorflow(threads)
+    from benchmarks import measure
+    from benchmarks.peers import comparison, ours, worker
+
+    with contextlib.ExitStack() as stack:
+        peers = []
+        for name, line in lines.items():
+            peers.append(worker.Worker(name, line))
+            stack.callback(peers[-1].close)
+        codecs = ours.codecs(FLAGS.length)
+        found, products = comparison.rounds(peers, codecs, ours.Product(), FLAGS.runs)
+    rows = comparison.rows_of(found, peers, codecs, FLAGS.length)
+    print(measure.machine(), comparison.products_text(products), sep="\n")
+    print("", comparison.facts_table(rows), "", comparison.speed_table(rows), sep="\n")
+    if FLAGS.json:
+        content = {"machine": measure.machine(), "products": products, "rows": rows}
+        Path(FLAGS.json).write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    cli.run(sys.modules["__main__"])
