@@ -86,6 +86,7 @@ class _Worker:
 
     def cause(self):
         """How the process ended. Linux kills with signal 9 when memory runs out."""
+        self._executor.shutdown()  # its thread waits for the process, too, and of two at once one misses the status
         self._process.join()
         status = self._process.exitcode
         if status >= 0:
