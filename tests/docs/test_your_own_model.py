@@ -38,6 +38,7 @@ SMOKE = {
 ONCE = ["pip install", "pip install", "hf auth login"]  # what a test can't: others' packages, and an account
 RATE = 44_100
 SIGNALS = "tags,position"  # of the model that the page starts from
+SCALE = ("name", "unit", "mean", "deviation")
 FILES = {
     "music": ("16 bit.wav", "24 bit.wav", "float.wav", "a.flac", "b.ogg", "c.mp3", "d.aiff", "mono.au"),
     "held_out": ("e.wav", "48 kHz.flac"),
@@ -164,7 +165,10 @@ def test_from_ten_files_to_a_model_that_was_shared(tmp_path):
         here.run(train)
         start, made = (read_metadata(here.folder / path) for path in ("start", "checkpoints/mine/bundle"))
         assert [made[key] for key in ("name", "steps", "licence")] == ["mine", 2, "CC0-1.0"]
-        assert (made["gan_config"], made["conditioning"]) == (start["gan_config"], start["conditioning"])
+        assert made["gan_config"] == start["gan_config"]
+        for row, known in zip(made["conditioning"], start["conditioning"], strict=True):
+            assert [row[key] for key in SCALE] == [known[key] for key in SCALE]
+        assert len(made["conditioning"][0]["pieces"]) == len(FILES["music"])  # what styles draw is this music's
         assert list((here.folder / "checkpoints/mine/gan/previews").glob("*.wav"))
 
         here.run(listen)
