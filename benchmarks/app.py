@@ -8,7 +8,6 @@ needs to start.
 import collections
 import concurrent.futures
 import contextlib
-import json
 import logging
 import random
 import subprocess
@@ -17,6 +16,8 @@ import time
 from pathlib import Path
 
 from absl import app, flags
+
+from benchmarks import results
 
 FLAGS = flags.FLAGS
 _SERVER = Path(__file__).resolve().parents[1] / "app.py"
@@ -116,7 +117,7 @@ def main(_):
     for name, value in result.items():
         print(f"{name:16}{value:.4g}")
     if FLAGS.json:
-        Path(FLAGS.json).write_text(json.dumps(result, indent=1) + "\n")
+        results.write(FLAGS.json, result)
 
 
 if __name__ == "__main__":

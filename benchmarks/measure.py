@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import json
 import os
 import resource
 import statistics
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from benchmarks import results
 from musika_tf import processor
 from musika_tf.evaluation import tables
 
@@ -172,4 +172,4 @@ def _cell(values, name):
 
 def save(path, rows):
     """Writes `{"machine": ..., "rows": rows}` as JSON."""
-    Path(path).write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    results.write(path, {"machine": machine(), "rows": rows})

@@ -5,15 +5,13 @@ timed by the clock, so that the shares hold also on a shared machine, seconds do
 """
 
 import collections
-import json
 import re
 import statistics
 import sys
-from pathlib import Path
 
 from absl import flags
 
-from benchmarks import presets  # noqa: F401 (it defines --json and --runs)
+from benchmarks import presets, results  # noqa: F401 (presets defines --json and --runs)
 from musika_tf import shipped
 from musika_tf.programs import cli
 
@@ -74,7 +72,7 @@ def main(_):
     rows = shares(traces)
     print(tables.markdown(["", "share of the time"], [[row["what"], f"{row['share']:.0%}"] for row in rows]))
     if FLAGS.json:
-        Path(FLAGS.json).write_text(json.dumps(rows, indent=1) + "\n")
+        results.write(FLAGS.json, rows)
 
 
 if __name__ == "__main__":

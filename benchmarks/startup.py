@@ -7,7 +7,6 @@ round's difference to a plain `import tensorflow`. `--beside` measures another c
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from benchmarks import presets  # noqa: F401 (it defines --json and --runs)
+from benchmarks import presets, results  # noqa: F401 (presets defines --json and --runs)
 from musika_tf import shipped
 from musika_tf.programs import cli
 
@@ -56,7 +55,7 @@ def measured(checkouts, bundle_dir, n_runs):
     """Rounds -> {(checkout, name): [(wall, cpu), one for each round]}; TENSORFLOW's checkout is ""."""
     found = {}
     for _ in range(n_runs):
-        taken = {("", TENSORFLOW): finished([sys.executable, "-c", "import tensorflow"], ROOT)[:2]}
+        taken = {("", TENSORFLOW): finished([sys.executable, "-c", TENSORFLOW], ROOT)[:2]}
         for checkout in checkouts:
             for name, line in commands(checkout, bundle_dir).items():
                 wall, cpu, said = finished(line, checkout)
@@ -75,15 +74,11 @@ def rows_of(found):
     rows, imports = [], [cpu for _, cpu in found["", TENSORFLOW]]
     for (checkout, name), seconds in found.items():
         wall, cpu = zip(*seconds, strict=True)
-        row = {"checkout": checkout, "what": name, "cpu": _spread(cpu), "wall": _spread(wall)}
+        row = {"checkout": checkout, "what": name, "cpu": results.spread(cpu), "wall": results.spread(wall)}
         if "a second of sound" in name:
-            row["beyond"] = _spread([own - plain for own, plain in zip(cpu, imports, strict=True)])
+            row["beyond"] = results.spread(own - plain for own, plain in zip(cpu, imports, strict=True))
         rows.append(row)
     return rows
-
-
-def _spread(values):
-    return [statistics.median(values), min(values), max(values)]
 
 
 def table(rows):
@@ -107,7 +102,7 @@ def main(_):
     rows = rows_of(measured(checkouts, bundle_dir, FLAGS.runs))
     print(table(rows))
     if FLAGS.json:
-        Path(FLAGS.json).write_text(json.dumps(rows, indent=1) + "\n")
+        results.write(FLAGS.json, rows)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ their environment, whose Python --python is.
 """
 
 import contextlib
-import json
 import os
 import sys
 from pathlib import Path
 
 from absl import flags
 
-from benchmarks import presets  # noqa: F401 (it defines --json and --runs)
+from benchmarks import presets, results  # noqa: F401 (presets defines --json and --runs)
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
@@ -53,7 +52,7 @@ def main(_):
     print("", comparison.facts_table(rows), "", comparison.speed_table(rows), sep="\n")
     if FLAGS.json:
         content = {"machine": measure.machine(), "products": products, "rows": rows}
-        Path(FLAGS.json).write_text(json.dumps(content, indent=1) + "\n")
+        results.write(FLAGS.json, content)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import itertools
 import statistics
 
+from benchmarks.results import spread
 from musika_tf.evaluation import tables
 
 DIRECTIONS = ("encode", "decode")
@@ -50,11 +51,11 @@ def rows_of(found, peers, ours, seconds):
     for (i, what), pairs in found.items():
         row = {**peers[i].facts, "what": what, "seconds": seconds, "faster": {}}
         for k, clock in enumerate(_CLOCKS):
-            row[clock] = _spread(seconds / own[k] for own, _ in pairs)
+            row[clock] = spread(seconds / own[k] for own, _ in pairs)
         for j, codec in enumerate(ours):
             # Other programs come and go while a peer works, so it is held against the mean of before and after.
             row["faster"][codec.facts["name"]] = {
-                clock: _spread(own[k] / statistics.mean(t[k] for t in beside[j]) for own, beside in pairs)
+                clock: spread(own[k] / statistics.mean(t[k] for t in beside[j]) for own, beside in pairs)
                 for k, clock in enumerate(_CLOCKS)
             }
         rows.append(row)
@@ -64,13 +65,8 @@ def rows_of(found, peers, ours, seconds):
 def _our_row(found, j, facts, what, seconds):
     rounds_ = [beside[j] for (_, name), pairs in found.items() if name == what for _, beside in pairs]
     times = list(itertools.chain.from_iterable(rounds_))
-    spreads = {clock: _spread(seconds / t[k] for t in times) for k, clock in enumerate(_CLOCKS)}
+    spreads = {clock: spread(seconds / t[k] for t in times) for k, clock in enumerate(_CLOCKS)}
     return {**facts, "what": what, "seconds": seconds, **spreads, "faster": {}}
-
-
-def _spread(values):
-    values = list(values)
-    return [statistics.median(values), min(values), max(values)]
 
 
 def facts_table(rows):
@@ -99,7 +95,7 @@ def speed_table(rows):
 
 def products_text(products):
     """The rates of the matrix products, in a line."""
-    rates = {name: _spread(cpu / 1e9 for _, cpu in pairs) for name, pairs in products.items()}
+    rates = {name: spread(cpu / 1e9 for _, cpu in pairs) for name, pairs in products.items()}
     said = (f"{name} {middle:.0f} ({low:.0f} to {high:.0f})" for name, (middle, low, high) in rates.items())
     return f"Matrix product, GFLOP per CPU second: {', '.join(said)}"
 

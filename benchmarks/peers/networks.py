@@ -135,7 +135,6 @@ def noise(peer, seconds):
 @torch.inference_mode()
 def serve(peer, seconds, answers):
     """Answers the lines of standard input until it ends. The first calls, on a second of audio, count for nothing."""
-
     peer.decode(peer.encode(noise(peer, 1.0)))
     audio, code = noise(peer, seconds), None
     said = {

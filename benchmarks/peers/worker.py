@@ -4,6 +4,7 @@ The process gets a line, "encode", "decode" or "product", and answers with one o
 seconds, or for a product in operations per second. Its first line, unasked, says what it is: `FACTS`.
 """
 
+import contextlib
 import json
 import subprocess
 
@@ -32,11 +33,10 @@ class Worker:
             raise UserError(
                 f"--python={command[0]}: {reason}; benchmarks/peers/README.md says how to make one"
             ) from error
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
             self.facts = self._answer(FACTS)
-        except BaseException:
-            self.close()
-            raise
+            stack.pop_all()  # it runs on
 
     def take(self, what):
         """(wall, cpu) of what the process is asked for."""
