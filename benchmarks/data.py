@@ -120,9 +120,11 @@ def _gan(name, values, folder):
     from musika_tf.gan import data
     from musika_tf.gan.model import Gan
     from musika_tf.gan.trainer import GanTrainer
+    from musika_tf.stereo import layouts
 
     config, training = settings.config(GanConfig, values), settings.config(GanTraining, values)
-    gan = Gan.create(config, settings.config(AutoencoderConfig, values).latent_channels)
+    autoencoder = settings.config(AutoencoderConfig, values)
+    gan = Gan.create(config, autoencoder.latent_channels)
     trainer = GanTrainer(gan, training)
     latents = Path(folder, "latents")
     if not latents.exists():
@@ -134,6 +136,7 @@ def _gan(name, values, folder):
     rows = []
     for kind, cache_dir in {"memory": None, "cache": Path(folder, "cache")}.items():
         pieces = data.load_pieces(latents, [], config.critic_window, cache_dir)
+        pieces.mirror = layouts.create(autoencoder).mirror
         batches = data.batches(pieces, config.critic_window, training.batch_size, seed=1)
         label = {"preset": f"{name}: GAN, batch {training.batch_size}", "data": f"latents, {kind}"}
         rows.append(label | measured(trainer.step, batches))
