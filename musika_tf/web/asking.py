@@ -21,6 +21,7 @@ DEFAULT_LENGTH = "23s"
 STEERING = tuple(SETTINGS.values())  # bpm, note_density, position, tags
 FIELDS = ("model", "length", "bars", "seed", "truncation", "loop", *STEERING)
 _ERROR = re.compile(r"--(\w+)(?:=(.*?))?: (.*)", re.DOTALL)
+_FILES = re.compile(",? or a CSV file( of time,value rows)?")  # which the flags take, and nobody here
 _WHOLE = re.compile(r"[+-]?\d{1,19}")
 _SWITCH = {"": False, "0": False, "false": False, "1": True, "true": True}
 _MOST_BARS = 10_000
@@ -188,4 +189,4 @@ def _named_by_field():
         found = _ERROR.fullmatch(str(error))
         field, value, reason = found.groups() if found else (None, None, str(error))
         reason = f"{value}: {reason}" if value else reason
-        raise FieldError(field if field in FIELDS else "length", reason.replace("--", "")) from error
+        raise FieldError(field if field in FIELDS else "length", _FILES.sub("", reason).replace("--", "")) from error
