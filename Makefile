@@ -1,5 +1,5 @@
 # make music        makes an environment, installs musika_tf and makes 3m57s of music: music.wav
-# make app          opens a page in the browser that makes music
+# make app          opens a page in the browser that makes music; PORT=8000 names another port
 # make test         runs the tests; ARGS="-k coordinates" or ARGS="-m slow" picks others
 # make test-all     runs the long ones too, and on the newest TensorFlow (no tensorflow-io) what depends on it
 # make lint         checks the style, and which room imports which
@@ -10,6 +10,7 @@
 VENV = .venv
 LATEST = .venv-latest
 PYTHON =
+PORT = 7860
 # In the order of their names, but for the file that takes longest: tests/conftest.py.
 SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
 ARGS = -m 'not slow and not long' $(SPREAD)
@@ -32,7 +33,7 @@ music: $(VENV)/installed
 	$(VENV)/bin/python generate.py --bundle_dir=models/techno --length 3m57s --out music.wav
 
 app: $(VENV)/installed-app
-	$(VENV)/bin/python app.py --open
+	$(VENV)/bin/python app.py --open --port=$(PORT)
 
 test: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest $(ARGS)
