@@ -37,7 +37,8 @@ def measure(models, clients, seconds):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = server.stdout.readline().partition(": ")[0]
-            _ask(address, "/piece.wav?length=1", None)  # the model is loaded
+            for path, n_bytes, _ in _requests(0):  # each once, so that what they need is loaded
+                _ask(address, path, n_bytes)
             return _load(address, server.pid, clients, seconds)
         finally:
             server.terminate()
@@ -49,7 +50,7 @@ def _load(address, pid, clients, seconds):
     def visit(number):
         chosen = random.Random(number)
         while time.monotonic() < end:
-            path, n_bytes, expected = _request(chosen)
+            path, n_bytes, expected = chosen.choice(_requests(chosen.randrange(50)))
             outcome, wait = _ask(address, path, n_bytes)
             outcomes[outcome if outcome != "refused" or expected == "refused" else "broken"] += 1
             waits.append(wait)
@@ -67,21 +68,18 @@ def _load(address, pid, clients, seconds):
     return {kind: outcomes[kind] for kind in kinds} | times | {"early_mb": early, "end_mb": _megabytes(pid)}
 
 
-def _request(chosen):
-    """(path, bytes after which the client leaves, or None; "refused" where nothing else is right)."""
-    seed = chosen.randrange(50)
-    return chosen.choice(
-        [
-            (f"/piece.wav?length=5&seed={seed}", None, ""),
-            (f"/piece.flac?length=5&seed={seed}", None, ""),
-            (f"/piece.wav?length=237&seed={seed}", 400_000, ""),
-            (f"/piece.png?length=5&seed={seed}", None, ""),
-            (f"/radio.wav?seed={seed}", 300_000, ""),
-            ("/", None, ""),
-            (f"/piece.wav?length=99999h&seed={seed}", None, "refused"),
-            ("/piece.wav?model=../../etc/passwd", None, "refused"),
-        ]
-    )
+def _requests(seed):
+    """(path, bytes after which the client leaves, or None; "refused" where nothing else is right) of each kind."""
+    return [
+        (f"/piece.wav?length=5&seed={seed}", None, ""),
+        (f"/piece.flac?length=5&seed={seed}", None, ""),
+        (f"/piece.wav?length=237&seed={seed}", 400_000, ""),
+        (f"/piece.png?length=5&seed={seed}", None, ""),
+        (f"/radio.wav?seed={seed}", 300_000, ""),
+        ("/", None, ""),
+        (f"/piece.wav?length=99999h&seed={seed}", None, "refused"),
+        ("/piece.wav?model=../../etc/passwd", None, "refused"),
+    ]
 
 
 def _ask(address, path, n_bytes):
