@@ -2,7 +2,8 @@
 
     python examples/numpy_player.py exported/techno song.wav --seed 7 --seconds 30
 
-The samples are those of the bundle for the same seed, but for rounding.
+The samples are those of the bundle for the same seed, but for rounding; those of generate.py where it is told the same
+of each signal, such as --position=0.5 there, and --given position=0.5 here.
 """
 
 import argparse
@@ -54,34 +55,42 @@ def truncated_normal(seed, stream, row, size, bound):
     return np.array([NORMAL.inv_cdf(float(x)) for x in share], np.float32)
 
 
-def network(path, outputs):
-    """A function of arrays, in the order of the network's inputs, to the list of its outputs."""
+def network(path, inputs, outputs):
+    """A function of arrays, in the order of the names `inputs`, to the list of its outputs."""
     if path.suffix == ".onnx":
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # NumPy needs the core in between
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        names = [x.name for x in session.get_inputs()]
-        return lambda *arrays: session.run(outputs, dict(zip(names, arrays, strict=True)))
+        return lambda *arrays: session.run(outputs, dict(zip(inputs, arrays, strict=True)))
     from ai_edge_litert.interpreter import Interpreter
 
-    run = (interpreter := Interpreter(str(path))).get_signature_runner()
-    names = [x["name"].removeprefix("serving_default_").split(":")[0] for x in interpreter.get_input_details()]
-    return lambda *arrays: [run(**dict(zip(names, arrays, strict=True)))[name] for name in outputs]
+    run = Interpreter(str(path)).get_signature_runner()
+    return lambda *arrays: list(map(run(**dict(zip(inputs, arrays, strict=True))).get, outputs))
 
 
 class Player:
-    """A model. Positions are latents on its endless line; `given` holds values of signals, such as {"tempo": 128}."""
+    """A model. Positions are latents on its endless line.
 
-    def __init__(self, folder, seed=0, style_seed=None, truncation=2.0, given=None):
+    Args:
+      styles: [(seconds, seed), ...] of styles that go over into one another; default: one, of `seed`.
+      given: values of signals, such as {"tempo": 128}.
+      loop: anchors after which the line begins again; default: it has no end.
+    """
+
+    def __init__(self, folder, seed=0, styles=None, truncation=2.0, given=None, loop=None):
         self.about = json.loads(pathlib.Path(folder, "player.json").read_text())
-        self.seed, self.style_seed = seed, seed if style_seed is None else style_seed
-        self.truncation, self.given, self.streams = truncation, given or {}, self.about["streams"]
+        self.seed, self.styles, self.truncation = seed, styles or [(0, seed)], truncation
+        self.given, self.loop, self.streams = given or {}, loop, self.about["streams"]
         for name in ("generator", "decoder2", "decoder1"):
             facts = self.about["networks"][name]
-            setattr(self, name, network(pathlib.Path(folder, facts["file"]), facts["outputs"]))
+            setattr(self, name, network(pathlib.Path(folder, facts["file"]), facts["inputs"], facts["outputs"]))
         self.latents = functools.lru_cache(2)(self.latents)
+
+    def looped(self, index, size):
+        """A number on the line, which counts spans of `size` latents, as that of a loop's first round."""
+        return index % (self.loop * self.about["anchor_spacing"] // size) if self.loop else index
 
     def noise(self, name, index):
         """The noise of a network's window, float32 `[1, size]`."""
@@ -90,40 +99,49 @@ class Player:
 
     def coordinates(self, index):
         """Coordinates of the generator's window `index`: float32 `[1, window, channels]`."""
-        a, positions = self.about, index * self.about["window"] + np.arange(self.about["window"])
-        spans = (2 * positions + 1 - a["window"]) / (2 * a["anchor_spacing"])  # between anchors
-        before, size = math.floor(spans[0]), a["anchor_size"]
-        anchors = np.stack([truncated_normal(self.seed, self.streams["anchors"], before + i, size, self.truncation)
-                            for i in range(math.floor(spans[-1]) - before + 2)])  # fmt: skip
-        left, share = np.floor(spans).astype(int) - before, (spans % 1).astype(np.float32)[:, None]
-        line = anchors[left] * (1 - share) + anchors[left + 1] * share
-        style = truncated_normal(self.style_seed, self.streams["style"], 0, size, self.truncation)
-        parts = [line, np.tile(style, [len(line), 1]), *(self.signal(row, positions) for row in a["conditioning"])]
-        return np.concatenate(parts, axis=1).astype(np.float32)[None]
+        window, spacing = self.about["window"], self.about["anchor_spacing"]
+        positions = index * window + np.arange(window) + 0.5
+        seconds = positions * self.about["samples_per_latent"] / self.about["sample_rate"]
+        spans = (positions - window / 2) / spacing
+        near = np.arange(math.floor(spans[0]), math.floor(spans[-1]) + 2)
+        anchors = [self.drawn(self.seed, "anchors", self.looped(int(i), spacing)) for i in near]
+        line = [np.interp(spans, near, column) for column in np.transpose(anchors)]
+        signals = [self.signal(row, seconds) for row in self.about["conditioning"]]
+        return np.concatenate([np.transpose(line), self.style(seconds), *signals], axis=1).astype(np.float32)[None]
 
-    def drawn(self, row, bound):
-        """A style's own number for a signal, within +-bound."""
-        return float(truncated_normal(self.style_seed, self.streams["conditioning"], row, 1, bound)[0])
+    def drawn(self, seed, stream, row):
+        """A random vector, an anchor or a style: float32 `[anchor_size]`."""
+        return truncated_normal(seed, self.streams[stream], row, self.about["anchor_size"], self.truncation)
 
-    def signal(self, row, positions):
-        """A conditioning signal as the generator sees it: `[n, channels]`."""
+    def style(self, seconds):
+        """The style at each of these times, as far from the ordinary as one alone: `[n, anchor_size]`."""
+        times, seeds = zip(*self.styles, strict=True)
+        weights = np.stack([np.interp(seconds, times, alone) for alone in np.eye(len(times))], axis=1)
+        styles = [self.drawn(seed, "style", 0) for seed in seeds]
+        return weights / np.linalg.norm(weights, axis=1, keepdims=True) @ styles
+
+    def of_style(self, row, bound):
+        """The first style's own number for a signal, within +-bound."""
+        return float(truncated_normal(self.styles[0][1], self.streams["conditioning"], row, 1, bound)[0])
+
+    def signal(self, row, seconds):
+        """A conditioning signal at each of these times, as the generator sees it: `[n, channels]`."""
         low, high = self.about["tempo_range"]
-        bpm = np.clip(round((low + high) / 2 + self.drawn(0, 2) / 2 * (high - low) / 2), math.ceil(low), int(high))
+        bpm = np.clip(round((low + high) / 2 + self.of_style(0, 2) / 2 * (high - low) / 2), math.ceil(low), int(high))
         bpm = self.given.get("tempo", float(np.clip(bpm, low, high)))
         if row["kind"] == "clock":
-            seconds = (positions + 0.5) * self.about["samples_per_latent"] / self.about["sample_rate"]
-            bars = seconds * bpm / 60 / row["beats_per_bar"]
-            angles = 2 * math.pi * (bars % 1)[:, None] * row["harmonics"]
+            angles = 2 * math.pi * (seconds * bpm / 60 / row["beats_per_bar"] % 1)[:, None] * row["harmonics"]
             values = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
         elif row["name"] in self.given or row["kind"] == "tempo":
-            values = np.full([len(positions), 1], self.given.get(row["name"], bpm))
+            values = self.given.get(row["name"], bpm)
         elif row["kind"] == "liked":
-            liking = normal(self.style_seed, self.streams["conditioning"], row["row"], row["n_values"])
-            values = np.full([len(positions), 1], row["pieces"][liking[: len(row["pieces"])].argmax()])
+            liking = normal(self.styles[0][1], self.streams["conditioning"], row["row"], row["n_values"])
+            values = row["pieces"][liking[: len(row["pieces"])].argmax()]
         else:
-            value = row["centre"] + row["spread"] * self.drawn(row["row"], 1)
-            values = np.full([len(positions), 1], np.clip(value, row["lowest"][0], row["highest"][0]))
-        return (values - row["mean"]) / row["deviation"]
+            value = row["centre"] + row["spread"] * self.of_style(row["row"], 1)
+            values = np.clip(value, row["lowest"], row["highest"])
+        standardised = (values - np.array(row["mean"])) / row["deviation"]
+        return np.broadcast_to(standardised, [len(seconds), len(row["mean"])])
 
     def latents(self, index):
         """Latents of the generator's window `index`: float32 `[window, channels]`."""
@@ -133,11 +151,13 @@ class Player:
     def frames(self, index):
         """Windowed frames of decoder window `index`, in time: `[2, frames, fft_length]`."""
         a, window, n = self.about, self.about["window"], self.about["window_latents"]
-        latents = np.stack([self.latents(p // window)[p % window] for p in range(index * n - 1, index * n + n + 1)])
+        positions = range(index * n - 1, index * n + n + 1)
+        latents = np.stack([self.latents(self.looped(p // window, window))[p % window] for p in positions])
+        noise2, noise1 = (self.noise(name, self.looped(index, n)) for name in ("decoder2", "decoder1"))
         coded, spectra = np.split(latents[1:-1], [a["latent_size"]], axis=1), []
         for channel in coded[: 1 if a["stereo"]["layout"] == "parametric" else 2]:
-            (level1,) = self.decoder2(channel[None], self.noise("decoder2", index))
-            magnitude, cosine, sine = (x[0] for x in self.decoder1(level1, self.noise("decoder1", index)))
+            (level1,) = self.decoder2(channel[None], noise2)
+            magnitude, cosine, sine = (x[0] for x in self.decoder1(level1, noise1))
             decibels = magnitude * a["spectrum"]["db_range"] - a["spectrum"]["db_offset"]
             amplitude = np.sqrt(np.exp(decibels * np.float32(math.log(10) / 10)) + a["spectrum"]["floor"])
             spectra.append(amplitude * (cosine + 1j * sine))
@@ -163,18 +183,15 @@ class Player:
     def stream(self, first=0, n_latents=None):
         """Yields consecutive float32 `[samples, 2]` from latent `first` on; without `n_latents` there is no end."""
         a, step = self.about, self.about["window_latents"]
-        hop, edge, tail = a["hop_length"], (a["fft_length"] - a["hop_length"]) // 2, 0.0
+        edge, tail = (a["fft_length"] - a["hop_length"]) // 2, 0.0
         start, end = first * a["samples_per_latent"], math.inf if n_latents is None else first + n_latents
         window, end = (first - 1) // step, end * a["samples_per_latent"]
         while (at := window * step * a["samples_per_latent"] - edge) < end:  # first sample that this window ends
-            frames = self.frames(window)
-            n = frames.shape[1]
-            waveform = np.zeros([2, n + 3, hop])
-            for j in range(4):
-                waveform[:, j : j + n] += frames[:, :, j * hop : (j + 1) * hop]
+            quarters = np.split(self.frames(window), 4, axis=2)
+            waveform = sum(np.pad(q, [(0, 0), (j, 3 - j), (0, 0)]) for j, q in enumerate(quarters))
             waveform[:, :3] += tail
-            tail, window, done = waveform[:, n:], window + 1, waveform[:, :n].reshape(2, -1)
-            done = done[:, max(start - at, 0) : min(end - at, n * hop)]
+            tail, window, done = waveform[:, -3:], window + 1, waveform[:, :-3].reshape(2, -1)
+            done = done[:, max(start - at, 0) : min(end - at, done.shape[1])]
             if done.size:
                 yield self.limited(done.T).astype(np.float32)
 
@@ -191,13 +208,14 @@ def parser():
     made.add_argument("out", help="a WAV file to write")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--seconds", type=float, default=30.0)
-    made.add_argument("--bpm", type=float, help="for models with a beat; default: what the style draws")
+    made.add_argument("--given", nargs="*", default=[], metavar="SIGNAL=VALUE", help="such as tempo=128 position=0.5")
     return made
 
 
 def main():
     arguments = parser().parse_args()
-    player = Player(arguments.folder, arguments.seed, given={"tempo": arguments.bpm} if arguments.bpm else None)
+    given = {name: float(value) for name, value in (text.split("=") for text in arguments.given)}
+    player = Player(arguments.folder, arguments.seed, given=given)
     n_samples = round(arguments.seconds * player.about["sample_rate"])
     with wave.open(arguments.out, "wb") as file:
         file.setparams((2, 2, player.about["sample_rate"], 0, "NONE", ""))

@@ -34,10 +34,10 @@ def test_anchors_are_those_of_the_bundle(bound):
     np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
-def rendered(folder, first, n_latents, seed, settings=None):
+def rendered(folder, first, n_latents, seed, style=None, **settings):
     """The range as `generate.py` renders it."""
     loaded, metadata = tiny.load(folder)
-    piece = Piece(seed, StylePlan.constant(seed), first * PER_LATENT, n_latents * PER_LATENT, settings=settings or {})
+    piece = Piece(seed, style or StylePlan.constant(seed), first * PER_LATENT, n_latents * PER_LATENT, **settings)
     return np.concatenate(list(rendering.waveforms(loaded, metadata, piece)))
 
 
@@ -65,11 +65,28 @@ def test_values_of_signals_can_be_given(exported_steerable, steerable):
 
 @pytest.mark.long
 @exported.needs_onnx
+def test_a_loop_goes_to_another_style_and_back(exported_steerable, steerable):
+    length = tiny.GAN.anchor_spacing
+    seconds = length * PER_LATENT / 44_100
+    styles = [(0, 5), (seconds / 2, 9), (seconds, 5)]
+    looping = player.Player(exported_steerable("onnx"), seed=5, styles=styles, given={"tempo": 124.0}, loop=1)
+    played = np.concatenate(list(looping.stream(length - 30, 60)))  # over its end
+    plan = StylePlan.morph(5, 9, seconds, loop=True)
+    settings = {"settings": {"tempo": "124"}, "loop_samples": length * PER_LATENT}
+    np.testing.assert_allclose(played, rendered(steerable, length - 30, 60, 5, plan, **settings), atol=1e-4)
+    start = np.concatenate(list(looping.stream(0, 10)))
+    np.testing.assert_allclose(played[30 * PER_LATENT : 40 * PER_LATENT], start, atol=1e-6)
+
+
+@pytest.mark.long
+@exported.needs_onnx
 def test_as_a_program_without_tensorflow(exported_steerable, steerable, tmp_path):
     forbid = "import sys; sys.modules['tensorflow'] = sys.modules['musika_tf'] = None; "
     code = f"{forbid}sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     arguments = [ROOT / "examples/numpy_player.py", exported_steerable("onnx"), "song.wav", "--seed=5", "--seconds=0.2"]
+    arguments += ["--given", "tempo=124", "note_density=0.25"]
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, cwd=tmp_path)
     played, rate = soundfile.read(tmp_path / "song.wav")
+    expected = rendered(steerable, 0, 18, seed=5, settings={"tempo": "124", "note_density": "0.25"})
     assert (rate, played.shape) == (44_100, (8820, 2))
-    np.testing.assert_allclose(played, rendered(steerable, 0, 18, seed=5)[:8820], atol=1e-4)
+    np.testing.assert_allclose(played, expected[:8820], atol=1e-4)

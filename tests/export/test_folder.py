@@ -32,7 +32,7 @@ def test_networks_give_what_they_give_in_tensorflow(file_format, exported_steera
         assert facts["inputs"] == network.inputs
         inputs = [0.3 * tiny.normal(*shape, seed=i) for i, shape in enumerate(network.inputs.values())]
         expected = network.function(*map(tf.constant, inputs))
-        given = player.network(path / facts["file"], facts["outputs"])(*inputs)
+        given = player.network(path / facts["file"], facts["inputs"], facts["outputs"])(*inputs)
         for name, values in zip(facts["outputs"], given, strict=True):
             np.testing.assert_allclose(values, expected[name], atol=1e-4, err_msg=f"{network.name} {name}")
 
