@@ -16,17 +16,13 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
 
 
-def rows_of(name, values, signals=()):
-    """The rows of one preset, with these signals to steer it, or without."""
+def write_bundle(folder, name, values, signals=()):
+    """Writes a bundle of networks of one preset's sizes with fresh weights; returns its Autoencoder and Gan."""
     import numpy as np
 
-    from benchmarks import arithmetic, measure
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.conditioning.conditioner import Conditioner
     from musika_tf.gan.model import Gan
-    from musika_tf.generate import rendering
-    from musika_tf.generate.piece import Piece
-    from musika_tf.generate.styles import StylePlan
     from musika_tf.model import bundle
 
     autoencoder_config, gan_config = settings.config(AutoencoderConfig, values), settings.config(GanConfig, values)
@@ -34,9 +30,22 @@ def rows_of(name, values, signals=()):
     conditioner = Conditioner(signals, autoencoder_config.latents_per_second)
     conditioner.fit([np.linspace(0.5, 1.0, 1000 * conditioner.n_channels, dtype=np.float32).reshape(1000, -1)])
     gan = Gan.create(gan_config, autoencoder_config.latent_channels, conditioner.n_channels)
+    bundle.save(folder, autoencoder, gan, conditioner, keep_critic=False, name=name)
+    return autoencoder, gan
+
+
+def rows_of(name, values, signals=()):
+    """The rows of one preset, with these signals to steer it, or without."""
+    from benchmarks import arithmetic, measure
+    from musika_tf.generate import rendering
+    from musika_tf.generate.piece import Piece
+    from musika_tf.generate.styles import StylePlan
+    from musika_tf.model import bundle
+
     with tempfile.TemporaryDirectory() as folder:
-        bundle.save(f"{folder}/bundle", autoencoder, gan, conditioner, keep_critic=False, name=name)
+        autoencoder, gan = write_bundle(f"{folder}/bundle", name, values, signals)
         loaded, metadata = bundle.load(f"{folder}/bundle")
+    autoencoder_config = autoencoder.config
     per_second = (arithmetic.decode(autoencoder) + arithmetic.generate(gan)) * autoencoder_config.latents_per_second
     rows = []
     for seconds in map(float, FLAGS.seconds):

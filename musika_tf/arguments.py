@@ -19,10 +19,20 @@ _ARGUMENTS = {"length": "seconds", "bundle_dir": "path"}  # flags that have anot
 
 
 def request(
-    model_path, seed, seconds, *, bars=None, start=0, loop=False, style_seed=None, truncation=TRUNCATION, **steering
+    model_path,
+    seed,
+    seconds,
+    *,
+    bars=None,
+    start=0,
+    loop=False,
+    style_seed=None,
+    truncation=TRUNCATION,
+    precision="float32",
+    **steering,
 ):
-    """The arguments of `Model.generate` as a Request of one piece, which has no end without `seconds` and `bars`;
-    UserError where one is malformed, or they contradict each other."""
+    """The arguments of `Model.generate`, and the Model's precision, as a Request of one piece, which has no end without
+    `seconds` and `bars`; UserError where one is malformed, or they contradict each other."""
     if bars is not None and seconds is not None:
         raise UserError(f"bars={bars}: says how long the piece is; leave out seconds")
     least, most = TRUNCATIONS
@@ -42,6 +52,7 @@ def request(
             loop=bool(loop),
             bars=None if bars is None else whole("bars", bars, least=1),
             settings=_settings(steering),
+            precision=precision,
         )
 
 

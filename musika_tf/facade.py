@@ -39,28 +39,30 @@ def _short(value):
     return float(f"{value:.6g}")
 
 
-def load(path=None, trust=False):
+def load(path=None, trust=False, precision="float32"):
     """The Model of a bundle; of the one that ships where `path` is None. What train_ae.py wrote, such as
     "models/music-ae", encodes and decodes. "hf://user/name" is one on a hub, which needs `trust` in its owner: a
-    SavedModel is a program that can read and write files.
+    SavedModel is a program that can read and write files. `generate` and `stream` compute in `precision`: "bfloat16" is
+    for processors with AVX512_BF16 or AMX, other samples, and sooner.
 
     Raises:
-      UserError: there is no bundle, or it is damaged; on a hub, also as `hub.fetch.fetch`.
+      UserError: there is no bundle, or it is damaged; the processor lacks the precision; on a hub, also as
+        `hub.fetch.fetch`.
     """
     if path is not None and names.is_hub_name(path):
         with arguments.named_as_arguments():
             path = fetch.fetch(str(path), trust)
     path = shipped.default_model() if path is None else shipped.find(path)
     with arguments.named_as_arguments():
-        return Model(path, *bundle.load(path))
+        return Model(path, *bundle.load(path, precision), precision)
 
 
 class Model:
-    """A loaded bundle: its folder's `path`, its `metadata` (a dict), and `loaded`, which has the functions of the
-    SavedModel."""
+    """A loaded bundle: its folder's `path`, its `metadata` (a dict), `loaded`, which has the functions of the
+    SavedModel, and the `precision` that it generates in."""
 
-    def __init__(self, path, loaded, metadata):
-        self.path, self.loaded, self.metadata = Path(path), loaded, metadata
+    def __init__(self, path, loaded, metadata, precision="float32"):
+        self.path, self.loaded, self.metadata, self.precision = Path(path), loaded, metadata, precision
 
     def __repr__(self):
         return f"<musika_tf.Model {self.name}: {self.sample_rate} Hz, follows {', '.join(self.signals) or 'nothing'}>"
@@ -182,7 +184,7 @@ class Model:
             atomic.copy_folder(self.path, path)
 
     def _piece(self, seed, seconds, **options):
-        request = arguments.request(self.path, seed, seconds, **options)
+        request = arguments.request(self.path, seed, seconds, precision=self.precision, **options)
         with arguments.named_as_arguments():
             check_generates(self.path, self.metadata)
             return piece_of(request, request.seed, self.metadata)

@@ -1,8 +1,15 @@
 """The processor, as Linux tells of it; elsewhere nothing is known."""
 
+import os
 from pathlib import Path
 
+from musika_tf.errors import UserError
+
 _FILE = Path("/proc/cpuinfo")
+PRECISIONS = ("float32", "bfloat16")  # what music is rendered in
+_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+# Words of ONEDNN_MAX_CPU_ISA's values that leave oneDNN these.
+_KEEP_BFLOAT16 = ("BF16", "FP16", "AMX", "AVX10", "ALL", "DEFAULT")
 
 
 def facts():
@@ -14,3 +21,24 @@ def facts():
 def instruction_sets():
     """Names such as "avx512_bf16"."""
     return set(facts().get("flags", "").split())
+
+
+def lacks_bfloat16():
+    """Why bfloat16 would be slow, or fail, on this processor: text, or None where it is fast."""
+    if not _BFLOAT16 & instruction_sets():
+        return "this processor has neither AVX512_BF16 nor AMX"
+    cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    if cap and not any(word in cap for word in _KEEP_BFLOAT16):
+        return f"ONEDNN_MAX_CPU_ISA={cap} hides AVX512_BF16"
+    switch = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")
+    if switch.lower() in ("0", "false"):
+        return f"TF_ENABLE_ONEDNN_OPTS={switch} switches off the kernels that have it"
+    return None
+
+
+def check_precision(precision):
+    """UserError where music can't be rendered in one of PRECISIONS here."""
+    if precision not in PRECISIONS:
+        raise UserError(f"--precision={precision}: give {' or '.join(PRECISIONS)}")
+    if precision == "bfloat16" and (reason := lacks_bfloat16()):
+        raise UserError(f"--precision={precision}: {reason}; leave it out, for float32")

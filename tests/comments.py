@@ -66,4 +66,5 @@ def read_piece(comment):
         loop_samples=int(values.get("loop_samples", 0)),
         settings={name: urllib.parse.unquote(text, errors="surrogateescape") for name, text in settings.items()},
         click=values.get("click") == "1",
+        precision=values.get("precision", "float32"),
     )

@@ -9,9 +9,10 @@ import pytest
 import soundfile
 import tiny
 import warm
+from comments import read_comment
 
 import musika_tf
-from musika_tf import arguments, shipped
+from musika_tf import arguments, processor, shipped
 from musika_tf.audio import resampling
 from musika_tf.audio.writer import to_int16
 from musika_tf.generate.request import piece_of
@@ -215,3 +216,21 @@ def test_what_is_wrong_is_said_in_the_words_of_the_programs(call, message, model
     with pytest.raises(musika_tf.UserError, match=message) as caught:
         call(model)
     assert isinstance(caught.value, ValueError) and "--" not in str(caught.value)
+
+
+@pytest.mark.skipif(processor.lacks_bfloat16() is not None, reason=str(processor.lacks_bfloat16()))
+def test_a_precision_is_that_of_the_program(folder, simple, tmp_path):
+    model = musika_tf.load(folder, precision="bfloat16")
+    music = model.generate(seed=7, seconds=1)
+    assert 0 < np.abs(music - simple.generate(seed=7, seconds=1)).max() < 0.1
+    flags = "--seed=7", "--length=1", "--precision=bfloat16", "--out=a.wav"
+    done = warm.run("generate.py", f"--bundle_dir={folder}", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "a.wav", dtype="int16")[0], to_int16(music))
+    assert "precision=bfloat16" in read_comment(tmp_path / "a.wav")
+
+
+def test_a_precision_that_the_processor_lacks(folder, monkeypatch):
+    monkeypatch.setattr(processor, "facts", dict)
+    with pytest.raises(musika_tf.UserError, match="^precision=bfloat16: this processor has neither"):
+        musika_tf.load(folder, precision="bfloat16")

@@ -177,4 +177,4 @@ def _has_size(path, n_bytes):
 
 def _renderer(file):
     """The function by which a worker renders the parts of a PartedFile."""
-    return functools.partial(file.render, bundle.load(file.bundle_dir)[0])
+    return functools.partial(file.render, bundle.load(file.bundle_dir, file.piece.precision)[0])

@@ -22,6 +22,7 @@ class Piece:
       loop_samples: the piece repeats after so many samples; 0: never.
       settings: for `conditioning.steering.steer`; the style draws the signals that are not in it.
       click: whether there is a metronome.
+      precision: what it is rendered in, one of `processor.PRECISIONS`.
 
     Raises:
       UserError: the range reaches beyond 2^53 samples.
@@ -35,6 +36,7 @@ class Piece:
     loop_samples: int = 0
     settings: dict = dataclasses.field(default_factory=dict)
     click: bool = False
+    precision: str = "float32"
 
     def __post_init__(self):
         if max(abs(self.start_sample), self.start_sample + (self.n_samples or 0)) > MOST_SAMPLES:
@@ -72,6 +74,8 @@ class Piece:
         values += [f"{flag}={_escaped(text)}" for flag, text in asked if text]
         if self.click:
             values.append("click=1")
+        if self.precision != "float32":
+            values.append(f"precision={self.precision}")
         return " ".join(values)
 
 

@@ -48,12 +48,12 @@ def run(request, prepare: Callable[[int], None], threads=0):
     if request.previews:
         folder = Path(request.out or f"{metadata['name']}-previews")
         preview_page.check_folder(folder)
-        loaded, _ = bundle.load(request.model)
+        loaded, _ = bundle.load(request.model, request.precision)
         _announce(request, metadata, pieces)
         preview_page.write(folder, loaded, metadata, pieces, request.options())
         print(f"{folder / preview_page.PAGE}: open it in a browser")
         return
-    loaded, _ = bundle.load(request.model)
+    loaded, _ = bundle.load(request.model, request.precision)
     _announce(request, metadata, pieces)
     pool = Pool(request.n_workers, prepare, threads) if request.n_workers > 1 else None
     for seed, piece in pieces.items():

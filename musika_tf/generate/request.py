@@ -5,7 +5,7 @@ import os
 import secrets
 from fractions import Fraction
 
-from musika_tf import durations
+from musika_tf import durations, processor
 from musika_tf.conditioning import curves, steering
 from musika_tf.errors import UserError
 from musika_tf.generate import bars, loops, styles
@@ -34,9 +34,10 @@ class Request:
       style_file: JSON of keyframes, or None.
       previews: whether to write a page of previews of the pieces.
       settings: dict of `conditioning.steering.SETTINGS` name -> what the user wrote, or None.
+      precision: one of `processor.PRECISIONS`.
 
     Raises:
-      UserError: the request contradicts itself.
+      UserError: the request contradicts itself, or the processor lacks the precision.
     """
 
     shipped: str
@@ -57,8 +58,10 @@ class Request:
     bars: int | None = None
     settings: dict = dataclasses.field(default_factory=dict)
     click: bool = False
+    precision: str = "float32"
 
     def __post_init__(self):
+        processor.check_precision(self.precision)
         seeds = {"seed": self.seed, "style_seed": self.style_seed, "style_to": self.style_to}
         for name, seed in seeds.items():
             if seed is not None and max(abs(seed), abs(seed + self.n_pieces)) >= 2**63:
@@ -110,6 +113,7 @@ class Request:
         named = [("bundle_dir", self.bundle_dir), ("style_seed", self.style_seed), ("style_to", self.style_to)]
         truncation = None if self.truncation == TRUNCATION else self.truncation
         named += [("style_file", self.style_file), ("truncation", truncation)]
+        named += [("precision", None if self.precision == "float32" else self.precision)]
         times = {"start": self.start or None, "style_over": self.style_over}
         named += [(name, time and curves.plain(float(time))) for name, time in times.items()]
         named += [(flag, self.settings.get(setting) or None) for setting, flag in steering.SETTINGS.items()]
@@ -139,7 +143,9 @@ def piece_of(request, seed, metadata):
     n_samples = None if seconds is None else max(round(seconds * rate), 1)
     loop_samples, start_sample = n_samples if request.loop else 0, round(request.start * rate)
     style = plan or _style(request, style_seed, FULL_SECONDS if request.previews and not request.loop else seconds)
-    piece = Piece(seed, style, start_sample, n_samples, request.truncation, loop_samples, {}, request.click)
+    piece = Piece(
+        seed, style, start_sample, n_samples, request.truncation, loop_samples, {}, request.click, request.precision
+    )
     end = _planned_end(request, piece, rate)
     return loops.closed(metadata, dataclasses.replace(piece, settings=steering.canonical(settings, metadata, end)))
 

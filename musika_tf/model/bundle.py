@@ -15,6 +15,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from musika_tf import processor
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
 from musika_tf.errors import UserError
@@ -118,14 +119,16 @@ def identity(bundle_dir):
     return digest.hexdigest()[:12]
 
 
-def load(bundle_dir):
-    """(the loaded bundle, its metadata); UserError where it can't be loaded. One that generates is a Player, that of an
-    autoencoder alone a SavedModel."""
+def load(bundle_dir, precision="float32"):
+    """(the loaded bundle, its metadata); UserError where it can't be loaded. One that generates is a Player, which
+    renders in `precision`, one of `processor.PRECISIONS`; that of an autoencoder alone a SavedModel."""
+    processor.check_precision(precision)
     metadata = read_metadata(bundle_dir)
     if not generates(metadata):
         return _load_all(bundle_dir, CODES), metadata
     with _damage_named(bundle_dir):
-        player = Player(plain_folder(bundle_dir), OUTPUTS, functools.partial(_load_all, bundle_dir, OUTPUTS))
+        load_all = functools.partial(_load_all, bundle_dir, OUTPUTS)
+        player = Player(plain_folder(bundle_dir), OUTPUTS, load_all, precision)
     return player, metadata
 
 
@@ -144,6 +147,8 @@ def _damage_named(bundle_dir):
     """Turns what a damaged SavedModel raises into a UserError."""
     try:
         yield
+    except UserError:
+        raise
     # OSError and OpError: cut short or missing; the others: bytes that say something else, and still make a graph.
     except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
         raise damaged(bundle_dir, error) from error

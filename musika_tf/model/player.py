@@ -16,6 +16,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from musika_tf.errors import UserError
+from musika_tf.model import half
+
 _RENDER, _OUTPUT = "render", "waveform"
 # What TensorFlow does to a graph before its first run took most of the time to the first sound, and on a CPU made no
 # chunk faster. Functions have to be inlined; the rest is switched off.
@@ -32,12 +35,19 @@ class Player:
       folder: the bundle's, as TensorFlow reads it.
       names: functions that it must have.
       load_all: function to the SavedModel.
+      precision: what `render` computes its convolutions in, one of `processor.PRECISIONS`; all else is float32.
 
     Raises:
+      UserError: bfloat16 is asked for on a GPU.
       ValueError, LookupError, OSError, tf.errors.OpError: parts of it are missing or damaged.
     """
 
-    def __init__(self, folder, names, load_all):
+    def __init__(self, folder, names, load_all, precision="float32"):
+        if precision == "bfloat16" and tf.config.list_physical_devices("GPU"):
+            raise UserError(
+                f"--precision={precision}: is for processors, and TensorFlow computes on a GPU here; leave it out, or "
+                "hide the GPU with CUDA_VISIBLE_DEVICES=-1"
+            )
         stored = _read(f"{folder}/saved_model.pb")
         known = {child.local_name for child in stored.object_graph_def.nodes[0].children}
         missing = [name for name in names if name not in known]
@@ -48,9 +58,12 @@ class Player:
         signature, saver = stored.signature_def[_RENDER], stored.saver_def
         self._load_all, self._steps = load_all, None
         self._inputs, self._output = signature.inputs, signature.outputs[_OUTPUT].name
+        part = _part(stored.graph_def, self._output, saver.restore_op_name)
+        if precision == "bfloat16":
+            half.rewrite(part)
         graph = tf.Graph()
         with graph.as_default():
-            tf.graph_util.import_graph_def(_part(stored.graph_def, self._output, saver.restore_op_name), name="")
+            tf.graph_util.import_graph_def(part, name="")
         self._session = tf.compat.v1.Session(graph=graph, config=_options())
         prefix = {saver.filename_tensor_name: f"{folder}/variables/variables"}
         self._session.run(saver.restore_op_name, prefix)

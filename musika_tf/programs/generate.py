@@ -18,6 +18,7 @@ from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.declare_key_flag("bundle_dir")  # so that --help shows it
+flags.declare_key_flag("precision")
 flags.declare_key_flag("threads")
 flags.declare_key_flag("trust")
 flags.DEFINE_string("length", None, "how long: 3m57s, 23s, 1h, seconds, or inf; default: 1m, for previews 15s")
@@ -80,6 +81,7 @@ def request():
         bars=FLAGS.bars,
         settings={setting: FLAGS[flag].value for setting, flag in SETTINGS.items()},
         click=FLAGS.click,
+        precision="bfloat16" if FLAGS.precision == "bfloat16" else "float32",  # the others are of a training preset
     )
 
 

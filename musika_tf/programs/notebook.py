@@ -100,7 +100,7 @@ def precision():
     """The --precision that suits the device: half where that is fast, bfloat16 where the device has it."""
     found = [capability for _, capability in _gpus()]
     if not found:
-        return "mixed_bfloat16" if "avx512_bf16" in processor.instruction_sets() else "float32"
+        return "float32" if processor.lacks_bfloat16() else "mixed_bfloat16"
     if min(found) >= (8, 0):
         return "mixed_bfloat16"
     return "mixed_float16" if min(found) >= (7, 0) else "float32"

@@ -82,8 +82,9 @@ flags.DEFINE_integer("save_every", 500, "steps between two checkpoints with a pr
 flags.DEFINE_enum(
     "precision",
     "float32",
-    ["float32", "mixed_float16", "mixed_bfloat16"],
-    "what training computes its convolutions in, for GPUs; weights and bundles stay float32",
+    ["float32", "bfloat16", "mixed_bfloat16", "mixed_float16"],
+    "what convolutions are computed in: generate.py takes bfloat16, for processors with AVX512_BF16 or AMX; training "
+    "takes the mixed ones, for these and GPUs, and its weights and bundles stay float32",
 )
 flags.DEFINE_bool("xla", False, "compile the training steps with XLA")
 flags.DEFINE_enum(
@@ -107,6 +108,13 @@ def set_config(config):
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         FLAGS[f"{PREFIXES[type(config)]}_{f.name}"].value = list(map(str, value)) if isinstance(value, tuple) else value
+
+
+def training_precision():
+    """--precision of a program that trains."""
+    if FLAGS.precision == "bfloat16":
+        raise UserError("--precision=bfloat16: is for generate.py; training takes --precision=mixed_bfloat16")
+    return FLAGS.precision
 
 
 def take_sizes(what, source, sizes, flag_names):

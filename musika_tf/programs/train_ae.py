@@ -68,7 +68,7 @@ def main(_):
     checkpoint_dir = Path(cli.require("checkpoint_dir"))
     wanted = (1, 2, 3, 4) if FLAGS.phase == "all" else (int(FLAGS.phase),)
     settings.read_back(checkpoint_dir / f"phase{phase}" for phase in reversed(wanted))
-    audio_dir = cli.require("audio_dir")
+    audio_dir, precision = cli.require("audio_dir"), settings.training_precision()
     cli.check_folders("table")
     _take_defaults()
     cli.start_tensorflow()
@@ -89,7 +89,7 @@ def main(_):
         level1_phase=int(FLAGS.level1_phase),
         cache_dir=FLAGS.cache_dir,
         initial=(lambda: load_autoencoder(FLAGS.init_from)) if FLAGS.init_from else None,
-        precision=FLAGS.precision,
+        precision=precision,
         devices=devices,
     )
     if FLAGS.dry_run:

@@ -53,6 +53,7 @@ def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
     settings.read_back([Path(checkpoint_dir) / "gan"])
     _take_defaults()
+    precision = settings.training_precision()
     cli.resolve("init_from")
     cli.start_tensorflow()
     devices = cli.make_devices()
@@ -78,7 +79,7 @@ def main(_):
         keep_critic=FLAGS.keep_critic,
         cache_dir=FLAGS.cache_dir,
         about=about if FLAGS.name is None else {"name": FLAGS.name, **about},
-        precision=FLAGS.precision,
+        precision=precision,
         devices=devices,
     )
     if not gan.train(job, save_flags=settings.save_flags):

@@ -10,6 +10,7 @@ import tiny
 from asking import ask
 from comments import read_comment, read_piece
 
+from musika_tf import processor
 from musika_tf.errors import UserError
 from musika_tf.generate import parts, production, rendering
 from musika_tf.generate.piece import Piece
@@ -246,3 +247,10 @@ def test_tensorflow_starts_before_a_tempo_is_drawn(steerable):
     with pytest.raises(UserError, match="^--loop: 0.5s is too short to loop"):
         production.run(ask(steerable, loop=True, seconds=Fraction(1, 2)), started.append, threads=3)
     assert started == [3]
+
+
+def test_the_precision_is_in_the_piece_and_its_command(loaded, monkeypatch):
+    monkeypatch.setattr(processor, "facts", lambda: {"flags": "avx512_bf16"})
+    asked = ask(previews=True, precision="bfloat16")
+    assert asked.options() == ["--length=3m57s", "--precision=bfloat16"]
+    assert piece_of(asked, 7, loaded[1]).precision == "bfloat16"

@@ -27,6 +27,7 @@ METADATA = {"name": "tiny", "autoencoder_id": "0123456789ab", "steps": 12}
                 "tags": "no vocals=0",
             },
             click=True,
+            precision="bfloat16",
         ),
         Piece(1, StylePlan.constant(1), settings={"position": "a=b seed=9 %20 \n\0 \x1b ü ★ 'x' \"y\" loop_samples=3"}),
     ],

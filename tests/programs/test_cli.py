@@ -1,6 +1,7 @@
 """The programs from outside: bad input is one line that names it, and nothing is left half-written."""
 
 import dataclasses
+import importlib
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ from absl.testing import flagsaver
 from paths import ROOT
 from warm import command, run
 
+from musika_tf import processor
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
@@ -382,8 +384,21 @@ def test_a_resumed_run_takes_its_flags_from_beside_the_checkpoint(stored):
 def test_speed_modes_are_those_of_the_library():
     from musika_tf.training import devices, precision  # imports TensorFlow, which programs don't before they run
 
-    for name, values in (("precision", precision.POLICIES), ("strategy", devices.STRATEGIES)):
-        assert flags.FLAGS[name].parser.enum_values == list(values) and flags.FLAGS[name].default == values[0]
+    precisions = {*precision.POLICIES, *processor.PRECISIONS}
+    for name, values, default in (
+        ("precision", precisions, "float32"),
+        ("strategy", set(devices.STRATEGIES), devices.STRATEGIES[0]),
+    ):
+        assert set(flags.FLAGS[name].parser.enum_values) == values and flags.FLAGS[name].default == default
+
+
+@pytest.mark.parametrize("program", ["train_ae", "train_gan"])
+@flagsaver.flagsaver(precision="bfloat16", audio_dir="audio")
+def test_training_names_its_own_bfloat16(program, tmp_path):
+    (tmp_path / "latents").mkdir()
+    flags.FLAGS.checkpoint_dir, flags.FLAGS.latents_dir = str(tmp_path / "new"), str(tmp_path / "latents")
+    with pytest.raises(UserError, match="--precision=bfloat16: is for generate.py; .*mixed_bfloat16"):
+        importlib.import_module(f"musika_tf.programs.{program}").main([])
 
 
 @pytest.mark.parametrize("name", ["music ", " music", "m [1]", "*", "M\udce9xico", "Grüße", "a=b", '"a', "#"])
