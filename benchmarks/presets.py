@@ -25,17 +25,18 @@ def chosen(default=DEFAULT):
         yield Path(path).stem, settings.with_flagfile(path)
 
 
-def run(rows_of, default=DEFAULT):
+def run(rows_of, default=DEFAULT, start=cli.start_tensorflow):
     """A benchmark as a program: the rows of all presets as a table, and as JSON where one is wanted.
 
     Args:
       rows_of: function of a preset's name and flag values to the rows of `measure.row`.
       default: as of `chosen`.
+      start: imports TensorFlow.
     """
 
     def main(_):
         cli.check_folders("json")
-        cli.start_tensorflow()
+        start()
         from benchmarks import measure
 
         rows = [row for name, values in chosen(default) for row in rows_of(name, values)]

@@ -8,9 +8,10 @@ from absl import flags
 
 from benchmarks import presets
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
-from musika_tf.programs import settings
+from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
+flags.declare_key_flag("xla")
 flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")
 
 
@@ -28,7 +29,7 @@ def _gan(name, values):
 
     config, training = settings.config(GanConfig, values), settings.config(GanTraining, values)
     gan = Gan.create(config, settings.config(AutoencoderConfig, values).latent_channels)
-    trainer = GanTrainer(gan, training)
+    trainer = GanTrainer(gan, training, cli.make_devices())
     real = tf.random.stateless_normal([training.batch_size, config.critic_window, gan.latent_size], [0, 0])
     batch = real, tf.zeros([training.batch_size, config.critic_window, 0])
 
@@ -50,7 +51,7 @@ def _phase(name, values, phase):
 
     autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
     training = settings.config(AutoencoderTraining, values)
-    trainer = AutoencoderTrainer(autoencoder, training, phase)
+    trainer = AutoencoderTrainer(autoencoder, training, phase, devices=cli.make_devices())
     waveform = tf.random.stateless_uniform([training.batch_size, trainer.crop_samples], [0, 0], -0.5, 0.5)
     n_frames = training.batch_size * training.crop_windows * autoencoder.config.window_frames
     needed = arithmetic.autoencoder_step(autoencoder, phase, n_frames)
@@ -59,4 +60,4 @@ def _phase(name, values, phase):
 
 
 if __name__ == "__main__":
-    presets.run(rows_of)
+    presets.run(rows_of, start=cli.start_training)

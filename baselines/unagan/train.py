@@ -29,7 +29,7 @@ def main(_):
         raise UserError(f"--minutes={FLAGS.minutes:g}: give a number above 0")
     config, training = settings.config(UnaganConfig), settings.config(UnaganTraining)
     audio_dir = cli.require("audio_dir")
-    cli.start_tensorflow()
+    cli.start_training()
     from baselines.unagan import mel
     from musika_tf import lock
     from musika_tf.collection import scan

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -106,6 +107,15 @@ def start_tensorflow(threads=None):
 
     keras.config.set_floatx("float32")  # whatever a user's keras.json says
     keras.config.set_image_data_format("channels_last")
+
+
+def start_training():
+    """`start_tensorflow` with oneDNN's kernels on an x86 processor, unless the user's TF_ENABLE_ONEDNN_OPTS says
+    otherwise: TensorFlow takes them by itself only where it finds AVX-512 VNNI, and training is faster with them
+    without it, too (benchmarks/kernels.py). What renders music is not."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    start_tensorflow()
 
 
 def start_rendering(threads=None):

@@ -2,6 +2,7 @@
 
 All four phases, or fine-tunes one: python train_ae.py --audio_dir=music --phase=2 in a new folder starts from the
 autoencoder that ships, and leaves its latents as they are. Phase 4 ends with a bundle that encodes and decodes.
+On x86 processors TensorFlow computes with oneDNN; TF_ENABLE_ONEDNN_OPTS=0 in the environment leaves it out.
 """
 
 import sys
@@ -71,7 +72,7 @@ def main(_):
     audio_dir, precision = cli.require("audio_dir"), settings.training_precision()
     cli.check_folders("table")
     _take_defaults()
-    cli.start_tensorflow()
+    cli.start_training()
     devices = cli.make_devices()
     from musika_tf.config import AutoencoderTraining
     from musika_tf.model.loading import load_autoencoder

@@ -1,6 +1,7 @@
 """Trains the latent GAN and writes the bundle: python train_gan.py --latents_dir=latents/music
 
 For the autoencoder of --checkpoint_dir; where it holds none, for the shipped one that made the latents.
+On x86 processors TensorFlow computes with oneDNN; TF_ENABLE_ONEDNN_OPTS=0 in the environment leaves it out.
 """
 
 import dataclasses
@@ -55,7 +56,7 @@ def main(_):
     _take_defaults()
     precision = settings.training_precision()
     cli.resolve("init_from")
-    cli.start_tensorflow()
+    cli.start_training()
     devices = cli.make_devices()
     from musika_tf.conditioning import signals
     from musika_tf.config import GanTraining

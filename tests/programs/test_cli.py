@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -439,3 +440,17 @@ def test_programs_resume_without_their_flagfile(stored):
     expected = f"--audio_dir=music: no such file or folder; the name is from {stored}/phase2/effective.flags: give"
     assert done.returncode == 2 and expected in done.stderr
     assert "--audio_dir" in run("train_ae.py", f"--checkpoint_dir={stored}", "--phase=1").stderr
+
+
+@pytest.mark.parametrize(
+    ("machine", "given", "expected"), [("x86_64", None, "1"), ("x86_64", "0", "0"), ("aarch64", None, None)]
+)
+def test_training_takes_onednn_on_x86_unless_told_otherwise(monkeypatch, machine, given, expected):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
+    if given is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(cli, "start_tensorflow", lambda: found.append(os.environ.get("TF_ENABLE_ONEDNN_OPTS")))
+    found = []
+    cli.start_training()
+    assert found == [expected]
