@@ -125,24 +125,31 @@ def _recurrence(a, b):
     """
     n_steps, size = a[0].shape[1], a[0].shape[2]
     if n_steps <= 2 * _SPAN:
-        z = [[x[:, 0] for x in b]]
+        a, b = _steps(a, 1), _steps(b, 1)
+        z = [b[0]]
         for t in range(1, n_steps):
-            z.append(_sum([x[:, t] for x in b], _product([x[:, t] for x in a], z[-1])))
+            z.append(_sum(b[t], _product(a[t], z[-1])))
         return [ops.stack(parts, axis=1) for parts in zip(*z, strict=True)]
-    n_spans = -(-n_steps // _SPAN)
+    n_spans, missing = -(-n_steps // _SPAN), -n_steps % _SPAN
 
-    def steps(x):
-        spans = ops.pad(x, ((0, 0), (0, n_spans * _SPAN - n_steps), (0, 0)))
-        spans = ops.reshape(spans, (-1, n_spans, _SPAN, size))
-        return [spans[:, :, k] for k in range(_SPAN)]
+    def spans(parts):
+        if missing:
+            parts = [ops.pad(x, ((0, 0), (0, missing), (0, 0))) for x in parts]
+        return _steps([ops.reshape(x, (-1, n_spans, _SPAN, size)) for x in parts], 2)
 
-    a, b = list(zip(*map(steps, a), strict=True)), list(zip(*map(steps, b), strict=True))
+    a, b = spans(a), spans(b)
     for k in range(1, _SPAN):
         a[k], b[k] = _product(a[k], a[k - 1]), _sum(b[k], _product(a[k], b[k - 1]))
     before = [ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
     z = [_sum(b[k], _product(a[k], before)) for k in range(_SPAN)]
     joined = [ops.stack(parts, axis=2) for parts in zip(*z, strict=True)]
-    return [ops.reshape(x, (-1, n_spans * _SPAN, size))[:, :n_steps] for x in joined]
+    joined = [ops.reshape(x, (-1, n_spans * _SPAN, size)) for x in joined]
+    return [x[:, :n_steps] for x in joined] if missing else joined
+
+
+def _steps(parts, axis):
+    """Tensors -> for each step along an axis of theirs the tuple of what they have there."""
+    return list(zip(*(ops.unstack(x, axis=axis) for x in parts), strict=True))
 
 
 def _sum(x, y):
