@@ -11,8 +11,10 @@ Log magnitude is S = (dB + 25) / 75, so -100..50 dB is -1..1; phase is in units 
 Source: Pasini & Schlüter 2022 (the published code's constants).
 """
 
+import functools
 import math
 
+import numpy as np
 import tensorflow as tf
 
 _FLOOR = 1e-10  # power below which log magnitude is cut: -100 dB
@@ -48,25 +50,35 @@ def log_power(power, floor=_FLOOR):
 
 def spectrum_of(magnitude, cosine, sine):
     """Normalised log magnitude, cosine and sine of the phase, `[..., frames, bins]` each -> complex64 of that shape."""
-    decibels = magnitude * DB_RANGE - DB_OFFSET
-    amplitude = tf.sqrt(tf.exp(decibels * _PER_DB) + SYNTHESIS_FLOOR)
+    power = tf.exp(magnitude * (DB_RANGE * _PER_DB) - DB_OFFSET * _PER_DB)
+    amplitude = tf.sqrt(power + SYNTHESIS_FLOOR)
     return tf.complex(amplitude * cosine, amplitude * sine)
 
 
 def synthesis_frames(spectrum, config):
     """Windowed time-domain frames for overlap-add: complex64 `[..., frames, bins]` -> `[..., frames, fft_length]`."""
-    window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
-    return tf.signal.irfft(spectrum, [config.fft_length]) * window
+    return tf.signal.irfft(spectrum, [config.fft_length]) * synthesis_window(config)
 
 
-def overlap_add(frames, config):
+@functools.lru_cache(maxsize=8)
+def synthesis_window(config):
+    """What a frame is multiplied by for overlap-add, NumPy `[fft_length]`: `tf.signal.inverse_stft_window_fn`, as
+    numbers in place of operations that would run for every chunk."""
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(config.fft_length) / config.fft_length)
+    return (hann / 1.5).astype(np.float32)  # at a hop of a quarter, squared Hann windows add up to 1.5
+
+
+def overlap_add(frames, config, before=None):
     """Sums frames hop by hop: `[b, frames, fft_length]` -> `[b, (frames + 3) * hop_length]`.
 
-    Four shifted sums; a general overlap-add is several times slower.
+    Four shifted sums; a general overlap-add is several times slower. The last 3 hops of an earlier sum, `[b, 3 *
+    hop_length]`, can be added `before`: the frames go on from there.
     """
     hop, shape = config.hop_length, tf.shape(frames)
     quarters = tf.reshape(frames, [shape[0], shape[1], 4, hop])
     shifted = [tf.pad(quarters[:, :, j], [[0, 0], [j, 3 - j], [0, 0]]) for j in range(4)]
+    if before is not None:
+        shifted.append(tf.pad(tf.reshape(before, [shape[0], 3, hop]), [[0, 0], [0, shape[1]], [0, 0]]))
     return tf.reshape(tf.add_n(shifted), [shape[0], (shape[1] + 3) * hop])
 
 
@@ -91,7 +103,6 @@ def edge_sums(config):
     Between them the sum is 1. The outermost are next to 0: cut the outer `edge_samples` after dividing. The two are
     not quite mirror images, because a periodic Hann window begins with 0 and does not end with it.
     """
-    inverse_window = tf.signal.inverse_stft_window_fn(config.hop_length)(config.fft_length, tf.float32)
-    weights = tf.signal.hann_window(config.fft_length) * inverse_window
+    weights = tf.signal.hann_window(config.fft_length) * synthesis_window(config)
     sums = tf.maximum(overlap_add(tf.repeat(weights[None, None], 4, axis=1), config)[0], 1e-6)
     return sums[: 3 * config.hop_length], sums[-3 * config.hop_length :]

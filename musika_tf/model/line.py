@@ -104,7 +104,7 @@ class Line:
         n_needed = tf.cast(end - first, tf.int32)
         whole = self.codec.overlap_add(frames, n_needed, lambda done: loop.left(first + tf.cast(done, tf.int64)))
         begin = config.edge_samples + tf.cast(first_latent - first, tf.int32) * config.samples_per_latent
-        return limit(whole[begin : begin + n_latents * config.samples_per_latent])
+        return limit(self.codec.cut(whole, begin, n_latents * config.samples_per_latent))
 
     def latents_between(self, course, first, end):
         """Latents of positions `first` .. `end - 1` (int64 scalars): `[end - first, latent_size]`."""

@@ -73,6 +73,21 @@ def test_overlap_add_is_that_of_tensorflow(n_frames):
     np.testing.assert_allclose(ours, tf.signal.overlap_and_add(frames, 256), atol=1e-6)
 
 
+@pytest.mark.parametrize("n_first", [1, 2, 5])
+def test_overlap_add_goes_on_from_what_came_before(n_first):
+    frames = noise(2, 7, 1024)
+    first = spectrogram.overlap_add(frames[:, :n_first], CONFIG)
+    rest = spectrogram.overlap_add(frames[:, n_first:], CONFIG, first[:, -3 * 256 :])
+    both = tf.concat([first[:, : -3 * 256], rest], axis=1)
+    np.testing.assert_allclose(both, spectrogram.overlap_add(frames, CONFIG), atol=1e-6)
+
+
+@pytest.mark.parametrize("hop", [32, 256])
+def test_the_synthesis_window_is_that_of_tensorflow(hop):
+    expected = tf.signal.inverse_stft_window_fn(hop)(4 * hop, tf.float32)
+    np.testing.assert_allclose(spectrogram.synthesis_window(AutoencoderConfig(hop_length=hop)), expected, atol=1e-6)
+
+
 def test_inverse_is_that_of_tensorflow():
     rng = np.random.default_rng(3)
     magnitude = rng.uniform(-1, 0.3, [2, 12, 513]).astype(np.float32)
