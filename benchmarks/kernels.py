@@ -22,9 +22,9 @@ from musika_tf.programs import cli, flagfiles
 FLAGS = flags.FLAGS
 flags.DEFINE_list("sets", ["newest", "AVX2"], "instruction sets: newest is what this processor has")
 
-EIGEN = "Eigen"
+EIGEN, XLA = "Eigen", "XLA"
 _SWITCH, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
-KERNELS = {EIGEN: ("0", []), "oneDNN": ("1", []), "XLA": ("1", ["--xla"])}
+KERNELS = {EIGEN: ("0", []), "oneDNN": ("1", []), XLA: ("1", ["--xla"])}
 
 
 def environment(kernels, instruction_set):
@@ -38,19 +38,15 @@ def environment(kernels, instruction_set):
 def measured(arguments, sets, n_rounds):
     """Rounds of train_step with these arguments -> {(instruction set, step): {kernels: [CPU seconds, ...]}}."""
     found = collections.defaultdict(lambda: collections.defaultdict(list))
+    variants = [(name, kernels) for name in sets for kernels in KERNELS if name == "newest" or kernels != XLA]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.json")
-        for _ in range(n_rounds):
-            for instruction_set in sets:
-                for kernels, (_, more) in KERNELS.items():
-                    if more and instruction_set != "newest":
-                        continue
-                    line = [sys.executable, "-m", "benchmarks.train_step", *arguments, *more, f"--json={path}"]
-                    subprocess.run(
-                        line, env=environment(kernels, instruction_set), stdout=subprocess.DEVNULL, check=True
-                    )
-                    for row in json.loads(path.read_text())["rows"]:
-                        found[instruction_set, row["preset"]][kernels].append(row["cpu_seconds"])
+        for instruction_set, kernels in variants * n_rounds:
+            more = KERNELS[kernels][1]
+            line = [sys.executable, "-m", "benchmarks.train_step", *arguments, *more, f"--json={path}"]
+            subprocess.run(line, env=environment(kernels, instruction_set), stdout=subprocess.DEVNULL, check=True)
+            for row in json.loads(path.read_text())["rows"]:
+                found[instruction_set, row["preset"]][kernels].append(row["cpu_seconds"])
     return found
 
 
@@ -88,7 +84,7 @@ def _text(value):
 
 
 def _cell(value):
-    return value if isinstance(value, str) else "{:.2f} ({:.2f} to {:.2f})".format(*value)
+    return value if isinstance(value, str) else results.spread_text(value)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ compares the two. A bundle, or networks of a preset's sizes with fresh weights, 
 """
 
 import contextlib
+import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -55,14 +56,15 @@ def row_of(bundle_dir, name):
 
     loaded = {precision: bundle.load(bundle_dir, precision) for precision in processor.PRECISIONS}
     music, seconds = {}, {precision: [] for precision in loaded}
+
+    def render(precision):
+        model, metadata = loaded[precision]
+        piece = plain_piece(7, FLAGS.length_seconds, {}, metadata)
+        music[precision] = np.concatenate(list(rendering.waveforms(model, metadata, piece)))
+
     for i in range(FLAGS.runs + 1):
-        for precision, (model, metadata) in loaded.items():
-            piece = plain_piece(7, FLAGS.length_seconds, {}, metadata)
-
-            def render(precision=precision, model=model, metadata=metadata, piece=piece):
-                music[precision] = np.concatenate(list(rendering.waveforms(model, metadata, piece)))
-
-            taken = measure.taken(render).cpu
+        for precision in loaded:
+            taken = measure.taken(functools.partial(render, precision)).cpu
             if i:  # the first makes the graph's kernels
                 seconds[precision].append(taken)
     times = [full / half for full, half in zip(*seconds.values(), strict=True)]
@@ -74,12 +76,9 @@ def table(rows):
     """The rows as a Markdown table."""
     from musika_tf.evaluation import tables
 
-    def text(spread):
-        return "{:.2f} ({:.2f} to {:.2f})".format(*spread)
-
     names = ["", *processor.PRECISIONS, "times as fast", "difference, dB", "largest, dB", "magnitudes, dB"]
     cells = [
-        [row["what"], *(text(row[name]) for name in (*processor.PRECISIONS, "times"))]
+        [row["what"], *(results.spread_text(row[name]) for name in (*processor.PRECISIONS, "times"))]
         + [f"{row[name]:.1f}" for name in ("difference", "largest", "magnitudes")]
         for row in rows
     ]

@@ -11,6 +11,11 @@ def spread(values):
     return [statistics.median(values), min(values), max(values)]
 
 
+def spread_text(values):
+    """A `spread` as a table shows it."""
+    return "{:.2f} ({:.2f} to {:.2f})".format(*values)
+
+
 def write(path, content):
     """Writes what a benchmark found to a JSON file."""
     Path(path).write_text(json.dumps(content, indent=1) + "\n")

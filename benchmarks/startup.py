@@ -86,7 +86,7 @@ def table(rows):
     from musika_tf.evaluation import tables
 
     def text(values):
-        return f"{values[0]:.2f} ({values[1]:.2f} to {values[2]:.2f})" if values else ""
+        return results.spread_text(values) if values else ""
 
     names = ["what", "CPU seconds", "by the clock", "CPU seconds more than TensorFlow"]
     cells = [[row["what"], text(row["cpu"]), text(row["wall"]), text(row.get("beyond"))] for row in rows]

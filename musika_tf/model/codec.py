@@ -163,10 +163,6 @@ class Codec:
         _, _, output, tail = tf.while_loop(lambda i, first, *_: first < n_latents, body, state, parallel_iterations=1)
         return tf.concat([output.concat(), tf.transpose(tail)], axis=0)
 
-    def cut(self, waveform, begin, count):
-        """Samples `begin` .. `begin + count - 1` of `[samples, 2]`; TensorFlow cuts rows of two many times slower."""
-        return tf.reshape(tf.reshape(waveform, [-1])[2 * begin : 2 * (begin + count)], [-1, 2])
-
     def _by_chunks(self, function, n, element_shape):
         """Concatenates `function(first, count)` over chunks of `n`."""
 
