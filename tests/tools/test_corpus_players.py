@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools"))
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
 
 from corpus import ambient, ensembles, freedoom, mixing, performing, recordings, rooms, scores, soundfont  # noqa: E402
 
@@ -204,9 +205,10 @@ def test_every_pad_has_four_places_of_general_midi():
 
 @needs_fluidsynth
 @pytest.mark.parametrize("seed", range(3))
-def test_ambient_sounds_so(seed):
+def test_ambient_sounds_so_also_through_the_autoencoder(seed):
     pytest.importorskip("music21")
     pytest.importorskip("musicnn")
+    import musika_tf
     from musika_tf.conditioning import tags
 
     mix, facts = ambient.Ambient(SOUNDFONT).render(
@@ -214,8 +216,10 @@ def test_ambient_sounds_so(seed):
     )
     assert 30 < len(mix) / SAMPLE_RATE < ambient.LONGEST_SECONDS + 20 and 0.25 <= facts["pace"] <= 0.55
     excerpt = mixing.set_loudness(mix[: 30 * SAMPLE_RATE], -18)
-    heard = tags.activations(excerpt, np.arange(2.0, 28.0)).mean(axis=0)
-    assert "ambient" in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
+    model = musika_tf.load(ROOT / "models" / "music-ae")
+    for sound in (excerpt, model.decode(model.encode(excerpt, SAMPLE_RATE))):
+        heard = tags.activations(sound, np.arange(2.0, 28.0)).mean(axis=0)
+        assert "ambient" in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
 
 
 # Recorded music

@@ -1,9 +1,13 @@
 """Ambient: Bach's chorales at a third of their pace, on the soundfont's pads, in a large room.
 
-parts of a chorale -> slower, bound -> pads, panned -> fluidsynth -> dark, chorus, room of many seconds
+parts of a chorale -> slower, bound -> pads, panned -> fluidsynth -> dark, chorus, room of many seconds, air
+
+As dark as this because MusiCNN still hears ambient after an autoencoder then; of brighter pads it makes slow piano.
 """
 
 import functools
+
+import numpy as np
 
 from corpus import ensembles, mixing, rooms, scores, soundfont
 from corpus.performing import Notes, separate_strokes, write_midi
@@ -23,6 +27,8 @@ LONGEST_SECONDS = 240.0
 OVERLAP_SECONDS = 0.6  # notes ring into the next ones
 RELEASE_SECONDS = 6.0
 SOFTER = -10  # MIDI velocity
+DARK_HERTZ = 250.0, 500.0
+AIR_DECIBELS = -30.0, -22.0  # of the music's level
 
 
 class Ambient:
@@ -61,10 +67,19 @@ def _slowly(part, start, pace, transposition):
 
 
 def _mix(rng, mix):
-    """Dark and wide, more room than sound; the end fades."""
-    mix = mixing.filtered(mix, "lowpass", rng.uniform(700, 3500))
+    """Dark and wide, more room than sound, with the hiss of a tape; the end fades."""
+    mix = mixing.filtered(mix, "lowpass", rng.uniform(*DARK_HERTZ))
     mix = rooms.chorus(mix, rng, rng.uniform(0.001, 0.004), rng.uniform(0.4, 0.7))
     response = rooms.room_response(rng, rng.uniform(4.0, 8.0), rng.uniform(0.5, 1.0))
     mix = mixing.filtered(rooms.reverberate(mix, response, rng.uniform(-1, 5)), "highpass", 24)
+    mix += _air(rng, len(mix)) * np.float32(mixing.rms(mix) * 10 ** (rng.uniform(*AIR_DECIBELS) / 20))
     mixing.fade_out(mix, RELEASE_SECONDS / 2)
     return mix
+
+
+def _air(rng, n_samples):
+    """Pink noise of level 1, float32 [n_samples, 2], left and right of their own."""
+    spectrum = np.fft.rfft(rng.standard_normal((n_samples, 2)), axis=0)
+    spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1))[:, None]
+    noise = np.fft.irfft(spectrum, n_samples, axis=0)
+    return (noise / mixing.rms(noise)).astype(np.float32)
