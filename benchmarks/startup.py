@@ -6,15 +6,12 @@ round's difference to a plain `import tensorflow`. `--beside` measures another c
 """
 
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from absl import flags
 
-from benchmarks import presets, results  # noqa: F401 (presets defines --json and --runs)
+from benchmarks import presets, processes, results  # noqa: F401 (presets defines --json and --runs)
 from musika_tf import shipped
 from musika_tf.programs import cli
 
@@ -22,7 +19,6 @@ FLAGS = flags.FLAGS
 flags.declare_key_flag("bundle_dir")
 flags.DEFINE_string("beside", None, "folder of another checkout, measured in turn with this one")
 
-ROOT = Path(__file__).resolve().parents[1]
 TENSORFLOW = "import tensorflow"
 _PROGRAMS = {
     "generate.py --help": ["--help"],
@@ -36,33 +32,22 @@ def commands(checkout, bundle_dir):
     lines = {
         name: [str(checkout / "generate.py"), f"--bundle_dir={bundle_dir}", *rest] for name, rest in _PROGRAMS.items()
     }
-    lines["stages"] = [str(ROOT / "benchmarks" / "stages.py"), bundle_dir]
+    lines["stages"] = [str(processes.ROOT / "benchmarks" / "stages.py"), bundle_dir]
     return {name: [sys.executable, *line] for name, line in lines.items()}
-
-
-def finished(line, checkout):
-    """(seconds by the clock, CPU seconds, standard output) of a process from its start to its end."""
-    environment = os.environ | {"PYTHONPATH": str(checkout), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    begin = time.perf_counter()
-    process = subprocess.Popen(line, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, said
 
 
 def measured(checkouts, bundle_dir, n_runs):
     """Rounds -> {(checkout, name): [(wall, cpu), one for each round]}; TENSORFLOW's checkout is ""."""
     found = {}
     for _ in range(n_runs):
-        taken = {("", TENSORFLOW): finished([sys.executable, "-c", TENSORFLOW], ROOT)[:2]}
+        taken = {("", TENSORFLOW): processes.finished([sys.executable, "-c", TENSORFLOW])[:2]}
         for checkout in checkouts:
             for name, line in commands(checkout, bundle_dir).items():
-                wall, cpu, said = finished(line, checkout)
+                done = processes.finished(line, checkout)
                 if name == "stages":
-                    taken |= {(str(checkout), stage): (wall, cpu) for stage, wall, cpu in json.loads(said)}
+                    taken |= {(str(checkout), stage): (wall, cpu) for stage, wall, cpu in json.loads(done.said)}
                 else:
-                    taken[str(checkout), name] = wall, cpu
+                    taken[str(checkout), name] = done[:2]
         for key, seconds in taken.items():
             found.setdefault(key, []).append(seconds)
     return found
@@ -98,7 +83,7 @@ def table(rows):
 def main(_):
     cli.check_folders("json")
     bundle_dir = FLAGS.bundle_dir and str(Path(FLAGS.bundle_dir).resolve()) or str(shipped.default_model())
-    checkouts = [ROOT, *([Path(FLAGS.beside).resolve()] if FLAGS.beside else [])]
+    checkouts = [processes.ROOT, *([Path(FLAGS.beside).resolve()] if FLAGS.beside else [])]
     rows = rows_of(measured(checkouts, bundle_dir, FLAGS.runs))
     print(table(rows))
     if FLAGS.json:

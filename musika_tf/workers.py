@@ -12,6 +12,7 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
@@ -34,7 +35,8 @@ class Pool:
     threads: int = 0
 
     def run(self, start, items):
-        """Works on every item in one of the workers, the next one in whichever is free.
+        """Works on every item in one of the workers, the next one in whichever is free. More workers than this process
+        may use cores get a line of warning.
 
         Args:
           start: picklable function, called once in each worker; returns the function of an item that does the work.
@@ -47,8 +49,11 @@ class Pool:
         Raises:
           UserError: a worker raised it; the others are stopped.
         """
-        n_workers = min(self.n_workers, len(items))
-        threads = max((self.threads or _cores()) // max(n_workers, 1), 1)
+        n_workers, cores = min(self.n_workers, len(items)), _cores()
+        if n_workers > cores:
+            found = f"{cores} core{'s' * (cores > 1)}"
+            print(f"--workers={n_workers}: this process may use {found}, and so many are faster", file=sys.stderr)
+        threads = max((self.threads or cores) // max(n_workers, 1), 1)
         waiting, running = collections.deque(items), {}
         with contextlib.ExitStack() as stack:
             free = [stack.enter_context(_Worker(self.prepare, threads)) for _ in range(n_workers)]

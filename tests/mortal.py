@@ -25,3 +25,8 @@ class Mortal:
 
 def unprepared(threads):
     """A worker that needs no TensorFlow."""
+
+
+def doubling():
+    """Work that no worker dies of."""
+    return lambda item: 2 * item
