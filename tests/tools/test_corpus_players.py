@@ -15,7 +15,7 @@ import soundfile
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from corpus import ambient, ensembles, freedoom, mixing, performing, recordings, rooms, scores, soundfont  # noqa: E402
+from corpus import ensembles, freedoom, mixing, performing, recordings, rooms, scores, slow, soundfont  # noqa: E402
 
 from musika_tf.errors import UserError  # noqa: E402
 
@@ -193,33 +193,35 @@ def test_chorales_are_played_by_an_ensemble():
 def test_slow_parts_are_bound(parts):
     (_, part), *_ = ensembles.perform(np.random.default_rng(0), parts, 1000.0, 0.0)
     moving = performing.Notes(part.onsets, part.ends, 60 + np.arange(len(part.onsets)) % 2, part.velocities)
-    slow = ambient._slowly(moving, 2.0, 0.25, -3)
-    np.testing.assert_allclose(slow.onsets, 2.0 + 4 * part.onsets)
-    assert (slow.ends[:-1] > slow.onsets[1:]).all()
-    assert set(slow.pitches) == {57, 58}
+    slower = slow._slowly(moving, 2.0, 0.25, -3)
+    np.testing.assert_allclose(slower.onsets, 2.0 + 4 * part.onsets)
+    assert (slower.ends[:-1] > slower.onsets[1:]).all()
+    assert set(slower.pitches) == {57, 58}
 
 
-def test_every_pad_has_four_places_of_general_midi():
-    assert all(len(programs) == 4 and all(0 <= program < 128 for program in programs) for programs in ambient.PADS)
+@pytest.mark.parametrize("manner", [slow.AMBIENT, slow.STRINGS])
+def test_every_manner_has_four_places_of_general_midi(manner):
+    assert all(len(programs) == 4 and all(0 <= program < 128 for program in programs) for programs in manner.programs)
 
 
 @needs_fluidsynth
-@pytest.mark.parametrize("seed", range(3))
-def test_ambient_sounds_so_also_through_the_autoencoder(seed):
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("word", "manner"), [("ambient", slow.AMBIENT), ("strings", slow.STRINGS)])
+def test_slow_music_sounds_as_it_is_called_also_through_the_autoencoder(word, manner, seed):
     pytest.importorskip("music21")
     pytest.importorskip("musicnn")
     import musika_tf
     from musika_tf.conditioning import tags
 
-    mix, facts = ambient.Ambient(SOUNDFONT).render(
+    mix, facts = slow.SlowChorales(SOUNDFONT, manner).render(
         np.random.default_rng(seed), scores.chorales(False)[seed : seed + 1], 0
     )
-    assert 30 < len(mix) / SAMPLE_RATE < ambient.LONGEST_SECONDS + 20 and 0.25 <= facts["pace"] <= 0.55
+    assert 30 < len(mix) / SAMPLE_RATE < slow.LONGEST_SECONDS + 20 and 0.25 <= facts["pace"] <= 0.55
     excerpt = mixing.set_loudness(mix[: 30 * SAMPLE_RATE], -18)
     model = musika_tf.load(ROOT / "models" / "music-ae")
     for sound in (excerpt, model.decode(model.encode(excerpt, SAMPLE_RATE))):
         heard = tags.activations(sound, np.arange(2.0, 28.0)).mean(axis=0)
-        assert "ambient" in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
+        assert word in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
 
 
 # Recorded music

@@ -20,6 +20,7 @@ notes, through a soundfont
   scores.py      public-domain scores -> lists of notes
   piano.py       excerpts of scores, humanised, for one piano
   ensembles.py   scores in parts, for quartets, choirs, bands
+  slow.py        chorales as slow chords: ambient, strings
   freedoom.py    songs of a game: other keys, tempi and instruments from the second time on
   performing.py  notes in seconds -> MIDI files
   soundfont.py   MIDI files -> sound

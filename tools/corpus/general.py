@@ -1,6 +1,6 @@
 """The sources of a corpus of many kinds of music, and how much of it each is."""
 
-from corpus import ambient, ensembles, freedoom, needs, piano, recordings, scores, soundfont, techno
+from corpus import ensembles, freedoom, needs, piano, recordings, scores, slow, soundfont, techno
 from corpus.sources import SERIES_SEED_OFFSET, Repertoire, Series
 
 SOUNDFONT_PACKAGE = "fluid-soundfont-gm"
@@ -25,17 +25,19 @@ def sources(samples_dir, soundfont_path, games_dir, freedoom_dir, seed):
     free_piano = piano.Piano(soundfont_path, series_seed, scores.free_works, scores.LIKE_HELD_OUT)
     scored = dict(packages=("music21", SOUNDFONT_PACKAGE), licence=scores.LICENCE)
     return (
-        Repertoire("freedoom", freedoom.Freedoom(freedoom_dir, soundfont_path), 0.26,
+        Repertoire("freedoom", freedoom.Freedoom(freedoom_dir, soundfont_path), 0.23,
                    ("freedoom", SOUNDFONT_PACKAGE), licence=freedoom.LICENCE),
-        Series("techno", techno.Techno(samples_dir, series_seed), 0.13, ("sonic-pi-samples",), licence=techno.LICENCE),
-        Repertoire("works", ensembles.Ensembles(scores.free_works, soundfont_path), 0.11, **scored),
-        Series("piano", free_piano, 0.12, **scored),
-        Repertoire("games", recordings.Games(games_dir), 0.09, tuple(recordings.GAMES), is_recorded=True,
+        Series("techno", techno.Techno(samples_dir, series_seed), 0.12, ("sonic-pi-samples",), licence=techno.LICENCE),
+        Repertoire("works", ensembles.Ensembles(scores.free_works, soundfont_path), 0.10, **scored),
+        Series("piano", free_piano, 0.11, **scored),
+        Repertoire("games", recordings.Games(games_dir), 0.08, tuple(recordings.GAMES), is_recorded=True,
                    licence=recordings.GAMES_LICENCE),
-        Repertoire("chorales", ensembles.Ensembles(scores.chorales, soundfont_path), 0.10, **scored,
+        Repertoire("chorales", ensembles.Ensembles(scores.chorales, soundfont_path), 0.09, **scored,
                    pieces_per_track=3, left_out=scores.LIKE_HELD_OUT),
-        Repertoire("ambient", ambient.Ambient(soundfont_path), 0.13, **scored,
+        Repertoire("ambient", slow.SlowChorales(soundfont_path, slow.AMBIENT), 0.12, **scored,
                    pieces_per_track=2, left_out=scores.LIKE_HELD_OUT),
-        Repertoire("rock", recordings.Stems(games_dir), 0.06, (recordings.STEMS_PACKAGE,), is_recorded=True,
+        Repertoire("strings", slow.SlowChorales(soundfont_path, slow.STRINGS), 0.10, **scored,
+                   pieces_per_track=2, left_out=scores.LIKE_HELD_OUT),
+        Repertoire("rock", recordings.Stems(games_dir), 0.05, (recordings.STEMS_PACKAGE,), is_recorded=True,
                    licence=recordings.STEMS_LICENCE),
     )  # fmt: skip
