@@ -6,13 +6,12 @@ import os
 import resource
 import statistics
 import sys
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from benchmarks import results
+from benchmarks.worker import Taken, taken
 from musika_tf import processor
 from musika_tf.evaluation import tables
 
@@ -25,20 +24,6 @@ _INSTRUCTION_SETS = {
     "amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512",
     "avx2": "AVX2", "avx": "AVX",
 }  # fmt: skip
-
-
-class Taken(NamedTuple):
-    """Seconds by the clock, and of all cores together."""
-
-    wall: float
-    cpu: float
-
-
-def taken(function):
-    """The Taken of a call, which ends when its result is there."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    function()
-    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def products(shape, seconds=_GEMM_SECONDS):

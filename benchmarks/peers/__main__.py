@@ -8,17 +8,20 @@ their environment, whose Python --python is.
 import contextlib
 import os
 import sys
-from pathlib import Path
 
 from absl import flags
 
-from benchmarks import presets, results  # noqa: F401 (presets defines --json and --runs)
+from benchmarks import (
+    presets,  # noqa: F401 (it defines --json and --runs)
+    results,
+    worker,
+)
 from musika_tf.errors import UserError
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 NAMES = ("encodec", "rave", "dac", "music2latent")
-_NETWORKS = Path(__file__).with_name("networks.py")
+FACTS = ("name", "sample_rate", "channels", "parameters")
 
 flags.DEFINE_string("python", ".venv-peers/bin/python", "Python of the peers' environment")
 flags.DEFINE_list("peers", list(NAMES), "which to measure")
@@ -29,7 +32,16 @@ def commands(python, names, seconds, threads):
     """{name: command line} of the peers' processes."""
     if wrong := [name for name in names if name not in NAMES]:
         raise UserError(f"--peers: no {wrong[0]!r}; there are {', '.join(NAMES)}")
-    return {name: [python, str(_NETWORKS), name, str(seconds), str(threads)] for name in names}
+    return {name: [python, "-m", "benchmarks.peers.networks", name, str(seconds), str(threads)] for name in names}
+
+
+def started(name, line):
+    """The Worker of a peer's command line."""
+    try:
+        return worker.Worker(name, line, FACTS, "leave it out of --peers")
+    except OSError as error:
+        reason = f"can't be started ({error.strerror})"
+        raise UserError(f"--python={line[0]}: {reason}; benchmarks/peers/README.md says how to make one") from error
 
 
 def main(_):
@@ -38,12 +50,12 @@ def main(_):
     lines = commands(FLAGS.python, FLAGS.peers, FLAGS.length, threads)
     cli.start_tensorflow(threads)
     from benchmarks import measure
-    from benchmarks.peers import comparison, ours, worker
+    from benchmarks.peers import comparison, ours
 
     with contextlib.ExitStack() as stack:
         peers = []
         for name, line in lines.items():
-            peers.append(worker.Worker(name, line))
+            peers.append(started(name, line))
             stack.callback(peers[-1].close)
         codecs = ours.codecs(FLAGS.length)
         found, products = comparison.rounds(peers, codecs, ours.Product(), FLAGS.runs)

@@ -1,17 +1,17 @@
 """Rounds of peers with ours before and after each, what their times say, and the tables."""
 
 import itertools
-import statistics
 
 from benchmarks.results import spread
+from benchmarks.rounds import interleaved, times_as_fast
+from benchmarks.worker import Taken
 from musika_tf.evaluation import tables
 
 DIRECTIONS = ("encode", "decode")
-_CLOCKS = ("wall", "cpu")
 
 
 def rounds(peers, ours, product, n_runs):
-    """Measures ours, a peer, ours, the next peer, ..., ours: `n_runs` times.
+    """Measures ours before and after each peer, as `interleaved`.
 
     Args:
       peers: objects with `take("encode" | "decode" | "product")` -> (wall, cpu), as worker.Worker.
@@ -28,16 +28,14 @@ def rounds(peers, ours, product, n_runs):
         products["TensorFlow"].append(product.take("product"))
         return {(i, what): codec.take(what) for i, codec in enumerate(ours) for what in DIRECTIONS}
 
-    for _ in range(n_runs):
-        before = measured()
-        for i, peer in enumerate(peers):
-            products["PyTorch"].append(peer.take("product"))
-            seconds = {what: peer.take(what) for what in DIRECTIONS}
-            after = measured()
-            for what in DIRECTIONS:
-                beside = [(before[j, what], after[j, what]) for j in range(len(ours))]
-                found.setdefault((i, what), []).append((seconds[what], beside))
-            before = after
+    def of_peer(peer):
+        products["PyTorch"].append(peer.take("product"))
+        return {what: peer.take(what) for what in DIRECTIONS}
+
+    for i, seconds, before, after in interleaved(peers, of_peer, measured, n_runs):
+        for what in DIRECTIONS:
+            beside = [(before[j, what], after[j, what]) for j in range(len(ours))]
+            found.setdefault((i, what), []).append((seconds[what], beside))
     return found, products
 
 
@@ -50,14 +48,10 @@ def rows_of(found, peers, ours, seconds):
     rows = [_our_row(found, j, codec.facts, what, seconds) for j, codec in enumerate(ours) for what in DIRECTIONS]
     for (i, what), pairs in found.items():
         row = {**peers[i].facts, "what": what, "seconds": seconds, "faster": {}}
-        for k, clock in enumerate(_CLOCKS):
+        for k, clock in enumerate(Taken._fields):
             row[clock] = spread(seconds / own[k] for own, _ in pairs)
         for j, codec in enumerate(ours):
-            # Other programs come and go while a peer works, so it is held against the mean of before and after.
-            row["faster"][codec.facts["name"]] = {
-                clock: spread(own[k] / statistics.mean(t[k] for t in beside[j]) for own, beside in pairs)
-                for k, clock in enumerate(_CLOCKS)
-            }
+            row["faster"][codec.facts["name"]] = times_as_fast((own, beside[j]) for own, beside in pairs)
         rows.append(row)
     return rows
 
@@ -65,7 +59,7 @@ def rows_of(found, peers, ours, seconds):
 def _our_row(found, j, facts, what, seconds):
     rounds_ = [beside[j] for (_, name), pairs in found.items() if name == what for _, beside in pairs]
     times = list(itertools.chain.from_iterable(rounds_))
-    spreads = {clock: spread(seconds / t[k] for t in times) for k, clock in enumerate(_CLOCKS)}
+    spreads = {clock: spread(seconds / t[k] for t in times) for k, clock in enumerate(Taken._fields)}
     return {**facts, "what": what, "seconds": seconds, **spreads, "faster": {}}
 
 

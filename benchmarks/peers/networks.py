@@ -1,19 +1,19 @@
-"""What runs in the peers' environment: python networks.py NAME SECONDS THREADS. It imports nothing of ours.
+"""What runs in the peers' environment: python -m benchmarks.peers.networks NAME SECONDS THREADS. Of ours it imports
+benchmarks.worker alone, which that environment has all for.
 
 Each class builds a codec by its own package, with random weights, and has `encode(audio)` and `decode(code)` as that
-package's users call them. `audio` is float32 `[1 or 2, channels, samples]`. Protocol: worker.py.
+package's users call them. `audio` is float32 `[1 or 2, channels, samples]`.
 """
 
-import json
 import logging
-import os
 import sys
-import time
 import types
 import warnings
 from importlib import metadata
 
 import torch
+
+from benchmarks import worker
 
 _PRODUCT = 2048
 
@@ -110,20 +110,13 @@ def without_compiled_torchaudio():
     sys.modules[absent.__name__] = absent
 
 
-def taken(function, *arguments):
-    """(result, {"wall", "cpu"}) of a call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = function(*arguments)
-    return result, {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-
-
 def product_rate(seconds=0.5):
     """Operations per second of a float32 matrix product, by the clock and by CPU seconds."""
     a, b = torch.randn(2, _PRODUCT, _PRODUCT)
-    once = taken(torch.matmul, a, b)[1]["wall"]
+    once = worker.taken(lambda: torch.matmul(a, b)).wall
     n = max(1, round(seconds / max(once, 1e-6)))
-    _, spent = taken(lambda: [torch.matmul(a, b) for _ in range(n)])
-    return {key: n * 2.0 * _PRODUCT**3 / value for key, value in spent.items()}
+    spent = worker.taken(lambda: [torch.matmul(a, b) for _ in range(n)])
+    return worker.Taken(*(n * 2.0 * _PRODUCT**3 / value for value in spent))
 
 
 def noise(peer, seconds):
@@ -134,33 +127,30 @@ def noise(peer, seconds):
 
 @torch.inference_mode()
 def serve(peer, seconds, answers):
-    """Answers the lines of standard input until it ends. The first calls, on a second of audio, count for nothing."""
+    """`worker.serve` for a peer. The first calls, on a second of audio, count for nothing."""
     peer.decode(peer.encode(noise(peer, 1.0)))
-    audio, code = noise(peer, seconds), None
+    audio, code = noise(peer, seconds), {}
+
+    def encode():
+        code["latest"] = peer.encode(audio)
+
+    def decode():
+        if not code:
+            encode()
+        return worker.taken(lambda: peer.decode(code["latest"]))
+
     said = {
         "name": f"{peer.package} {metadata.version(peer.package)}",
         "sample_rate": peer.sample_rate,
         "channels": peer.channels,
         "parameters": sum(p.numel() for p in peer.network.parameters()),
     }
-    print(json.dumps(said), file=answers, flush=True)
-    for line in sys.stdin:
-        match line.strip():
-            case "encode":
-                code, spent = taken(peer.encode, audio)
-            case "decode":
-                code = peer.encode(audio) if code is None else code
-                spent = taken(peer.decode, code)[1]
-            case "product":
-                spent = product_rate()
-            case other:
-                raise ValueError(f"nobody knows how to {other}")
-        print(json.dumps(spent), file=answers, flush=True)
+    tasks = {"encode": lambda: worker.taken(encode), "decode": decode, "product": product_rate}
+    worker.serve(said, tasks, answers)
 
 
 def main(name, seconds, threads):
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the packages print is no answer
+    answers = worker.answers()
     warnings.simplefilter("ignore")
     logging.disable(logging.ERROR)  # gin's, of each folder in which it looks
     torch.set_num_threads(int(threads))

@@ -1,18 +1,13 @@
 """Our codecs, as the driver measures them: bundles through `musika_tf.load`, in its own process."""
 
-import tempfile
-
 import numpy as np
 
 import musika_tf
-from benchmarks import measure
+from benchmarks import measure, reference
 from musika_tf import shipped
 from musika_tf.autoencoder.model import Autoencoder
-from musika_tf.config import AutoencoderConfig
 from musika_tf.model import bundle
 
-# The published networks at the published size: the defaults of the others are the same.
-PUBLISHED = AutoencoderConfig(width=256, stereo="stacked", latent_size=64, phase_head="angle", linear_paths=False)
 _CHANNELS = {1: "2, as one with pan and coherence", 2: "2, one by one"}
 
 
@@ -46,10 +41,9 @@ def codecs(seconds):
     """The shipped autoencoder, and the published networks with random weights."""
     path = shipped.default_autoencoder()
     small = Codec(shipped.name(path), path, bundle.load_networks(path)[0], seconds)
-    published = Autoencoder.create(PUBLISHED)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle.save(f"{folder}/bundle", published, name="published")
-        return [small, Codec("reference size", f"{folder}/bundle", published, seconds)]
+    published = Autoencoder.create(reference.AUTOENCODER)
+    with reference.bundle_of(published, name="published") as folder:
+        return [small, Codec("reference size", folder, published, seconds)]
 
 
 class Product:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import warm
 
-from benchmarks import measure
+from benchmarks import measure, worker
 from musika_tf import processor
 
 TINY = ["--ae_width=8", "--gan_width=4", "--gan_critic_width=4", "--gan_batch_size=2", "--ae_batch_size=1", "--runs=1"]
@@ -23,7 +23,7 @@ def clock(monkeypatch):
     """A clock that only moves when it is told to, `clock(seconds)`, with two cores busy."""
     now = [0.0]
     times = types.SimpleNamespace(perf_counter=lambda: now[0], process_time=lambda: 2 * now[0])
-    monkeypatch.setattr(measure, "time", times)
+    monkeypatch.setattr(worker, "time", times)
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 

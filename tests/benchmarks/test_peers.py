@@ -2,14 +2,16 @@
 
 import ast
 import json
+import os
 import sys
 
 import pytest
 import warm
 from paths import ROOT
 
+from benchmarks import worker
 from benchmarks.peers import __main__ as program
-from benchmarks.peers import comparison, worker
+from benchmarks.peers import comparison
 from musika_tf.errors import UserError
 
 FACTS = {"name": "fake 1.0", "sample_rate": 48_000, "channels": "2", "parameters": 2_500_000}
@@ -23,9 +25,13 @@ for line in sys.stdin:
 """
 
 
+def started(code):
+    return worker.Worker("fake", [sys.executable, "-c", code], program.FACTS, "leave it out")
+
+
 @pytest.fixture
 def fake():
-    peer = worker.Worker("fake", [sys.executable, "-c", FAKE])
+    peer = started(FAKE)
     yield peer
     peer.close()
 
@@ -35,20 +41,34 @@ def test_a_worker_says_what_it_is_and_what_it_took(fake):
     assert fake.take("encode") == (4.0, 2.0) == fake.take("encode")
 
 
+def test_a_process_serves_tasks_and_what_it_prints_is_no_answer():
+    code = """
+from benchmarks import worker
+file = worker.answers()
+print("noise")
+worker.serve({"name": "x"}, {"once": lambda: worker.Taken(2.0, 1.0)}, file)
+"""
+    served = worker.Worker(
+        "served", [sys.executable, "-c", code], ("name",), "", {**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert served.facts == {"name": "x"} and served.take("once") == worker.Taken(2.0, 1.0) == served.take("once")
+    served.close()
+
+
 def test_a_worker_that_ends_is_named(fake):
-    with pytest.raises(UserError, match="fake: ended with status 3"):
+    with pytest.raises(UserError, match="fake: ended with status 3, for the reason above; leave it out"):
         fake.take("decode")
 
 
 @pytest.mark.parametrize("said", ["no JSON", "[1]", json.dumps({"name": "x"})])
 def test_a_worker_that_says_something_else_is_named(said):
     with pytest.raises(UserError, match="fake: answered .* in place of name, sample_rate, channels, parameters"):
-        worker.Worker("fake", [sys.executable, "-c", f"print({said!r})"])
+        started(f"print({said!r})")
 
 
 def test_a_python_that_is_not_there_is_named():
     with pytest.raises(UserError, match=r"--python=no/python: can't be started .*README.md"):
-        worker.Worker("fake", ["no/python", "networks.py"])
+        program.started("fake", ["no/python", "-m", "benchmarks.peers.networks"])
 
 
 class Played:
@@ -117,8 +137,8 @@ def test_numbers_have_two_digits_below_a_hundred():
 
 def test_command_lines_name_every_peer():
     lines = program.commands("python", program.NAMES, 30.0, 1)
-    assert lines["rave"][0] == "python" and lines["rave"][2:] == ["rave", "30.0", "1"]
-    tree = ast.parse((ROOT / lines["rave"][1]).read_text())  # PyTorch, which it imports, is not here
+    assert lines["rave"] == ["python", "-m", "benchmarks.peers.networks", "rave", "30.0", "1"]
+    tree = ast.parse((ROOT / "benchmarks/peers/networks.py").read_text())  # PyTorch, which it imports, is not here
     dictionary = next(node for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "PEERS")
     assert {key.value for key in dictionary.value.keys} == set(program.NAMES)
     with pytest.raises(UserError, match="--peers: no 'opus'; there are encodec, rave, dac, music2latent"):
