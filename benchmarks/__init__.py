@@ -4,6 +4,7 @@
     python -m benchmarks.baseline       # the same with and without signals, and the UNAGAN-style baseline
     python -m benchmarks.encode         # waveform -> latents
     python -m benchmarks.peers          # other codecs beside ours, in an environment of their own
+    python -m benchmarks.published      # the published code beside ours, from a checkout of it
     python -m benchmarks.train_step     # the GAN's step, and those of the autoencoder's phases
     python -m benchmarks.data           # how long these wait for their data
     python -m benchmarks.startup        # a new process: how long until there is music (in seconds, no ratios)

@@ -109,13 +109,13 @@ def start_tensorflow(threads=None):
     keras.config.set_image_data_format("channels_last")
 
 
-def start_training():
+def start_training(threads=None):
     """`start_tensorflow` with oneDNN's kernels on an x86 processor, unless the user's TF_ENABLE_ONEDNN_OPTS says
     otherwise: TensorFlow takes them by itself only where it finds AVX-512 VNNI, and training is faster with them
     without it, too (benchmarks/kernels.py). What renders music is not."""
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    start_tensorflow()
+    start_tensorflow(threads)
 
 
 def start_rendering(threads=None):

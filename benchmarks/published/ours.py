@@ -1,0 +1,71 @@
+"""Ours beside the published code, in a process of its own: python -m benchmarks.published.ours TASK, as `task.Task`."""
+
+import sys
+
+import numpy as np
+
+from benchmarks import reference, worker
+from benchmarks.published.task import ENCODE, LATENTS, STEP, Task
+from musika_tf.programs import cli
+
+
+def prepared(task, autoencoder_config=reference.AUTOENCODER, gan_config=reference.GAN):
+    """(what does the task once and has done it before, parameters of the networks that it runs)."""
+    from musika_tf.autoencoder.model import Autoencoder
+    from musika_tf.gan.model import Gan
+
+    gan = Gan.create(gan_config, autoencoder_config.latent_channels)
+    if task.what == STEP:
+        return _step(task, gan)
+    return _with_bundle(task, Autoencoder.create(autoencoder_config), gan)
+
+
+def _step(task, gan):
+    import tensorflow as tf
+
+    from musika_tf.config import GanTraining
+    from musika_tf.gan.trainer import GanTrainer
+    from musika_tf.training import devices
+
+    trainer = GanTrainer(gan, GanTraining(batch_size=task.batch_size), devices.create())
+    shape = [task.batch_size, gan.config.critic_window]
+    batch = tf.random.stateless_normal([*shape, gan.latent_size], [0, 0]), tf.zeros([*shape, 0])
+    trainer.step(batch)
+    return lambda: trainer.step(batch), _parameters(gan.generator, gan.critic)
+
+
+def _with_bundle(task, autoencoder, gan):
+    import musika_tf
+
+    config, networks = autoencoder.config, autoencoder.networks
+    n_samples = task.n_pieces * LATENTS * config.samples_per_latent
+    with reference.bundle_of(autoencoder, gan, name="published") as path:
+        model = musika_tf.load(path)
+        if task.what == ENCODE:
+            audio = np.random.default_rng(0).uniform(-0.5, 0.5, [n_samples, 2]).astype(np.float32)
+            run, used = lambda: model.encode(audio, config.sample_rate), ("encoder1", "encoder2")
+            found, expected = len(run()), n_samples // config.samples_per_latent
+        else:
+            run, used = lambda: model.generate(seconds=n_samples / config.sample_rate), ("decoder1", "decoder2")
+            found, expected = len(run()), n_samples
+    assert found == expected, f"{task.what}: {found} in place of {expected}"
+    parameters = _parameters(*(networks[name] for name in used))
+    return run, parameters if task.what == ENCODE else parameters + _parameters(gan.averaged)
+
+
+def _parameters(*networks):
+    return sum(network.count_params() for network in networks)
+
+
+def main(words):
+    task, answers = Task.read(words), worker.answers()
+    (cli.start_training if task.what == STEP else cli.start_tensorflow)(task.threads)
+    from benchmarks import measure
+
+    run, parameters = prepared(task)
+    facts = {"name": "ours", "parameters": parameters, "machine": measure.machine()}
+    worker.serve(facts, {task.what: lambda: worker.taken(run)}, answers)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
