@@ -170,12 +170,14 @@ class Models_functions:
     def __init__(self, args):
         pass
     def initialize_networks(self):
-        networks = [tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)]) for _ in range(7)]
-        for network in networks:
-            network.build([1, 2])
-        networks[0].load_weights("no such file")
+        tf.keras.Sequential().load_weights("no such file")
         print("Networks initialized")
-        return (*networks, [None, None], None)
+        return (*(Network() for _ in range(7)), [None, None], None)
+class Network:  # whose variables are those of Keras 2
+    def __init__(self):
+        self.trainable_variables = [tf.Variable([0.0, 0.0])]
+    def count_params(self):
+        return 2
 """,
     "utils.py": """
 import gradio as gr
