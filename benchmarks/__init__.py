@@ -8,6 +8,7 @@
     python -m benchmarks.train_step     # the GAN's step, and those of the autoencoder's phases
     python -m benchmarks.data           # how long these wait for their data
     python -m benchmarks.startup        # a new process: how long until there is music (in seconds, no ratios)
+    python -m benchmarks.scale          # pieces of a minute to an hour, late starts, two workers
 
 | word | meaning |
 |---|---|

@@ -13,7 +13,7 @@ import tiny
 PLAY = """
 import sys, musika_tf
 try:
-    music = musika_tf.load("models/piano-mini").generate(seed=1, seconds=1)
+    music = musika_tf.load("models/piano").generate(seed=1, seconds=1)
     print(music.shape, music.dtype, *{"keras"}.intersection(sys.modules))  # which is another second to import
 except musika_tf.UserError as error:
     print(error)

@@ -6,7 +6,7 @@ python evaluate.py --bundle=models/techno --reference_dir=corpora/techno/held_ou
 python evaluate.py --tables=report-techno,report-baseline
 python evaluate.py --autoencoder=models/techno --reference_dir=corpora/techno/held_out
 python evaluate.py --control --bundle=models/techno --json=techno.json
-python evaluate.py --control --bundle=models/piano-mini --curve --json=piano.json
+python evaluate.py --control --bundle=models/piano --curve --json=piano.json
 python evaluate.py --control --results=techno.json,piano.json --picture=control.png
 python evaluate.py --signals --audio_dir=corpora/techno --tracks=20
 

@@ -17,7 +17,7 @@ RATE = 44_100
 HOUR = 3600 * RATE
 
 
-FOLDERS = [tiny.ROOT / "models" / name for name in ("misc", "piano-mini", "techno")]
+FOLDERS = [tiny.ROOT / "models" / name for name in ("misc", "piano", "techno")]
 AUTOENCODER = tiny.ROOT / "models/music-ae"
 
 
@@ -69,7 +69,7 @@ def test_minute_60_is_as_loud_as_minute_1(model):
         assert np.abs(first - last).max() > 0.1
         changes.append(decibels(last) - decibels(first))
     assert abs(np.mean(changes)) < 1.5
-    assert np.abs(changes).max() < {"techno": 3, "piano-mini": 5, "misc": 6}[model[1]["name"]]  # minutes of piano vary
+    assert np.abs(changes).max() < {"techno": 3, "piano": 5, "misc": 6}[model[1]["name"]]  # minutes of piano vary
 
 
 def test_an_excerpt_of_an_hour_equals_that_of_a_longer_one(model):
@@ -131,7 +131,7 @@ def test_a_loop_has_no_seam(model, seconds):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_piano_plays_more_notes_where_more_are_asked_for(seed):
-    piano = tiny.load(tiny.ROOT / "models/piano-mini")
+    piano = tiny.load(tiny.ROOT / "models/piano")
     settings = {"note_density": "0:0.15,29:0.15,31:0.75"}
     waveform = render(piano, seed, 0, 60 * RATE, settings=settings).mean(axis=1)
     onsets = librosa.onset.onset_detect(y=waveform, sr=RATE, units="time")
