@@ -1,4 +1,4 @@
-"""Whether time is linear and memory flat: python -m benchmarks.scale [--bundle_dir=models/techno] [--minutes=1,4,16,64]
+"""Whether time is linear and memory flat: python -m benchmarks.scale [--bundle_dir=models/techno] [--piece_minutes=1,4]
 
 Every round runs generate.py anew, from its start to the closed file, for each length; for the first one again from ten
 hours on; and for one with two workers beside one. "A further minute" is a round's difference to the length before,
@@ -18,7 +18,7 @@ from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 flags.declare_key_flag("bundle_dir")
-flags.DEFINE_list("minutes", ["1", "4", "16", "64"], "lengths of the pieces, rising")
+flags.DEFINE_list("piece_minutes", ["1", "4", "16", "64"], "lengths of the pieces, rising")
 flags.DEFINE_float("workers_minutes", 16, "length that one and two processes of a thread each are compared at; 0: none")
 
 LATE = "from 10 h on"
@@ -99,13 +99,13 @@ def _rising(texts):
     except ValueError:
         minutes = []
     if not minutes or minutes[0] <= 0 or any(b <= a for a, b in zip(minutes, minutes[1:], strict=False)):
-        raise UserError(f"--minutes={','.join(texts)}: rising numbers above 0 are wanted, like 1,4,16,64")
+        raise UserError(f"--piece_minutes={','.join(texts)}: rising numbers above 0 are wanted, like 1,4,16,64")
     return minutes
 
 
 def main(_):
     cli.check_folders("json")
-    minutes = _rising(FLAGS.minutes)
+    minutes = _rising(FLAGS.piece_minutes)
     bundle_dir = Path(FLAGS.bundle_dir or shipped.default_model()).resolve()
     rows = rows_of(measured(variants(minutes, FLAGS.workers_minutes), bundle_dir, FLAGS.runs), minutes)
     print(table(rows))

@@ -45,7 +45,7 @@ def test_a_round_has_each_length_a_late_start_and_the_workers():
 
 @pytest.mark.parametrize("minutes", ["4,1", "a", "0,1", "1,1"])
 def test_lengths_that_do_not_rise_are_refused(minutes):
-    with pytest.raises(UserError, match="--minutes=.*rising"):
+    with pytest.raises(UserError, match="--piece_minutes=.*rising"):
         scale._rising(minutes.split(","))
 
 
