@@ -1,6 +1,6 @@
-"""Slow music: Bach's chorales at a third of their pace, on the soundfont's pads or strings, in a large room.
+"""Slow music: Bach's chorales at a third of their pace, on the soundfont's pads or strings, in a room.
 
-parts of a chorale -> slower, bound -> instruments, panned -> fluidsynth -> dark, chorus, room of many seconds, air
+parts of a chorale -> slower, bound -> instruments, panned -> fluidsynth -> dark, chorus, room, air
 """
 
 import functools
@@ -17,7 +17,7 @@ class Manner(NamedTuple):
 
     Attributes:
         programs: of General MIDI (0-based), each from the highest part to the lowest; a track plays one of these.
-        semitones: lowest and highest transposition, the latter left out.
+        semitones: lowest transposition, and one above the highest.
         hertz: lowest and highest frequency above which a track is dark.
         room_seconds: shortest and longest reverberation.
         room_decibels: least and most of it, of the direct sound's level.
