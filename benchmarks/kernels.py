@@ -17,22 +17,22 @@ from pathlib import Path
 from absl import flags
 
 from benchmarks import presets, results, train_step  # noqa: F401 (presets defines --json and --runs)
+from musika_tf.processor import ONEDNN_CAP, ONEDNN_SWITCH
 from musika_tf.programs import cli, flagfiles
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("sets", ["newest", "AVX2"], "instruction sets: newest is what this processor has")
 
 EIGEN, XLA = "Eigen", "XLA"
-_SWITCH, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
 KERNELS = {EIGEN: ("0", []), "oneDNN": ("1", []), XLA: ("1", ["--xla"])}
 
 
 def environment(kernels, instruction_set):
     """What a process of these kernels finds in its environment."""
-    found = {key: value for key, value in os.environ.items() if key not in (_SWITCH, _CAP)}
+    found = {key: value for key, value in os.environ.items() if key not in (ONEDNN_SWITCH, ONEDNN_CAP)}
     if instruction_set != "newest":
-        found[_CAP] = instruction_set
-    return found | {_SWITCH: KERNELS[kernels][0], "TF_CPP_MIN_LOG_LEVEL": "3"}
+        found[ONEDNN_CAP] = instruction_set
+    return found | {ONEDNN_SWITCH: KERNELS[kernels][0], "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def measured(arguments, sets, n_rounds):

@@ -18,7 +18,6 @@ from musika_tf.evaluation import tables
 # Rows, inner and columns of matrix products: the published efficiency's, a square one, and one that fits into a cache.
 _SHAPES = (4096, 2304, 768), (2048, 2048, 2048), (512, 1024, 512)
 _GEMM_SECONDS = 0.5
-_ISA = "ONEDNN_MAX_CPU_ISA"
 # From the newest on; names as in /proc/cpuinfo.
 _INSTRUCTION_SETS = {
     "amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512",
@@ -97,7 +96,7 @@ def machine():
     """What a row is measured on: processor, its newest instruction set, threads, TensorFlow."""
     facts, known = processor.facts(), processor.instruction_sets()
     newest = next((name for flag, name in _INSTRUCTION_SETS.items() if flag in known), "unknown instruction set")
-    cap = f", {_ISA}={os.environ[_ISA]}" if os.environ.get(_ISA) else ""
+    cap = f", {processor.ONEDNN_CAP}={capped}" if (capped := os.environ.get(processor.ONEDNN_CAP)) else ""
     n_threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
     shape = "x".join(map(str, best_shape()))
     return (

@@ -41,16 +41,11 @@ def measured(lines, bundle_dir, n_runs):
     Raises:
       UserError: generate.py fails.
     """
+    program = [sys.executable, str(processes.ROOT / "generate.py"), f"--bundle_dir={bundle_dir}", "--seed=7"]
     found = {name: [] for name in lines}
     for _ in range(n_runs):
         for name, line in lines.items():
             with tempfile.TemporaryDirectory() as folder:
-                program = [
-                    sys.executable,
-                    str(processes.ROOT / "generate.py"),
-                    f"--bundle_dir={bundle_dir}",
-                    "--seed=7",
-                ]
                 done = processes.finished([*program, *line, f"--out={folder}/piece.wav"])
             if done.status:
                 raise UserError(f"generate.py {' '.join(line)}: ended with status {done.status}; run it to see why")

@@ -6,9 +6,11 @@ from pathlib import Path
 from musika_tf.errors import UserError
 
 _FILE = Path("/proc/cpuinfo")
+# Environment variables: whether TensorFlow computes with oneDNN, and the instruction set that this does not go beyond.
+ONEDNN_SWITCH, ONEDNN_CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
 PRECISIONS = ("float32", "bfloat16")  # what music is rendered in
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"}
-# Words of ONEDNN_MAX_CPU_ISA's values that leave oneDNN these.
+# Words of ONEDNN_CAP's values that leave oneDNN these.
 _KEEP_BFLOAT16 = ("BF16", "FP16", "AMX", "AVX10", "ALL", "DEFAULT")
 
 
@@ -27,12 +29,12 @@ def lacks_bfloat16():
     """Why bfloat16 would be slow, or fail, on this processor: text, or None where it is fast."""
     if not _BFLOAT16 & instruction_sets():
         return "this processor has neither AVX512_BF16 nor AMX"
-    cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    cap = os.environ.get(ONEDNN_CAP, "").upper()
     if cap and not any(word in cap for word in _KEEP_BFLOAT16):
-        return f"ONEDNN_MAX_CPU_ISA={cap} hides AVX512_BF16"
-    switch = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")
+        return f"{ONEDNN_CAP}={cap} hides AVX512_BF16"
+    switch = os.environ.get(ONEDNN_SWITCH, "")
     if switch.lower() in ("0", "false"):
-        return f"TF_ENABLE_ONEDNN_OPTS={switch} switches off the kernels that have it"
+        return f"{ONEDNN_SWITCH}={switch} switches off the kernels that have it"
     return None
 
 

@@ -24,11 +24,11 @@ from benchmarks.published import theirs
 from benchmarks.published.task import ENCODE, GENERATE, LATENTS, SAMPLE_RATE, SAMPLES_PER_LATENT, STEP, Task
 from musika_tf.errors import UserError
 from musika_tf.evaluation import tables
+from musika_tf.processor import ONEDNN_CAP, ONEDNN_SWITCH
 from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 FACTS = ("name", "parameters")
-_SWITCH, _CAP = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
 _WITHOUT_AVX512 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 _README = "benchmarks/published/README.md says how to make one"
 
@@ -55,7 +55,7 @@ def check(checkout, site, what, ways):
 
 def older():
     """Whether oneDNN's cap makes this processor one without AVX-512."""
-    return os.environ.get(_CAP, "").upper() in _WITHOUT_AVX512
+    return os.environ.get(ONEDNN_CAP, "").upper() in _WITHOUT_AVX512
 
 
 def environment(site=None, training=False):
@@ -67,7 +67,7 @@ def environment(site=None, training=False):
     """
     found = dict(os.environ)
     if older() and not training:
-        found.setdefault(_SWITCH, "0")  # as TensorFlow chooses there
+        found.setdefault(ONEDNN_SWITCH, "0")  # as TensorFlow chooses there
     if site is not None:
         path = os.pathsep.join(part for part in (site, found.get("PYTHONPATH")) if part)
         found |= {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TQDM_DISABLE": "1", "PYTHONPATH": path}
@@ -137,7 +137,7 @@ def main(_):
             machine = ours.facts["machine"]
     print(machine, "", table(rows), sep="\n")
     if len(ways) < len(FLAGS.ways):
-        print(f"\nWithout XLA, which can't be made to take this processor for another ({_CAP}).")
+        print(f"\nWithout XLA, which can't be made to take this processor for another ({ONEDNN_CAP}).")
     if FLAGS.json:
         results.write(FLAGS.json, {"machine": machine, "rows": rows})
 

@@ -35,24 +35,21 @@ class Published:
         # It reads the command line.
         words = [f"--bs={batch_size}", f"--xla={way == XLA}", "--cpu=true"]
         with mock.patch.object(sys, "argv", ["musika_train.py", *words]):
-            self.settings = self.module("parse.parse_train").parse_args()
+            self.settings = importlib.import_module("parse.parse_train").parse_args()
         with mock.patch.object(tf.keras.Model, "load_weights"):
-            self.networks = self.module("models").Models_functions(self.settings).initialize_networks()
-
-    def module(self, name):
-        return importlib.import_module(name)
+            self.networks = importlib.import_module("models").Models_functions(self.settings).initialize_networks()
 
     def parameters(self, *places):
         return sum(self.networks[i].count_params() for i in places)
 
 
 # The places of its networks.
-_CRITIC, _GENERATOR, _ENCODER1, _DECODER1, _ENCODER2, _DECODER2, _AVERAGED = range(7)
+_CRITIC, _GENERATOR, _ENCODER1, _DECODER1, _ENCODER2, _DECODER2, _AVERAGED, _OPTIMISERS = range(8)
 
 
 def generating(published, task):
     """(what generates once, parameters), as its generate() does but for the file that this writes."""
-    utils = published.module("utils").Utils_functions(published.settings)
+    utils = importlib.import_module("utils").Utils_functions(published.settings)
     networks = [published.networks[i] for i in (_AVERAGED, _DECODER1, _DECODER2)]
 
     def run():
@@ -71,7 +68,7 @@ def encoding(published, task):
     n_samples = task.n_pieces * LATENTS * SAMPLES_PER_LATENT + 3 * hop  # whole windows
     audio = np.random.default_rng(0).uniform(-0.5, 0.5, [n_samples, 2]).astype(np.float32)
     published.settings.files_path = os.devnull
-    utils = published.module("utils_encode").UtilsEncode_functions(published.settings)
+    utils = importlib.import_module("utils_encode").UtilsEncode_functions(published.settings)
     utils.audio_generator = lambda: iter([(audio, "latents")])
 
     def run():
@@ -90,10 +87,10 @@ def training(published, task):
     import tensorflow as tf
 
     settings = published.settings
-    trainer = published.module("train").Train_functions(settings)
+    trainer = importlib.import_module("train").Train_functions(settings)
     average = tf.train.ExponentialMovingAverage(decay=0.999)
     average.apply(published.networks[_AVERAGED].trainable_variables)
-    trainer.update_lr(settings.lr, published.networks[7])
+    trainer.update_lr(settings.lr, published.networks[_OPTIMISERS])
 
     @tf.function(jit_compile=settings.xla)
     def step(batch):

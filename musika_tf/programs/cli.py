@@ -16,6 +16,7 @@ from musika_tf.config import AUTOENCODER_FILE
 from musika_tf.errors import UserError
 from musika_tf.hub import names
 from musika_tf.native import import_tensorflow
+from musika_tf.processor import ONEDNN_SWITCH
 from musika_tf.programs import (
     flagfiles,
     outputs,
@@ -114,7 +115,7 @@ def start_training(threads=None):
     otherwise: TensorFlow takes them by itself only where it finds AVX-512 VNNI, and training is faster with them
     without it, too (benchmarks/kernels.py). What renders music is not."""
     if platform.machine() in ("x86_64", "AMD64"):
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        os.environ.setdefault(ONEDNN_SWITCH, "1")
     start_tensorflow(threads)
 
 

@@ -24,6 +24,7 @@ def sources(samples_dir, soundfont_path, games_dir, freedoom_dir, seed):
     series_seed = SERIES_SEED_OFFSET + seed
     free_piano = piano.Piano(soundfont_path, series_seed, scores.free_works, scores.LIKE_HELD_OUT)
     scored = dict(packages=("music21", SOUNDFONT_PACKAGE), licence=scores.LICENCE)
+    chorales = scored | {"left_out": scores.LIKE_HELD_OUT}
     return (
         Repertoire("freedoom", freedoom.Freedoom(freedoom_dir, soundfont_path), 0.23,
                    ("freedoom", SOUNDFONT_PACKAGE), licence=freedoom.LICENCE),
@@ -32,12 +33,12 @@ def sources(samples_dir, soundfont_path, games_dir, freedoom_dir, seed):
         Series("piano", free_piano, 0.11, **scored),
         Repertoire("games", recordings.Games(games_dir), 0.08, tuple(recordings.GAMES), is_recorded=True,
                    licence=recordings.GAMES_LICENCE),
-        Repertoire("chorales", ensembles.Ensembles(scores.chorales, soundfont_path), 0.09, **scored,
-                   pieces_per_track=3, left_out=scores.LIKE_HELD_OUT),
-        Repertoire("ambient", slow.SlowChorales(soundfont_path, slow.AMBIENT), 0.12, **scored,
-                   pieces_per_track=2, left_out=scores.LIKE_HELD_OUT),
-        Repertoire("strings", slow.SlowChorales(soundfont_path, slow.STRINGS), 0.10, **scored,
-                   pieces_per_track=2, left_out=scores.LIKE_HELD_OUT),
+        Repertoire("chorales", ensembles.Ensembles(scores.chorales, soundfont_path), 0.09, **chorales,
+                   pieces_per_track=3),
+        Repertoire("ambient", slow.SlowChorales(soundfont_path, slow.AMBIENT), 0.12, **chorales,
+                   pieces_per_track=2),
+        Repertoire("strings", slow.SlowChorales(soundfont_path, slow.STRINGS), 0.10, **chorales,
+                   pieces_per_track=2),
         Repertoire("rock", recordings.Stems(games_dir), 0.05, (recordings.STEMS_PACKAGE,), is_recorded=True,
                    licence=recordings.STEMS_LICENCE),
     )  # fmt: skip
