@@ -42,6 +42,6 @@ def _conv(channels, stride, dtype=None):
 
 def _picture(waveform, size):
     """`[b, samples]` -> `[b, frames, bins, 2]`: log magnitude and the frequency coordinate, both about [-1, 1]."""
-    magnitude = tf.math.log(spectrogram.power(tf.signal.stft(waveform, size, size // 4)) + 1e-4) / 10.0
+    magnitude = tf.math.log(spectrogram.power_spectrum(waveform, size) + 1e-4) / 10.0
     frequency = tf.broadcast_to(tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1]), tf.shape(magnitude))
     return tf.stack([magnitude, frequency], axis=-1)

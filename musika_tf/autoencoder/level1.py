@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from musika_tf.layers import Noise, TransposedConv, clip_straight_through, split_noise
+from musika_tf.layers import Conv1D, Noise, TransposedConv, clip_straight_through, span, split_noise
 
 _SPAN = 8
 _TINY = 1e-15
@@ -18,7 +18,7 @@ class Encoder(keras.Model):
 
     def __init__(self, shapes, size, span, **kwargs):
         super().__init__(**kwargs)
-        self.hidden = [keras.layers.Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
+        self.hidden = [Conv1D(c, k, s, padding=p, activation="swish") for c, k, s, p in shapes]
         self.out = last(size, span > 0)
         self.linear = linear(size, span) if span else None
 
@@ -52,18 +52,18 @@ class NoisyConv(keras.layers.Layer):
 
 def conv(channels, kernel, strides=1):
     """A decoder's convolution over time, SAME."""
-    return NoisyConv(keras.layers.Conv1D(channels, kernel, strides, padding="same"))
+    return NoisyConv(Conv1D(channels, kernel, strides, padding="same"))
 
 
 def last(size, with_linear_path):
     """A network's last layer; beside a linear path it starts at 0, so that what the path knows is not drowned."""
     initialiser = "zeros" if with_linear_path else "glorot_uniform"
-    return keras.layers.Conv1D(size, 1, kernel_initializer=initialiser, dtype="float32")
+    return Conv1D(size, 1, kernel_initializer=initialiser, dtype="float32")
 
 
 def linear(size, span=1):
     """A linear path over `span` steps; see `principal`."""
-    return keras.layers.Conv1D(size, span, use_bias=False, dtype="float32")
+    return Conv1D(size, span, use_bias=False, dtype="float32")
 
 
 def up(channels):
@@ -76,7 +76,7 @@ class PhaseAngle(keras.layers.Layer):
 
     def __init__(self, n_bins, **kwargs):
         super().__init__(dtype="float32", **kwargs)
-        self.angle = keras.layers.Conv1D(n_bins, 1, dtype="float32")
+        self.angle = Conv1D(n_bins, 1, dtype="float32")
 
     def call(self, x):
         angle = np.pi * clip_straight_through(self.angle(x))
@@ -104,17 +104,18 @@ class PhaseResonators(keras.layers.Layer):
         self.n_resonant = min(int(self.RESONANT_HZ / config.sample_rate * config.fft_length), self.n_bins)
         turns = np.arange(self.n_resonant) * config.hop_length / config.fft_length  # of a bin's centre, a hop
         self.centre = (2.0 * np.pi * (turns % 1.0)).astype(np.float32)
-        self.numbers = keras.layers.Conv1D(2 * self.n_bins + 2 * self.n_resonant, 1, dtype="float32")
+        self.numbers = Conv1D(2 * self.n_bins + 2 * self.n_resonant, 1, dtype="float32")
 
     def call(self, features):
         k, n = self.n_bins, self.n_resonant
-        real, imaginary, turn, share = ops.split(self.numbers(features), [k, 2 * k, 2 * k + n], axis=-1)
+        ends = [n, k, k + n, 2 * k, 2 * k + n]
+        real, high_real, imaginary, high_imaginary, turn, share = ops.split(self.numbers(features), ends, axis=-1)
         kept = ops.sigmoid(share + 1.0)
         angle = turn + self.centre
-        low = (1.0 - kept) * real[..., :n], (1.0 - kept) * imaginary[..., :n]
-        low = _recurrence((kept * ops.cos(angle), kept * ops.sin(angle)), low)
-        real = ops.concatenate([low[0], real[..., n:]], axis=-1)
-        imaginary = ops.concatenate([low[1], imaginary[..., n:]], axis=-1)
+        low = (1.0 - kept) * real, (1.0 - kept) * imaginary
+        real, imaginary = _recurrence((kept * ops.cos(angle), kept * ops.sin(angle)), low)
+        real = ops.concatenate([real, high_real], axis=-1)
+        imaginary = ops.concatenate([imaginary, high_imaginary], axis=-1)
         return _unit(real, imaginary)
 
 
@@ -140,11 +141,11 @@ def _recurrence(a, b):
     a, b = spans(a), spans(b)
     for k in range(1, _SPAN):
         a[k], b[k] = _product(a[k], a[k - 1]), _sum(b[k], _product(a[k], b[k - 1]))
-    before = [ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
+    before = [ops.pad(span(x, 0, -1), ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
     z = [_sum(b[k], _product(a[k], before)) for k in range(_SPAN)]
     joined = [ops.stack(parts, axis=2) for parts in zip(*z, strict=True)]
     joined = [ops.reshape(x, (-1, n_spans * _SPAN, size)) for x in joined]
-    return [x[:, :n_steps] for x in joined] if missing else joined
+    return [span(x, 0, n_steps) for x in joined] if missing else joined
 
 
 def _steps(parts, axis):

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
+from musika_tf.layers import span
 
 SPECTRAL_SIZES = (8192, 4096, 2048, 512, 128)  # 1024, the decoder's own, is the consistency's; long ones hear pitch
 _SOFT = 3e-4  # amplitude below which logs flatten out: nulls between partials would otherwise rule the gradient
@@ -47,8 +48,7 @@ def _norm(spectra):
 
 
 def _amplitude(waveform, size):
-    spectrum = tf.signal.stft(waveform, size, size // 4) / (size**0.5)
-    return tf.sqrt(spectrogram.power(spectrum) + 1e-10)
+    return tf.sqrt(spectrogram.power_spectrum(waveform, size) / size + 1e-10)
 
 
 def phase_differences(spectrum, found, window_frames):
@@ -72,15 +72,14 @@ def phase_differences(spectrum, found, window_frames):
     # The product with the target's conjugate is the error of the phase itself; its own differences are what counts.
     error = found[0] * target[0] + found[1] * target[1], found[1] * target[0] - found[0] * target[1]
     inside = tf.cast(tf.range(1, tf.shape(amplitude)[1]) % window_frames != 0, tf.float32)[:, None]
-    along_time = _turn(error, (slice(None), slice(1, None)), (slice(None), slice(None, -1)), weight, inside)
-    along_frequency = _turn(error, (..., slice(1, None)), (..., slice(None, -1)), weight)
-    return along_time, along_frequency
+    return _turn(error, 1, weight, inside), _turn(error, 2, weight)
 
 
-def _turn(error, later, earlier, weight, also=1.0):
+def _turn(error, axis, weight, also=1.0):
     """Weighted mean of 1 - cos between neighbours of a field of unit numbers in two parts."""
-    cosine = error[0][later] * error[0][earlier] + error[1][later] * error[1][earlier]
-    weights = tf.minimum(weight[later], weight[earlier]) * also
+    later, earlier = ([span(x, *ends, axis) for x in (*error, weight)] for ends in ((1, None), (0, -1)))
+    cosine = later[0] * earlier[0] + later[1] * earlier[1]
+    weights = tf.minimum(later[2], earlier[2]) * also
     return tf.reduce_sum(weights * (1.0 - cosine)) / (tf.reduce_sum(weights) + 1e-6)
 
 

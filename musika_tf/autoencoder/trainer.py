@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
+from musika_tf.layers import span
 from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
@@ -116,7 +117,8 @@ class AutoencoderTrainer(tf.Module):
 
     def _losses(self, waveform):
         """Losses of the phase by name, and the reconstructed inner waveform (None where none is made)."""
-        real = spectrogram.log_magnitude(waveform, self.autoencoder.config)
+        spectrum = spectrogram.stft(waveform, self.autoencoder.config)
+        real = spectrogram.log_power(spectrogram.power(spectrum))
         if self.phase == 1:
             magnitude, *_ = self.autoencoder.decode1(self.autoencoder.encode1(real), self._noise(1, real))
             return {"magnitude": losses.magnitude_l1(real, magnitude, self.weights)}, None
@@ -133,23 +135,23 @@ class AutoencoderTrainer(tf.Module):
         terms["magnitude"] = losses.magnitude_l1(real, magnitude, self.weights)
         if self.phase == 3:
             return terms, None
-        return self._waveform_losses(terms, waveform, magnitude, phase)
+        return self._waveform_losses(terms, waveform, spectrum, magnitude, phase)
 
-    def _waveform_losses(self, terms, waveform, magnitude, phase):
+    def _waveform_losses(self, terms, waveform, spectrum, magnitude, phase):
         config, knee = self.autoencoder.config, self.training.frequency_knee
         whole = spectrogram.inverse(magnitude, *phase, config)
         real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
-        spectrum = spectrogram.stft(waveform, config)
         terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
-        twice = [spectrogram.log_magnitude(w, config, floor=1e-5) for w in (real, fake)]  # -50 dB
-        terms["consistency"] = losses.magnitude_l1(*twice, self.weights)
+        powers = span(spectrogram.power(spectrum), 3, -3), spectrogram.power_spectrum(fake, config.fft_length)
+        cut = [spectrogram.log_power(power, floor=1e-5) for power in powers]  # at -50 dB
+        terms["consistency"] = losses.magnitude_l1(*cut, self.weights)
         return terms, fake
 
     def inner(self, waveform):
         """Without the 3 hops on each side where the inverse STFT is not complete."""
         edge = 3 * self.autoencoder.config.hop_length
-        return waveform[:, edge:-edge]
+        return span(waveform, edge, -edge)
 
     def _noise(self, level, frames):
         """Decoder noise for every window of `frames` [b, frames, bins]."""

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from musika_tf.layers import leaky_relu
+from musika_tf.layers import Conv1D, leaky_relu
 
 _HALF = 0.5**0.5
 
@@ -19,16 +19,16 @@ class Critic(keras.Model):
         super().__init__(**kwargs)
         c = config.critic_width
         self.patches = config.patch_critic
-        self.stem = keras.layers.Conv1D(3 * c, 4, 2, padding="same")
+        self.stem = Conv1D(3 * c, 4, 2, padding="same")
         widths = [3 * c, 4 * c, 5 * c, 6 * c, 7 * c]
         if config.window == 128:  # the small variant ends at the same 4 steps without it
             widths.append(7 * c)
         self.blocks = [
             CriticBlock(i, o, 1 if n == 4 else 4) for n, (i, o) in enumerate(zip(widths[:-1], widths[1:], strict=True))
         ]
-        self.last = keras.layers.Conv1D(7 * c, 3, padding="same")
+        self.last = Conv1D(7 * c, 3, padding="same")
         n_heads = 1 + len(self.blocks) if self.patches else 1
-        head, sizes = (keras.layers.Conv1D, (1, 1)) if self.patches else (keras.layers.Dense, (1,))
+        head, sizes = (Conv1D, (1, 1)) if self.patches else (keras.layers.Dense, (1,))
         self.heads = [head(*sizes, dtype="float32") for _ in range(n_heads)]
 
     def call(self, latents):
@@ -49,9 +49,9 @@ class CriticBlock(keras.layers.Layer):
 
     def __init__(self, in_channels, out_channels, kernel, **kwargs):
         super().__init__(**kwargs)
-        self.first = keras.layers.Conv1D(in_channels, kernel, padding="same")
-        self.second = keras.layers.Conv1D(out_channels, 4, 2, padding="same")
-        self.project = keras.layers.Conv1D(out_channels, 1, use_bias=False) if in_channels != out_channels else None
+        self.first = Conv1D(in_channels, kernel, padding="same")
+        self.second = Conv1D(out_channels, 4, 2, padding="same")
+        self.project = Conv1D(out_channels, 1, use_bias=False) if in_channels != out_channels else None
 
     def call(self, x):
         y = leaky_relu(self.first(x)) * _HALF

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from musika_tf.layers import Noise, SpatialAdaIN, TransposedConv, pixel_shuffle, split_noise
+from musika_tf.layers import Conv1D, Noise, SpatialAdaIN, TransposedConv, pixel_shuffle, split_noise
 
 _HALF = 0.5**0.5
 
@@ -48,7 +48,7 @@ class Generator(keras.Model):
         self.last = Stage(TransposedConv(2 * c), 2 * c, noise)
         noise_steps.append(2 * n_steps)
         self.noise_sizes = [n * config.noise_values for n in noise_steps]
-        self.out = keras.layers.Conv1D(latent_size, 4, padding="same", dtype="float32")
+        self.out = Conv1D(latent_size, 4, padding="same", dtype="float32")
 
     def call(self, coordinates, noise=None):
         """Coordinates `[b, window, channels]` and noise N(0, 1) `[b, sum(noise_sizes)]` or None -> latents
@@ -73,11 +73,11 @@ class GeneratorBlock(keras.layers.Layer):
     def __init__(self, channels, upsample, noise, **kwargs):
         super().__init__(**kwargs)
         self.upsample = upsample
-        first = TransposedConv(channels) if upsample else keras.layers.Conv1D(channels, 1)
-        second = keras.layers.Conv1D(channels, 4 if upsample else 1, padding="same")
+        first = TransposedConv(channels) if upsample else Conv1D(channels, 1)
+        second = Conv1D(channels, 4 if upsample else 1, padding="same")
         self.first = Stage(first, channels, noise)
         self.second = Stage(second, channels, noise)
-        self.shortcut = keras.layers.Conv1D(channels, 1)
+        self.shortcut = Conv1D(channels, 1)
 
     def call(self, x, first_noise, second_noise, coordinates):
         y = self.first(x, first_noise, coordinates) * _HALF

@@ -153,7 +153,7 @@ class Codec:
 
         def body(i, first, output, tail):
             count = tf.minimum(tf.minimum(longest(first), usual), n_latents - first)
-            samples = spectrogram.overlap_add(frames(first, count), self.config, tail)
+            samples = spectrogram.overlap_add(frames(first, count), self.config.hop_length, tail)
             n_new = tf.shape(samples)[1] - self.overlap
             tail = tf.ensure_shape(samples[:, n_new:], [2, self.overlap])
             return i + 1, first + count, output.write(i, tf.transpose(samples[:, :n_new])), tail

@@ -39,7 +39,7 @@ def two_channels(left, right):
     frames = spectrogram.synthesis_frames(
         layout.spread((layout.coded(both), tf.cos(phase), tf.sin(phase)), latents), CONFIG
     )
-    whole = spectrogram.overlap_add(frames, CONFIG).numpy().T
+    whole = spectrogram.overlap_add(frames, CONFIG.hop_length).numpy().T
     return whole[CONFIG.edge_samples :][: N * CONFIG.samples_per_latent]
 
 

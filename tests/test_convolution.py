@@ -1,0 +1,93 @@
+"""Our convolution and its gradients, once and twice differentiated, against TensorFlow's."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny import normal
+
+from musika_tf import convolution
+from musika_tf.training.devices import Devices
+
+SHAPES = [  # steps, kernel, stride, padding
+    (9, 4, 1, "same"),
+    (9, 4, 2, "same"),
+    (8, 3, 2, "same"),
+    (8, 4, 2, "same"),
+    (7, 5, 3, "same"),
+    (5, 1, 1, "same"),
+    (5, 1, 2, "same"),
+    (2, 4, 2, "same"),
+    (1, 4, 1, "same"),
+    (10, 2, 1, "valid"),
+    (10, 4, 3, "valid"),
+    (11, 16, 1, "same"),
+    (16, 16, 1, "valid"),
+]
+
+
+def stock(x, kernel, bias, stride, padding):
+    y = tf.nn.conv1d(x, kernel, stride, padding.upper())
+    return y if bias is None else y + bias
+
+
+def derivatives(convolve, n_steps, n_taps, stride, padding, with_bias):
+    """The result, its gradients, and those of a penalty on the gradient of x, as R1 is."""
+    x, kernel = tf.constant(normal(3, n_steps, 5)), tf.constant(normal(n_taps, 5, 2, seed=1))
+    variables = [x, kernel, *([tf.constant(normal(2, seed=2))] if with_bias else [])]
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(variables)
+        with tf.GradientTape() as inner:
+            inner.watch(variables)
+            y = convolve(x, kernel, variables[2] if with_bias else None, stride, padding)
+            loss = tf.reduce_sum(tf.sin(y))
+        first = inner.gradient(loss, variables)
+        penalty = tf.reduce_sum(first[0] ** 2 * normal(*x.shape, seed=3))
+    return [y, *first, *outer.gradient(penalty, variables)]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize(("n_steps", "n_taps", "stride", "padding"), SHAPES)
+def test_convolution_and_its_gradients_are_those_of_tensorflow(n_steps, n_taps, stride, padding, with_bias, compiled):
+    settings = n_steps, n_taps, stride, padding, with_bias
+    derive = tf.function(derivatives, autograph=False) if compiled else derivatives
+    with convolution.kernel_gradients_by_products():
+        ours = derive(convolution.convolve, *settings)
+    theirs = derive(stock, *settings)
+    assert len(ours) == len(theirs) == (7 if with_bias else 5)
+    for mine, oracle in zip(ours, theirs, strict=True):
+        assert mine.shape == oracle.shape
+        np.testing.assert_allclose(mine, oracle, atol=2e-4, rtol=2e-4)
+
+
+def operations(function, *shapes):
+    """The operations of a function's gradients."""
+
+    def gradients(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            y = function(*tensors)
+        return tape.gradient(y, tensors)
+
+    graph = tf.function(gradients, autograph=False).get_concrete_function(*map(tf.zeros, shapes)).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+def test_products_are_for_training_steps_alone():
+    shapes = [2, 8, 3], [4, 3, 5]
+    plain = operations(convolution.convolve, *shapes)
+    assert "MatMul" not in plain and "Conv2DBackpropFilter" in plain and "IdentityN" not in plain
+    with convolution.kernel_gradients_by_products():
+        found = operations(convolution.convolve, *shapes)
+    assert "MatMul" in found and "Conv2DBackpropFilter" not in found
+    assert operations(convolution.convolve, *shapes) == plain
+
+
+@pytest.mark.parametrize("gpus", [[], ["GPU"]])
+def test_devices_choose_products_where_there_is_no_gpu(monkeypatch, gpus):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    found = set()
+    Devices().function(lambda x, kernel: found.update(operations(convolution.convolve, x.shape, kernel.shape)))(
+        tf.zeros([2, 8, 3]), tf.zeros([4, 3, 5])
+    )
+    assert ("MatMul" in found) == (not gpus)
