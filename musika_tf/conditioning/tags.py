@@ -27,8 +27,8 @@ _FIRST_DRAW_ROW = 3  # one row of the stream for each of the fifty
 _UNTOLD_SHARE = (
     0.5  # of the deviation, of words that come without pieces: drawn far apart they would contradict themselves
 )
-_MOST_PIECES = 64
-_LIKING_ROW = 10  # of so many numbers each: beyond the rows of single numbers
+_MOST_PIECES = 512  # enough that a rare kind of music is there more than once or twice
+_LIKING_ROW = 10  # of a number for each piece
 _NEAR = 0.1  # a piece whose words are this far from those asked for is liked by half a deviation less
 _DECIDED = 4.0  # how much of it is one piece and how much a mixture, where curves lead from one to the next
 
@@ -83,7 +83,7 @@ def _liking(style_seed, n_pieces):
     """How much a style likes each piece, N(0, 1): float32 `[n_pieces]`."""
     from musika_tf.randomness import Stream, normal_rows
 
-    return normal_rows(style_seed, Stream.CONDITIONING, _LIKING_ROW, 1, _MOST_PIECES)[0, :n_pieces]
+    return normal_rows(style_seed, Stream.CONDITIONING, _LIKING_ROW, 1, n_pieces)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Tag(Signal):
     def drawing(self, span):
         if not self.pieces:
             return super().drawing(span)
-        return {"kind": "liked", "row": _LIKING_ROW, "n_values": _MOST_PIECES, "pieces": list(self.pieces)}
+        return {"kind": "liked", "row": _LIKING_ROW, "n_values": len(self.pieces), "pieces": list(self.pieces)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -64,11 +64,12 @@ def fitted(word, means):
     return Tag(word).fitted(pieces, 10.0)
 
 
-def test_a_model_keeps_the_words_of_some_pieces():
+def test_a_model_keeps_the_words_of_its_pieces_and_of_very_many_some():
     assert fitted("techno", TECHNO).pieces == tuple(TECHNO)
-    many = np.linspace(0, 1, 500)
-    kept = fitted("techno", many).pieces
-    assert len(kept) == 64 and kept[0] == 0 and kept[-1] == 1 and max(np.diff(kept)) < 0.02
+    rare = np.where(np.arange(500) % 250 == 17, 0.9, 0.1)
+    assert fitted("rock", rare).pieces == tuple(rare)
+    kept = fitted("techno", np.linspace(0, 1, 4000)).pieces
+    assert len(kept) == 512 and kept[0] == 0 and kept[-1] == 1 and max(np.diff(kept)) < 0.0025
     row = fitted("techno", TECHNO).facts()
     assert Tag("techno").restored(row) == fitted("techno", TECHNO)
 
