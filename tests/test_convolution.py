@@ -6,6 +6,7 @@ import tensorflow as tf
 from tiny import normal
 
 from musika_tf import convolution
+from musika_tf.processor import ONEDNN_SWITCH
 from musika_tf.training.devices import Devices
 
 SHAPES = [  # steps, kernel, stride, padding
@@ -20,6 +21,7 @@ SHAPES = [  # steps, kernel, stride, padding
     (1, 4, 1, "same"),
     (10, 2, 1, "valid"),
     (10, 4, 3, "valid"),
+    (9, 2, 4, "valid"),
     (11, 16, 1, "same"),
     (16, 16, 1, "valid"),
 ]
@@ -45,13 +47,16 @@ def derivatives(convolve, n_steps, n_taps, stride, padding, with_bias):
     return [y, *first, *outer.gradient(penalty, variables)]
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("switch", ["0", "1"])
 @pytest.mark.parametrize("with_bias", [False, True])
 @pytest.mark.parametrize(("n_steps", "n_taps", "stride", "padding"), SHAPES)
-def test_convolution_and_its_gradients_are_those_of_tensorflow(n_steps, n_taps, stride, padding, with_bias, compiled):
+def test_convolution_and_its_gradients_are_those_of_tensorflow(
+    n_steps, n_taps, stride, padding, with_bias, switch, monkeypatch
+):
     settings = n_steps, n_taps, stride, padding, with_bias
-    derive = tf.function(derivatives, autograph=False) if compiled else derivatives
-    with convolution.kernel_gradients_by_products():
+    monkeypatch.setenv(ONEDNN_SWITCH, switch)
+    derive = tf.function(derivatives, autograph=False)
+    with convolution.by_products():
         ours = derive(convolution.convolve, *settings)
     theirs = derive(stock, *settings)
     assert len(ours) == len(theirs) == (7 if with_bias else 5)
@@ -77,7 +82,7 @@ def test_products_are_for_training_steps_alone():
     shapes = [2, 8, 3], [4, 3, 5]
     plain = operations(convolution.convolve, *shapes)
     assert "MatMul" not in plain and "Conv2DBackpropFilter" in plain and "IdentityN" not in plain
-    with convolution.kernel_gradients_by_products():
+    with convolution.by_products():
         found = operations(convolution.convolve, *shapes)
     assert "MatMul" in found and "Conv2DBackpropFilter" not in found
     assert operations(convolution.convolve, *shapes) == plain

@@ -80,7 +80,7 @@ class Devices:
 
         The step is a function of tensors, batch first, to a structure of tensors that is the same on every replica.
         """
-        step = _with_fast_gradients(step)
+        step = _by_products(step)
         if self.strategy is None:
             return _with_xla(step) if self.xla else tf.function(step, autograph=False)
         n_local = self.n // self.n_workers
@@ -189,14 +189,14 @@ def _updated_by_each_replica(create, **kwargs):
     return create(**{**kwargs, "aggregation": tf.VariableAggregation.NONE})
 
 
-def _with_fast_gradients(step):
-    """The step with the gradients of `convolution`; on GPUs as it is, because their library's are fast."""
+def _by_products(step):
+    """The step with convolutions by `convolution.by_products`; on GPUs as it is, because their library is fast."""
 
-    def with_products(*tensors):
-        with convolution.kernel_gradients_by_products():
+    def in_products(*tensors):
+        with convolution.by_products():
             return step(*tensors)
 
-    return step if tf.config.list_physical_devices("GPU") else with_products
+    return step if tf.config.list_physical_devices("GPU") else in_products
 
 
 def _with_xla(step):
