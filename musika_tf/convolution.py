@@ -7,9 +7,9 @@ x folded s steps a row, s taps at a time are one matrix product of what they see
                        row 1  | x[2] x[3] |
                        row 2  | x[4] x[5] |            and its gradients are the transposed products
 
-Of the libraries that TensorFlow computes with, oneDNN takes up to five times as long as these products for the
-gradient of the kernel, and up to twice as long for the unpadded convolutions of `layers.TransposedConv`; Eigen up to 35
-times for the gradient of x. Elsewhere the library is as good, and does it. So, as measured on x86:
+Of the libraries that TensorFlow computes with, oneDNN is slower than these products at the gradient of the kernel, most
+where sequences are short, and at the unpadded convolutions of `layers.TransposedConv`; Eigen at the gradient of x, by
+far. Elsewhere the library is as good, and does it. So on x86, where each case was measured:
 
 | | with oneDNN | with Eigen |
 |---|---|---|
