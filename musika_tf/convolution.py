@@ -59,8 +59,8 @@ def convolve(x, kernel, bias=None, stride=1, padding="same"):
     if not _by_products.get():
         y = ops.conv(x, kernel, stride, padding)
         return y if bias is None else ops.add(y, bias)
-    kernel = tf.convert_to_tensor(kernel)  # as Keras casts it
-    return _Convolution(x, kernel, stride, padding)(x, kernel, None if bias is None else tf.convert_to_tensor(bias))
+    weights = [tf.convert_to_tensor(w) for w in (kernel, bias) if w is not None]  # as Keras casts them
+    return _Convolution(x, kernel, stride, padding)(x, *weights)
 
 
 class _Convolution:
@@ -80,21 +80,19 @@ class _Convolution:
         self.library_is_good_forward = not (unpadded and with_onednn)
         self.library_is_good_backward = not unpadded and with_onednn
 
-    def __call__(self, x, kernel, bias=None):
-        if bias is None:
-            return tf.custom_gradient(lambda x, kernel: (self._y(x, kernel), self._gradients(x, kernel)))(x, kernel)
+    def __call__(self, x, kernel, *bias):
+        """The result, plus the bias, if there is one: added here, TensorFlow fuses it with its convolution."""
 
-        def with_bias(x, kernel, bias):
-            gradients = self._gradients(x, kernel)
-            return (
-                tf.nn.bias_add(self._y(x, kernel), bias),  # inside, where TensorFlow fuses it with its convolution
-                lambda upstream: (*gradients(upstream), tf.raw_ops.BiasAddGrad(out_backprop=upstream)),
-            )
+        @tf.custom_gradient
+        def convolved(x, kernel, *bias):
+            def gradients(upstream):
+                to_bias = [tf.raw_ops.BiasAddGrad(out_backprop=upstream) for _ in bias]
+                return self._to_x(upstream, kernel), self._to_kernel(x, upstream), *to_bias
 
-        return tf.custom_gradient(with_bias)(x, kernel, bias)
+            y = self._y(x, kernel)
+            return tf.nn.bias_add(y, *bias) if bias else y, gradients
 
-    def _gradients(self, x, kernel):
-        return lambda upstream: (self._to_x(upstream, kernel), self._to_kernel(x, upstream))
+        return convolved(x, kernel, *bias)
 
     def _to_x(self, y, kernel):
         """The gradient of x where that of the result is `y`."""
@@ -120,8 +118,9 @@ class _Convolution:
             rows = tf.reshape(tf.matmul(y, taps, transpose_b=True), [-1, self.n_rows, self.stride * self.n_in])
             shifted.append(tf.pad(rows, [[0, 0], [i, self.n_products - 1 - i], [0, 0]]))
         padded = tf.reshape(tf.add_n(shifted), [-1, self.length, self.n_in])
-        missing = max(self.before + self.n_steps - self.length, 0)  # what no tap sees
-        return tf.pad(padded, [[0, 0], [0, missing], [0, 0]])[:, self.before : self.before + self.n_steps]
+        unseen = self.before + self.n_steps - self.length
+        padded = tf.pad(padded, [[0, 0], [0, unseen], [0, 0]]) if unseen > 0 else padded
+        return padded[:, self.before : self.before + self.n_steps]
 
     def _to_kernel(self, x, y):
         """The gradient of the kernel where `x` was convolved and that of the result is `y`."""

@@ -45,7 +45,7 @@ def split_noise(noise, steps):
 
 
 class Conv1D(keras.layers.Conv1D):
-    """The layer of Keras, "same" or "valid", that trains faster on processors: see `convolution`."""
+    """The layer of Keras, "same" or "valid", undilated, that trains faster on processors: see `convolution`."""
 
     def call(self, x):
         y = convolution.convolve(x, self.kernel, self.bias, self.strides[0], self.padding)
@@ -81,7 +81,7 @@ class TransposedConv(keras.layers.Layer):
 
     def call(self, x):
         y = convolution.convolve(ops.pad(x, ((0, 0), (1, 1), (0, 0))), self.kernel, padding="valid")  # odd | even
-        return span(ops.reshape(y, (-1, 2 * x.shape[1] + 2, self.channels)), 1, -1) + self.bias
+        return sliced(ops.reshape(y, (-1, 2 * x.shape[1] + 2, self.channels)), 1, -1) + self.bias
 
 
 def interleaved(kernel):
@@ -106,7 +106,7 @@ class SpatialAdaIN(keras.layers.Layer):
         return ops.cast(ops.cast(x, "float32") / deviation, x.dtype) * self.to_scale(coordinates)
 
 
-def span(x, start, stop, axis=1):
+def sliced(x, start, stop, axis=1):
     """`x[:, start:stop]`, or the same along another axis, of known length.
 
     Its gradient is a padding; that of indexing takes twenty times as long on a CPU.

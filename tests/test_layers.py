@@ -53,16 +53,16 @@ def test_transposed_conv_starts_as_the_one_of_keras():
     assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=1e-2) and a.std() == pytest.approx(b.std(), rel=0.05)
 
 
-# Span
+# Sliced
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, None), (1, None), (0, -1), (2, 5), (-3, None), (3, -3)])
 @pytest.mark.parametrize("axis", [1, 2])
-def test_a_span_and_its_gradient_are_those_of_indexing(start, stop, axis):
+def test_a_slice_and_its_gradient_are_those_of_indexing(start, stop, axis):
     x, index = tf.constant(normal(2, 7, 8)), (*[slice(None)] * axis, slice(start, stop))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = layers.span(x, start, stop, axis)
+        y = layers.sliced(x, start, stop, axis)
         loss = tf.reduce_sum(y**2)
     np.testing.assert_array_equal(y, x.numpy()[index])
     expected = np.zeros_like(x)

@@ -62,15 +62,15 @@ def power_spectrum(waveform, fft_length):
     @tf.custom_gradient
     def of(waveform):
         spectrum = tf.signal.stft(waveform, fft_length, hop, fft_length)
-        real, imaginary = tf.math.real(spectrum), tf.math.imag(spectrum)
 
         def gradient(upstream):
             by = upstream * scale
-            frames = tf.signal.irfft(tf.complex(by * real, by * imaginary), [fft_length]) * _hann(fft_length)
+            scaled = tf.complex(by * tf.math.real(spectrum), by * tf.math.imag(spectrum))
+            frames = tf.signal.irfft(scaled, [fft_length]) * _hann(fft_length)
             covered = overlap_add(frames, hop)
             return tf.pad(covered, [[0, 0], [0, tf.shape(waveform)[1] - tf.shape(covered)[1]]])
 
-        return tf.square(real) + tf.square(imaginary), gradient
+        return power(spectrum), gradient
 
     return of(waveform)
 

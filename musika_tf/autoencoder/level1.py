@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from musika_tf.layers import Conv1D, Noise, TransposedConv, clip_straight_through, span, split_noise
+from musika_tf.layers import Conv1D, Noise, TransposedConv, clip_straight_through, sliced, split_noise
 
 _SPAN = 8
 _TINY = 1e-15
@@ -141,11 +141,11 @@ def _recurrence(a, b):
     a, b = spans(a), spans(b)
     for k in range(1, _SPAN):
         a[k], b[k] = _product(a[k], a[k - 1]), _sum(b[k], _product(a[k], b[k - 1]))
-    before = [ops.pad(span(x, 0, -1), ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
+    before = [ops.pad(sliced(x, 0, -1), ((0, 0), (1, 0), (0, 0))) for x in _recurrence(a[-1], b[-1])]
     z = [_sum(b[k], _product(a[k], before)) for k in range(_SPAN)]
     joined = [ops.stack(parts, axis=2) for parts in zip(*z, strict=True)]
     joined = [ops.reshape(x, (-1, n_spans * _SPAN, size)) for x in joined]
-    return [span(x, 0, n_steps) for x in joined] if missing else joined
+    return [sliced(x, 0, n_steps) for x in joined] if missing else joined
 
 
 def _steps(parts, axis):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
-from musika_tf.layers import span
+from musika_tf.layers import sliced
 
 SPECTRAL_SIZES = (8192, 4096, 2048, 512, 128)  # 1024, the decoder's own, is the consistency's; long ones hear pitch
 _SOFT = 3e-4  # amplitude below which logs flatten out: nulls between partials would otherwise rule the gradient
@@ -77,7 +77,7 @@ def phase_differences(spectrum, found, window_frames):
 
 def _turn(error, axis, weight, also=1.0):
     """Weighted mean of 1 - cos between neighbours of a field of unit numbers in two parts."""
-    later, earlier = ([span(x, *ends, axis) for x in (*error, weight)] for ends in ((1, None), (0, -1)))
+    later, earlier = ([sliced(x, *ends, axis) for x in (*error, weight)] for ends in ((1, None), (0, -1)))
     cosine = later[0] * earlier[0] + later[1] * earlier[1]
     weights = tf.minimum(later[2], earlier[2]) * also
     return tf.reduce_sum(weights * (1.0 - cosine)) / (tf.reduce_sum(weights) + 1e-6)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from musika_tf.audio import spectrogram
 from musika_tf.autoencoder import losses
-from musika_tf.layers import span
+from musika_tf.layers import sliced
 from musika_tf.training import hinge
 from musika_tf.training.devices import ONE
 from musika_tf.training.ema import MovingAverage
@@ -143,7 +143,8 @@ class AutoencoderTrainer(tf.Module):
         real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
         terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
-        powers = span(spectrogram.power(spectrum), 3, -3), spectrogram.power_spectrum(fake, config.fft_length)
+        # Of the real one, those frames that `inner` has.
+        powers = sliced(spectrogram.power(spectrum), 3, -3), spectrogram.power_spectrum(fake, config.fft_length)
         cut = [spectrogram.log_power(power, floor=1e-5) for power in powers]  # at -50 dB
         terms["consistency"] = losses.magnitude_l1(*cut, self.weights)
         return terms, fake
@@ -151,7 +152,7 @@ class AutoencoderTrainer(tf.Module):
     def inner(self, waveform):
         """Without the 3 hops on each side where the inverse STFT is not complete."""
         edge = 3 * self.autoencoder.config.hop_length
-        return span(waveform, edge, -edge)
+        return sliced(waveform, edge, -edge)
 
     def _noise(self, level, frames):
         """Decoder noise for every window of `frames` [b, frames, bins]."""
