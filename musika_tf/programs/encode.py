@@ -1,7 +1,8 @@
 """Encodes a folder of audio to latents: python encode.py --audio_dir=music
 
-With the autoencoder of --checkpoint_dir or --bundle_dir; without these flags that of checkpoints/musika, if it holds
-one, or else the one that ships. The latents go to latents/music, named after the folder of audio.
+With the autoencoder of --checkpoint_dir or --bundle_dir. Without these flags, it is that of checkpoints/musika, or the
+--flagfile's folder, if it holds one, or else the one that ships. The latents go to latents/music, named after the folder
+of audio.
 
 By several processes: --workers=4. On a cluster, by Apache Beam: --runner=FlinkRunner --beam_flags="--flink_master=..."
 """
@@ -17,7 +18,7 @@ from absl import flags
 
 from musika_tf import shipped
 from musika_tf.errors import UserError
-from musika_tf.programs import cli
+from musika_tf.programs import cli, flagfiles
 
 FLAGS = flags.FLAGS
 for name in (*cli.define_collection_flags(), "bundle_dir", "trust", "checkpoint_dir", "conditioning", "signal_source"):
@@ -50,7 +51,8 @@ def _take_defaults():
     """Fills in the flags that nobody gave, and says so."""
     taken = []
     cli.resolve("bundle_dir")
-    if not FLAGS.bundle_dir and not FLAGS["checkpoint_dir"].present:
+    # A preset names the folder of its training, which mostly is still to come.
+    if not FLAGS.bundle_dir and "checkpoint_dir" not in flagfiles.beside(sys.argv):
         if cli.holds_autoencoder(FLAGS.checkpoint_dir):
             taken.append("checkpoint_dir")
         else:

@@ -12,6 +12,11 @@ def named(argv):
     return [path for _, path in _split(argv) if path is not None]
 
 
+def beside(argv):
+    """The names of the flags that a command line gives itself, not in flagfiles."""
+    return {argument.lstrip("-").partition("=")[0] for argument, _ in _split(argv) if argument.startswith("-")}
+
+
 def expanded(argv, within=()):
     """A command line, part of the flagfiles `within`, with the lines of its flagfiles in their places; UserError: a
     flagfile isn't there, holds no text, or takes itself in."""

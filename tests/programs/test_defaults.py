@@ -1,5 +1,7 @@
 """Which values programs take where nobody gave any, and that they say so."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -49,6 +51,18 @@ def test_encode_takes_ones_own_autoencoder_or_the_one_that_ships(own, empty_fold
     model = "--checkpoint_dir=checkpoints/musika" if own else "--bundle_dir=models/music-ae"
     assert said == [f"defaults: {model} --out_dir=latents/my music"]
     assert values == [None if own else str(shipped.default_autoencoder()), "latents/my music"]
+
+
+def test_encode_takes_the_autoencoder_that_ships_where_a_preset_names_a_training_to_come():
+    arguments, names = ["--flagfile=flags/techno.flags", "--audio_dir=music"], ["bundle_dir", "checkpoint_dir"]
+    said, _, values = take("encode", arguments, names)
+    assert said == ["defaults: --bundle_dir=models/music-ae --out_dir=latents/music"]
+    assert values == [str(shipped.default_autoencoder()), "checkpoints/techno"]
+    _, _, values = take("encode", [*arguments, "--checkpoint_dir=mine"], names)  # whoever names one wants that one
+    assert values == [None, "mine"]
+    autoencoder_in(Path("checkpoints/techno"))
+    _, _, values = take("encode", arguments, names)
+    assert values == [None, "checkpoints/techno"]
 
 
 def test_encode_names_the_latents_of_one_file_after_its_folder(empty_folder):

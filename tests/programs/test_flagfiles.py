@@ -20,6 +20,7 @@ def test_lines_stand_where_their_file_was_named(empty_folder):
     expected = ["program", "--before", "--x=1", "--z", "--y=a b", "--z", "--after=--flagfile"]
     assert flagfiles.expanded(given) == expected
     assert flagfiles.named(given) == ["a.flags", "b.flags"]
+    assert flagfiles.beside(given) == {"before", "flagfile", "after"}
 
 
 def test_presets_are_found_from_any_folder_and_hidden_by_ones_own(empty_folder):
