@@ -51,12 +51,12 @@ class GanTrainer(tf.Module):
         seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
         seeds = tf.random.experimental.stateless_split(seed, 5)
         real = self.gan.standardiser.standardise(latents)
-        real_blur, fake_blur = self._instance_noise(real, seeds[2])
+        blur = self._instance_noise(real, seeds[2])
         with tf.GradientTape(persistent=True) as tape:
             # Apart, so that the generator's gradient and R1 take no detour over the half that they don't need.
-            fake_scores = self._scores(self._generate(conditioning, seeds) + fake_blur, conditioning)
-            real_scores, penalty = self._real_scores(real + real_blur, conditioning, with_r1)
-            mismatched_scores = self._mismatched_scores(real + real_blur, conditioning)
+            fake_scores = self._scores(self._generate(conditioning, seeds) + blur, conditioning)
+            real_scores, penalty = self._real_scores(real + blur, conditioning, with_r1)
+            mismatched_scores = self._mismatched_scores(real + blur, conditioning)
             generator_loss = -hinge.mean(fake_scores)
             critic_hinge = (hinge.on_real(real_scores) + self._rejected(fake_scores, mismatched_scores)) / 2
             critic_loss = critic_hinge
@@ -112,15 +112,15 @@ class GanTrainer(tf.Module):
         return unfold(self.gan.generator(windows, noise), n)
 
     def _instance_noise(self, real, seed):
-        """Noise on the critic's two inputs, for `real` and as many generated ones; falls to 0 over the first half."""
+        """Noise on the critic's inputs, the same on real and generated ones; falls to 0 over the first half."""
         progress = tf.cast(self.step_count, tf.float32) / self.n_steps
         deviation = self.training.instance_noise * tf.maximum(0.0, 1.0 - 2.0 * progress)
-        pairs = [2, real.shape[0] * self.devices.n, *real.shape[1:]]
+        shape = [real.shape[0] * self.devices.n, *real.shape[1:]]
 
-        def drawn():  # a tenth of a step's time, so not where it has faded out
-            return deviation * self.devices.share(tf.random.stateless_normal(pairs, seed), axis=1)
+        def drawn():  # a twentieth of a step's time, so not where it has faded out
+            return deviation * self.devices.share(tf.random.stateless_normal(shape, seed))
 
-        return tf.unstack(tf.cond(deviation > 0.0, drawn, lambda: tf.zeros([2, *real.shape])))
+        return tf.cond(deviation > 0.0, drawn, lambda: tf.zeros(real.shape))
 
 
 def _partners(n):

@@ -1,8 +1,8 @@
 """Encodes a folder of audio to latents: python encode.py --audio_dir=music
 
 With the autoencoder of --checkpoint_dir or --bundle_dir. Without these flags, it is that of checkpoints/musika, or the
---flagfile's folder, if it holds one, or else the one that ships. The latents go to latents/music, named after the folder
-of audio.
+--flagfile's folder, if it holds one, or else the one that ships. The latents go to latents/music, named after the
+folder of audio.
 
 By several processes: --workers=4. On a cluster, by Apache Beam: --runner=FlinkRunner --beam_flags="--flink_master=..."
 """

@@ -95,9 +95,9 @@ class Devices:
 
         return tf.function(run, autograph=False)
 
-    def share(self, tensor, axis=0):
-        """Within a step: this replica's share of what was drawn for the whole batch, along `axis`."""
-        return tensor if self.n == 1 else tf.split(tensor, self.n, axis)[self._replica()]
+    def share(self, tensor):
+        """Within a step: this replica's share of what was drawn for the whole batch."""
+        return tensor if self.n == 1 else tf.split(tensor, self.n)[self._replica()]
 
     def mean(self, tensors):
         """Within a step: means over the replicas of a structure of tensors."""

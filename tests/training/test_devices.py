@@ -35,10 +35,10 @@ def replicas(n, monkeypatch, replica):
 
 
 def test_shares_are_the_rows_of_the_whole_in_order(monkeypatch):
-    drawn = tiny.normal(2, 6, 3)
-    rows = [replicas(3, monkeypatch, i).share(tf.constant(drawn), axis=1) for i in range(3)]
+    drawn = tiny.normal(6, 2, 3)
+    rows = [replicas(3, monkeypatch, i).share(tf.constant(drawn)) for i in range(3)]
     assert [r.shape for r in rows] == [[2, 2, 3]] * 3
-    np.testing.assert_array_equal(np.concatenate(rows, axis=1), drawn)
+    np.testing.assert_array_equal(np.concatenate(rows), drawn)
 
 
 def test_each_replica_updates_its_own_copy():
