@@ -4,34 +4,12 @@ Coordinates, generator, both decoders, both channels, inverse STFT, overlap-add,
 bundle with fresh weights, in the parts that generate.py asks for. An hour at the reference size takes minutes.
 """
 
-import tempfile
-
 from absl import flags
 
-from benchmarks import presets
-from musika_tf.config import AutoencoderConfig, GanConfig
-from musika_tf.programs import settings
+from benchmarks import fresh, presets
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("seconds", ["10", "120", "3600"], "lengths of the pieces")
-
-
-def write_bundle(folder, name, values, signals=()):
-    """Writes a bundle of networks of one preset's sizes with fresh weights; returns its Autoencoder and Gan."""
-    import numpy as np
-
-    from musika_tf.autoencoder.model import Autoencoder
-    from musika_tf.conditioning.conditioner import Conditioner
-    from musika_tf.gan.model import Gan
-    from musika_tf.model import bundle
-
-    autoencoder_config, gan_config = settings.config(AutoencoderConfig, values), settings.config(GanConfig, values)
-    autoencoder = Autoencoder.create(autoencoder_config)
-    conditioner = Conditioner(signals, autoencoder_config.latents_per_second)
-    conditioner.fit([np.linspace(0.5, 1.0, 1000 * conditioner.n_channels, dtype=np.float32).reshape(1000, -1)])
-    gan = Gan.create(gan_config, autoencoder_config.latent_channels, conditioner.n_channels)
-    bundle.save(folder, autoencoder, gan, conditioner, keep_critic=False, name=name)
-    return autoencoder, gan
 
 
 def rows_of(name, values, signals=()):
@@ -42,9 +20,9 @@ def rows_of(name, values, signals=()):
     from musika_tf.generate.styles import StylePlan
     from musika_tf.model import bundle
 
-    with tempfile.TemporaryDirectory() as folder:
-        autoencoder, gan = write_bundle(f"{folder}/bundle", name, values, signals)
-        loaded, metadata = bundle.load(f"{folder}/bundle")
+    autoencoder, gan, conditioner = fresh.networks(values, signals)
+    with fresh.bundle_of(autoencoder, gan, conditioner, name=name) as path:
+        loaded, metadata = bundle.load(path)
     autoencoder_config = autoencoder.config
     per_second = (arithmetic.decode(autoencoder) + arithmetic.generate(gan)) * autoencoder_config.latents_per_second
     rows = []

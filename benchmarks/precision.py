@@ -7,12 +7,11 @@ compares the two. A bundle, or networks of a preset's sizes with fresh weights, 
 import contextlib
 import functools
 import sys
-import tempfile
 from pathlib import Path
 
 from absl import flags
 
-from benchmarks import generate, presets, results  # noqa: F401 (presets defines --json and --runs)
+from benchmarks import fresh, presets, results  # noqa: F401 (presets defines --json and --runs)
 from musika_tf import processor, shipped
 from musika_tf.programs import cli, flagfiles
 
@@ -92,8 +91,7 @@ def main(_):
         if files := flagfiles.named(sys.argv):
             cli.start_tensorflow()
             name = Path(files[-1]).stem
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "bundle"
-            generate.write_bundle(folder, name, FLAGS)
+            folder = stack.enter_context(fresh.bundle_of(*fresh.networks(FLAGS), name=name))
         else:
             cli.start_rendering()
             folder = Path(FLAGS.bundle_dir or shipped.default_model())

@@ -6,7 +6,7 @@ four phases of the autoencoder (without a critic in phases 2 and 4: its convolut
 
 from absl import flags
 
-from benchmarks import presets
+from benchmarks import fresh, presets
 from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
 from musika_tf.programs import cli, settings
 
@@ -21,8 +21,6 @@ def rows_of(name, values):
 
 
 def _gan(name, values):
-    import tensorflow as tf
-
     from benchmarks import arithmetic, measure
     from musika_tf.gan.model import Gan
     from musika_tf.gan.trainer import GanTrainer
@@ -30,8 +28,7 @@ def _gan(name, values):
     config, training = settings.config(GanConfig, values), settings.config(GanTraining, values)
     gan = Gan.create(config, settings.config(AutoencoderConfig, values).latent_channels)
     trainer = GanTrainer(gan, training, cli.make_devices())
-    real = tf.random.stateless_normal([training.batch_size, config.critic_window, gan.latent_size], [0, 0])
-    batch = real, tf.zeros([training.batch_size, config.critic_window, 0])
+    batch = fresh.gan_batch(gan, training.batch_size)
 
     def cycle():
         for _ in range(training.r1_every):

@@ -23,12 +23,11 @@ convolution and the gradient of a kernel again.
 
 import contextlib
 import contextvars
-import os
 
 import tensorflow as tf
 from keras import ops
 
-from musika_tf.processor import ONEDNN_SWITCH
+from musika_tf.processor import onednn_switch
 
 _by_products = contextvars.ContextVar("by_products", default=False)
 
@@ -76,7 +75,7 @@ class _Convolution:
         self.before = max(n_seen - self.n_steps, 0) // 2 if padding == "same" else 0
         self.length = (self.n_rows + self.n_products - 1) * stride  # of x, padded and cut
         unpadded = padding == "valid" and self.n_taps > 1
-        with_onednn = os.environ.get(ONEDNN_SWITCH) == "1"  # as programs that train ask for it
+        with_onednn = onednn_switch() is True  # as programs that train ask for it
         self.library_is_good_forward = not (unpadded and with_onednn)
         self.library_is_good_backward = not unpadded and with_onednn
 

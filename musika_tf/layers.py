@@ -47,6 +47,11 @@ def split_noise(noise, steps):
 class Conv1D(keras.layers.Conv1D):
     """The layer of Keras, "same" or "valid", undilated, that trains faster on processors: see `convolution`."""
 
+    def build(self, x_shape):
+        if self.dilation_rate != (1,) or self.groups != 1:
+            raise ValueError(f"dilation_rate={self.dilation_rate}, groups={self.groups}: neither is made here")
+        super().build(x_shape)
+
     def call(self, x):
         y = convolution.convolve(x, self.kernel, self.bias, self.strides[0], self.padding)
         return y if self.activation is None else self.activation(y)

@@ -25,6 +25,11 @@ def instruction_sets():
     return set(facts().get("flags", "").split())
 
 
+def onednn_switch():
+    """Whether ONEDNN_SWITCH is on (True) or off (False); None where TensorFlow chooses."""
+    return {"1": True, "true": True, "0": False, "false": False}.get(os.environ.get(ONEDNN_SWITCH, "").lower())
+
+
 def lacks_bfloat16():
     """Why bfloat16 would be slow, or fail, on this processor: text, or None where it is fast."""
     if not _BFLOAT16 & instruction_sets():
@@ -32,9 +37,8 @@ def lacks_bfloat16():
     cap = os.environ.get(ONEDNN_CAP, "").upper()
     if cap and not any(word in cap for word in _KEEP_BFLOAT16):
         return f"{ONEDNN_CAP}={cap} hides AVX512_BF16"
-    switch = os.environ.get(ONEDNN_SWITCH, "")
-    if switch.lower() in ("0", "false"):
-        return f"{ONEDNN_SWITCH}={switch} switches off the kernels that have it"
+    if onednn_switch() is False:
+        return f"{ONEDNN_SWITCH}={os.environ[ONEDNN_SWITCH]} switches off the kernels that have it"
     return None
 
 

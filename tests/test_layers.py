@@ -242,3 +242,9 @@ def test_leaky_relu_sends_no_second_gradient_to_its_input():
             y = layers.leaky_relu(x)
         slope = inner.gradient(y, x)
     assert outer.gradient(slope, x) is None
+
+
+@pytest.mark.parametrize("asked", [{"dilation_rate": 2}, {"groups": 2}])
+def test_a_convolution_refuses_what_it_would_leave_out(asked):
+    with pytest.raises(ValueError, match=f"{next(iter(asked))}=.*neither is made here"):
+        layers.Conv1D(4, 3, **asked)(tf.zeros([1, 8, 4]))

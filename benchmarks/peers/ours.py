@@ -3,7 +3,7 @@
 import numpy as np
 
 import musika_tf
-from benchmarks import measure, reference
+from benchmarks import fresh, measure, reference
 from musika_tf import shipped
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.model import bundle
@@ -42,7 +42,7 @@ def codecs(seconds):
     path = shipped.default_autoencoder()
     small = Codec(shipped.name(path), path, bundle.load_networks(path)[0], seconds)
     published = Autoencoder.create(reference.AUTOENCODER)
-    with reference.bundle_of(published, name="published") as folder:
+    with fresh.bundle_of(published, name="published") as folder:
         return [small, Codec("reference size", folder, published, seconds)]
 
 

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from benchmarks import reference, worker
+from benchmarks import fresh, reference, worker
 from benchmarks.published.task import ENCODE, LATENTS, STEP, Task
 from musika_tf.programs import cli
 
@@ -21,15 +21,12 @@ def prepared(task, autoencoder_config=reference.AUTOENCODER, gan_config=referenc
 
 
 def _step(task, gan):
-    import tensorflow as tf
-
     from musika_tf.config import GanTraining
     from musika_tf.gan.trainer import GanTrainer
     from musika_tf.training import devices
 
     trainer = GanTrainer(gan, GanTraining(batch_size=task.batch_size), devices.create())
-    shape = [task.batch_size, gan.config.critic_window]
-    batch = tf.random.stateless_normal([*shape, gan.latent_size], [0, 0]), tf.zeros([*shape, 0])
+    batch = fresh.gan_batch(gan, task.batch_size)
     trainer.step(batch)
     return lambda: trainer.step(batch), _parameters(gan.generator, gan.critic)
 
@@ -39,7 +36,7 @@ def _with_bundle(task, autoencoder, gan):
 
     config, networks = autoencoder.config, autoencoder.networks
     n_samples = task.n_pieces * LATENTS * config.samples_per_latent
-    with reference.bundle_of(autoencoder, gan, name="published") as path:
+    with fresh.bundle_of(autoencoder, gan, name="published") as path:
         model = musika_tf.load(path)
         if task.what == ENCODE:
             audio = np.random.default_rng(0).uniform(-0.5, 0.5, [n_samples, 2]).astype(np.float32)
