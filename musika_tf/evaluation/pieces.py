@@ -19,7 +19,7 @@ from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.metadata import METADATA, check_generates
 
-STEERED = ("note_density", "tempo")  # by one number that holds for a whole piece
+STEERED = ("note_density", "tempo", "position")  # by one number that holds for a whole piece; position by plan, too
 NO_SHARES = {"position_share": None, "position_share_per_piece": None}
 DRAWN = "random"  # the value that its style draws for each piece: that of the set that nobody steers
 
@@ -37,7 +37,7 @@ class Condition:
 
 
 def conditions(texts):
-    """`["note_density=0.15,0.3", ...]` -> list of Condition, without what the style draws.
+    """`["note_density=0.15,0.3", "position=plan", ...]` -> list of Condition, without what the style draws.
 
     Raises:
       UserError: another signal, or no values.
@@ -47,7 +47,7 @@ def conditions(texts):
         signal, equals, values = text.partition("=")
         values = [value.strip() for value in values.split(",") if value.strip()]
         if signal not in STEERED or not equals or not values:
-            names = " or ".join(STEERED)
+            names = f"{', '.join(STEERED[:-1])} or {STEERED[-1]}"
             raise UserError(f"--condition={text}: give {names} with values, such as note_density=0.15,0.45,{DRAWN}")
         found += [Condition(signal, value) for value in values if value != DRAWN]
     return list(dict.fromkeys(found))

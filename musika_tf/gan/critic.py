@@ -13,12 +13,15 @@ class Critic(keras.Model):
 
     As published: one score from the flattened end. With `patch_critic`: scores of patches at every depth, of a step's
     neighbourhood, bar and phrase; a small model learns faster that way.
+
+    With `critic_contrast` a further input channel says how far apart the two windows are at the same place in each. A
+    patch doesn't see both, and without it a generator's windows can repeat one another unpunished.
     """
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
         c = config.critic_width
-        self.patches = config.patch_critic
+        self.patches, self.has_contrast = config.patch_critic, config.critic_contrast
         self.stem = Conv1D(3 * c, 4, 2, padding="same")
         widths = [3 * c, 4 * c, 5 * c, 6 * c, 7 * c]
         if config.window == 128:  # the small variant ends at the same 4 steps without it
@@ -33,6 +36,8 @@ class Critic(keras.Model):
 
     def call(self, latents):
         """Scores of `latents` `[b, critic_window, channels]`: a list of `[b, patches]`."""
+        if self.has_contrast:
+            latents = ops.concatenate([latents, contrast(latents)], axis=-1)
         x = leaky_relu(self.stem(latents))
         levels = []
         for block in self.blocks:
@@ -42,6 +47,14 @@ class Critic(keras.Model):
         if not self.patches:
             return [self.heads[0](ops.reshape(x, (-1, x.shape[1] * x.shape[2])))]
         return [head(level)[..., 0] for head, level in zip(self.heads, [*levels, x], strict=True)]
+
+
+def contrast(latents):
+    """Root of the mean squared difference, over channels, of the two halves of `[b, 2 n, channels]`: `[b, 2 n, 1]`,
+    the same for both halves."""
+    first, second = ops.split(ops.cast(latents, "float32"), 2, axis=1)
+    apart = ops.sqrt(ops.mean(ops.square(first - second), axis=-1, keepdims=True) + 1e-4)  # or R1 has no gradient at 0
+    return ops.cast(ops.concatenate([apart, apart], axis=1), latents.dtype)
 
 
 class CriticBlock(keras.layers.Layer):

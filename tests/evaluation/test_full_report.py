@@ -198,13 +198,14 @@ def test_nothing_left_is_one_line(audio, tmp_path):
 
 @pytest.mark.parametrize("texts", [["note_density"], ["loudness=1"], ["note_density="], ["tags=techno"]])
 def test_conditions_that_are_none_are_refused(texts):
-    with pytest.raises(UserError, match=f"--condition={texts[0]}: give note_density or tempo with values"):
+    with pytest.raises(UserError, match=f"--condition={texts[0]}: give note_density, tempo or position with values"):
         pieces.conditions(texts)
 
 
 def test_conditions():
-    found = pieces.conditions(["note_density=0.1,random,0.5", "tempo=120,120"])
-    assert [condition.name for condition in found] == ["note_density=0.1", "note_density=0.5", "tempo=120"]
+    found = pieces.conditions(["note_density=0.1,random,0.5", "tempo=120,120", "position=plan"])
+    names = [condition.name for condition in found]
+    assert names == ["note_density=0.1", "note_density=0.5", "tempo=120", "position=plan"]
 
 
 @pytest.fixture(scope="module")

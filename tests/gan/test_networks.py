@@ -7,7 +7,7 @@ import tiny
 from tiny import normal
 
 from musika_tf.config import GanConfig
-from musika_tf.gan.critic import Critic
+from musika_tf.gan.critic import Critic, contrast
 from musika_tf.gan.generator import Generator
 from musika_tf.gan.model import Gan, Standardiser
 
@@ -115,6 +115,22 @@ def test_patch_critic_scores_neighbourhoods_at_every_depth():
     late[:, -1] += 1.0
     first, last = [np.abs(a - b) for a, b in zip(critic(late)[0], scores[0], strict=True)][0][[0, -1]]
     assert first == 0 < last
+
+
+def test_contrast_is_the_distance_of_the_windows_at_each_place():
+    x = normal(2, 128, 6)
+    apart = np.sqrt(np.square(x[:, :64] - x[:, 64:]).mean(axis=-1, keepdims=True) + 1e-4)
+    np.testing.assert_allclose(contrast(x), np.concatenate([apart, apart], axis=1), rtol=1e-5)
+
+
+def test_a_patch_critic_sees_both_windows_by_their_contrast():
+    x = normal(1, 128, 6)
+    late = x.copy()
+    late[:, -1] += 1.0
+    for seen in (False, True):
+        critic = Critic(GanConfig(critic_width=2, window=64, patch_critic=True, critic_contrast=seen))
+        moved = np.abs(critic(late)[0] - critic(x)[0])[0]
+        assert moved[-1] > 0.0 and (moved[31 // 2] > 0.0) == seen and moved[4] == 0.0
 
 
 # Standardiser
