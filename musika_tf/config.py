@@ -206,7 +206,7 @@ class GanConfig(Checked):
     anchor_size: int = field(64, "size of an anchor and of the style")
     patch_critic: bool = field(False, "score patches at every scale instead of one flattened score")
     critic_contrast: bool = field(
-        False, "show the critic how far apart its two windows are, step by step, so that the generator's don't repeat"
+        False, "show the critic how far apart its two windows are, place by place, so that the generator's don't repeat"
     )
     noise_values: int = field(1, "noise values per time step in each layer of the generator; 1: as published")
 

@@ -6,6 +6,7 @@ from keras import ops
 from musika_tf.layers import Conv1D, leaky_relu
 
 _HALF = 0.5**0.5
+_CONTRAST_STEPS = (4, 16)
 
 
 class Critic(keras.Model):
@@ -50,11 +51,18 @@ class Critic(keras.Model):
 
 
 def contrast(latents):
-    """Root of the mean squared difference, over channels, of the two halves of `[b, 2 n, channels]`: `[b, 2 n, 1]`,
-    the same for both halves."""
+    """How far apart the two halves of `[b, 2 n, channels]` are: `[b, 2 n, 2]`, the same for both.
+
+    The root of the mean square, over channels, of the difference of their means over 4 latents (0.4 s) and over 16.
+    Step by step, noise from one step to the next would do for a difference.
+    """
     first, second = ops.split(ops.cast(latents, "float32"), 2, axis=1)
-    apart = ops.sqrt(ops.mean(ops.square(first - second), axis=-1, keepdims=True) + 1e-4)  # or R1 has no gradient at 0
-    return ops.cast(ops.concatenate([apart, apart], axis=1), latents.dtype)
+    found = []
+    for n_steps in _CONTRAST_STEPS:
+        difference = ops.average_pool(first - second, n_steps, n_steps)
+        apart = ops.sqrt(ops.mean(ops.square(difference), axis=-1, keepdims=True) + 1e-4)  # or R1 has no gradient at 0
+        found.append(ops.tile(ops.repeat(apart, n_steps, axis=1), (1, 2, 1)))
+    return ops.cast(ops.concatenate(found, axis=-1), latents.dtype)
 
 
 class CriticBlock(keras.layers.Layer):

@@ -117,10 +117,13 @@ def test_patch_critic_scores_neighbourhoods_at_every_depth():
     assert first == 0 < last
 
 
-def test_contrast_is_the_distance_of_the_windows_at_each_place():
+def test_contrast_is_the_distance_of_the_windows_place_by_place():
     x = normal(2, 128, 6)
-    apart = np.sqrt(np.square(x[:, :64] - x[:, 64:]).mean(axis=-1, keepdims=True) + 1e-4)
-    np.testing.assert_allclose(contrast(x), np.concatenate([apart, apart], axis=1), rtol=1e-5)
+    for channel, n_steps in enumerate((4, 16)):
+        means = x.reshape(2, 2, -1, n_steps, 6).mean(axis=3)  # item, window, place
+        apart = np.sqrt(np.square(means[:, 0] - means[:, 1]).mean(axis=-1) + 1e-4)
+        expected = np.tile(np.repeat(apart, n_steps, axis=1), (1, 2))
+        np.testing.assert_allclose(contrast(x)[..., channel], expected, rtol=1e-5)
 
 
 def test_a_patch_critic_sees_both_windows_by_their_contrast():
