@@ -121,7 +121,9 @@ def model(tmp_path_factory):
         (["--bundle={}", "--curve"], "--curve: is of note_density, but the model tiny follows tempo"),
         (["--bundle={}", "--settings=90"], "--settings=90: 90 is outside of the range that this model was trained on"),
         (["--bundle={}", "--signal=tags"], "--signal=tags: the model tiny follows tempo"),
-        (["--bundle=tests", "--settings=fast"], "--settings=fast: give numbers between commas"),
+        (["--bundle=tests", "--signal=tempo", "--settings=fast"], "--settings=fast: give numbers between commas"),
+        (["--bundle={}", "--settings=fast"], "--settings=fast: give numbers between commas"),
+        (["--bundle=models/misc", "--settings=rock,polka"], "--settings=polka: the model misc follows techno, rock"),
         (["--bundle=tests", "--pieces=0", "--grid_pieces=0"], "--pieces=0: nothing is left to measure"),
     ],
 )
