@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tests run tiny networks: more threads only get in each other's way.
@@ -13,6 +14,11 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 # of one signature under another, and whoever loads it crashes.
 _NUMBA_CACHE = f"numba-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 os.environ.setdefault("NUMBA_CACHE_DIR", os.path.abspath(os.path.join(__file__, "../../.pytest_cache", _NUMBA_CACHE)))
+
+# A shell's background jobs, and nohup, ignore these; programs would inherit that, and tests send them.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 import pytest  # noqa: E402
 
