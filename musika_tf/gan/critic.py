@@ -15,8 +15,8 @@ class Critic(keras.Model):
     As published: one score from the flattened end. With `patch_critic`: scores of patches at every depth, of a step's
     neighbourhood, bar and phrase; a small model learns faster that way.
 
-    With `critic_contrast` a further input channel says how far apart the two windows are at the same place in each. A
-    patch doesn't see both, and without it a generator's windows can repeat one another unpunished.
+    With `critic_contrast` two further input channels say how far apart the two windows are at the same place in each. A
+    patch doesn't see both, and without them a generator's windows can repeat one another unpunished.
     """
 
     def __init__(self, config, **kwargs):
@@ -60,7 +60,7 @@ def contrast(latents):
     found = []
     for n_steps in _CONTRAST_STEPS:
         difference = ops.average_pool(first - second, n_steps, n_steps)
-        apart = ops.sqrt(ops.mean(ops.square(difference), axis=-1, keepdims=True) + 1e-4)  # or R1 has no gradient at 0
+        apart = ops.sqrt(ops.mean(ops.square(difference), axis=-1, keepdims=True) + 1e-4)  # finite slope at 0
         found.append(ops.tile(ops.repeat(apart, n_steps, axis=1), (1, 2, 1)))
     return ops.cast(ops.concatenate(found, axis=-1), latents.dtype)
 

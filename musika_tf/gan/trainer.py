@@ -52,11 +52,12 @@ class GanTrainer(tf.Module):
         seeds = tf.random.experimental.stateless_split(seed, 5)
         real = self.gan.standardiser.standardise(latents)
         blur = self._instance_noise(real, seeds[2])
+        blurred = real + blur
         with tf.GradientTape(persistent=True) as tape:
             # Apart, so that the generator's gradient and R1 take no detour over the half that they don't need.
             fake_scores = self._scores(self._generate(conditioning, seeds) + blur, conditioning)
-            real_scores, penalty = self._real_scores(real + blur, conditioning, with_r1)
-            mismatched_scores = self._mismatched_scores(real + blur, conditioning)
+            real_scores, penalty = self._real_scores(blurred, conditioning, with_r1)
+            mismatched_scores = self._mismatched_scores(blurred, conditioning)
             generator_loss = -hinge.mean(fake_scores)
             critic_hinge = (hinge.on_real(real_scores) + self._rejected(fake_scores, mismatched_scores)) / 2
             critic_loss = critic_hinge

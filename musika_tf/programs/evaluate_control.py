@@ -51,7 +51,7 @@ def _check_flags():
         raise UserError("--json: nothing new is measured with --results; leave one of them out")
     if FLAGS.bundle and not FLAGS.pieces and not FLAGS.grid_pieces and not FLAGS.curve:
         raise UserError("--pieces=0: nothing is left to measure; give a number above 0")
-    if FLAGS.signal and FLAGS.signal != "tags":  # of the others, the bundle says what --settings are
+    if FLAGS.signal and FLAGS.signal != "tags":  # without one, the bundle says what --settings are
         _numbers()
 
 
