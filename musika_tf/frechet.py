@@ -29,9 +29,13 @@ def gaussian(features):
 
 def between(gaussian_a, gaussian_b):
     """The distance between two pairs of mean and root, as `gaussian` gives them; ValueError where sizes differ."""
+    return max(0.0, sum(parts(gaussian_a, gaussian_b)))  # rounding can leave -1e-13
+
+
+def parts(gaussian_a, gaussian_b):
+    """The two parts of `between`: that of the means, and that of the covariances, which rounding may leave below 0."""
     (mean_a, root_a), (mean_b, root_b) = gaussian_a, gaussian_b
     if len(mean_a) != len(mean_b):
         raise ValueError(f"the sets have {len(mean_a)} and {len(mean_b)} features")
     trace_of_root = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
-    distance = np.sum((mean_a - mean_b) ** 2) + np.sum(root_a**2) + np.sum(root_b**2) - 2 * trace_of_root
-    return max(0.0, float(distance))  # rounding can leave -1e-13
+    return float(np.sum((mean_a - mean_b) ** 2)), float(np.sum(root_a**2) + np.sum(root_b**2) - 2 * trace_of_root)

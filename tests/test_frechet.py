@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from musika_tf.frechet import frechet_distance
+from musika_tf.frechet import frechet_distance, gaussian, parts
 
 
 def rows(mean, covariance, n=50, seed=0):
@@ -18,6 +18,7 @@ def test_hand_arithmetic_of_diagonal_gaussians():
     b = rows([3, 4, 0], np.diag([4, 4, 1]), seed=1)
     # 3^2 + 4^2 + (1 - 2)^2 + (2 - 2)^2 + (3 - 1)^2
     assert frechet_distance(a, b) == pytest.approx(30)
+    assert parts(gaussian(a), gaussian(b)) == pytest.approx((25, 5))
 
 
 def test_hand_arithmetic_of_one_feature():

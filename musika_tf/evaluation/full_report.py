@@ -219,7 +219,7 @@ class _Work:
             "sets": rows,
             "inputs": self._inputs,
             "left_out": left_out,
-            **(self._source.position_shares(self._plans[0][-1]) if self._source else pieces.NO_SHARES),
+            **(self._source.window_figures(self._plans[0][-1]) if self._source else pieces.NO_WINDOWS),
         }
 
     @staticmethod

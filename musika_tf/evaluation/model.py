@@ -16,11 +16,11 @@ def evaluate_model(source, planned, reference, network, show_progress=False):
       show_progress: whether to draw a line on standard error.
 
     Returns:
-      As `report.compare_folders`, with the figures of `source.position_shares`.
+      As `report.compare_folders`, with the figures of `source.window_figures`.
     """
     with tempfile.TemporaryDirectory() as folder:
         jobs = source.jobs(folder, planned)
         file_sets.make(jobs, show_progress)
         made = source.file_set(GENERATED, jobs, planned)
         result = report.compare_folders(made, reference, network, source.decoder)
-    return result | source.position_shares(planned)
+    return result | source.window_figures(planned)

@@ -109,7 +109,9 @@ def _sound(result):
     said = "" if share is None else (
         f"<p>The position within the window explains {number(share)} of the latents' variance "
         f"(each piece's own: {number(result['position_share_per_piece'])}): near 1 every window repeats one template, "
-        "in real music it is near 0.</p>"
+        "in real music it is near 0. Neighbouring windows "
+        f"are {number(result['neighbour_distance'])} times as far apart as other spans: 1 in real music, 0 where each "
+        "window repeats the one before.</p>"
     )  # fmt: skip
     seams = f"<p>{text(report.seams_text(result['about']['seams']).capitalize())}.</p>"
     return table(("mean of the tracks", *names.values()), cells) + seams + said

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.errors import UserError
-from musika_tf.evaluation import structure
+from musika_tf.evaluation import windows
 from musika_tf.evaluation.embeddings import checksum
 from musika_tf.evaluation.file_sets import FileSet, Job
 from musika_tf.generate import rendering
@@ -20,7 +20,7 @@ from musika_tf.model.line import Line, steady
 from musika_tf.model.metadata import METADATA, check_generates
 
 STEERED = ("note_density", "tempo", "position")  # by one number that holds for a whole piece; position by plan, too
-NO_SHARES = {"position_share": None, "position_share_per_piece": None}
+NO_WINDOWS = {"position_share": None, "position_share_per_piece": None, "neighbour_distance": None}
 DRAWN = "random"  # the value that its style draws for each piece: that of the set that nobody steers
 
 
@@ -104,17 +104,18 @@ class Source:
         """The FileSet of these jobs, with the tempo that the pieces have."""
         return FileSet.of_jobs(name, jobs, [piece.bpm(self.metadata) for piece in pieces])
 
-    def position_shares(self, pieces):
-        """`structure.position_share` of the latents of pieces, whose whole windows count, with one template for all and
-        with one for each: dict of `position_share` and `position_share_per_piece`, None below two windows."""
+    def window_figures(self, pieces):
+        """Whether windows repeat one another, from the latents of pieces: dict of `position_share`, with one template
+        for all pieces, `position_share_per_piece`, with one for each, and `neighbour_distance`, as `windows` has them;
+        None below two windows."""
         autoencoder, gan, conditioner, metadata = bundle.load_networks(self.folder)
         line, window = Line(Codec(autoencoder), gan, conditioner), gan.config.window
         latents = [_latents(line, piece, metadata, window) for piece in pieces]
         try:
-            shares = [structure.position_share(latents, window, per_piece) for per_piece in (False, True)]
+            shares = [windows.position_share(latents, window, per_piece) for per_piece in (False, True)]
+            return dict(zip(NO_WINDOWS, [*shares, windows.neighbour_distance(latents, window)], strict=True))
         except ValueError:
-            return NO_SHARES
-        return dict(zip(NO_SHARES, shares, strict=True))
+            return NO_WINDOWS
 
 
 def _latents(line, piece, metadata, window):

@@ -10,9 +10,10 @@ from musika_tf.audio import files, resampling, spectrogram
 from musika_tf.config import AutoencoderConfig
 from musika_tf.errors import UserError
 from musika_tf.evaluation import baselines, file_sets, notes, stereo, structure
-from musika_tf.frechet import frechet_distance
+from musika_tf.frechet import between, frechet_distance, gaussian, parts
 
 PUBLISHED = AutoencoderConfig()  # whose decoder is assumed where nothing says what made the audio
+NO_DISTANCE = dict.fromkeys(("frechet_distance", "frechet_means", "frechet_covariances", "spread_within"))
 SHORTEST_SECONDS = 4.5  # four beats at the slowest tempo that is searched, and one patch of MusiCNN
 
 
@@ -48,8 +49,9 @@ def compare_folders(generated, reference, network, decoder=None):
       decoder: AutoencoderConfig of what made the generated ones, None where that is not known.
 
     Returns:
-      Dict of plain values: `frechet_distance` (None without reference), `first_tags` of the generated ones, `generated`
-      and `reference` (`TrackFigures`), `seams` (`seams_of`).
+      Dict of plain values: `frechet_distance` and its parts `frechet_means` and `frechet_covariances`, `spread_within`
+      (how much the features vary within a track, over that of the reference), all None without reference;
+      `first_tags` of the generated ones, `generated` and `reference` (`TrackFigures`), `seams` (`seams_of`).
 
     Raises:
       UserError: a file that is too short.
@@ -57,12 +59,20 @@ def compare_folders(generated, reference, network, decoder=None):
     figures, features = _measure_tracks(generated, network, decoder or PUBLISHED)
     heard, heard_features = _measure_tracks(reference, network, decoder or PUBLISHED) if reference else ([], None)
     return {
-        "frechet_distance": frechet_distance(features, heard_features) if reference else None,
+        **(_distance(features, heard_features) if reference else NO_DISTANCE),
         "first_tags": _first_tags(figures),
         "generated": figures,
         "reference": heard,
         "seams": seams_of(decoder),
     }
+
+
+def _distance(generated, reference):
+    """The figures of NO_DISTANCE, of lists of features `[patches, 200]`, one for each track."""
+    gaussians = [gaussian(np.concatenate(songs)) for songs in (generated, reference)]
+    spreads = [np.mean([song.var(axis=0).sum() for song in songs]) for songs in (generated, reference)]
+    values = between(*gaussians), *parts(*gaussians), float(spreads[0] / spreads[1]) if spreads[1] else None
+    return dict(zip(NO_DISTANCE, values, strict=True))
 
 
 def _first_tags(tracks):
@@ -71,13 +81,13 @@ def _first_tags(tracks):
 
 
 def _measure_tracks(file_set, network, decoder):
-    """List of `TrackFigures`, as dicts, and all features `[patches, 200]`."""
+    """List of `TrackFigures`, as dicts, and of features `[patches, 200]`."""
     figures, features = [], []
     for path, label, bpm in zip(file_set.paths, file_set.labels, file_set.bpm, strict=True):
         track, heard = measure(label, _read(path), network, bpm, decoder)
         figures.append(dataclasses.asdict(track))
         features.append(heard)
-    return figures, np.concatenate(features)
+    return figures, features
 
 
 def measure(name, waveform, network, bpm, decoder):
@@ -249,18 +259,29 @@ def folders_text(result):
     """`compare_folders`' result as text: a line per generated file, then one per folder."""
     kinds = [kind for kind in ("generated", "reference") if result[kind]]
     summary = [_folder_summary(kind, result[kind]) for kind in kinds]
-    distance = result["frechet_distance"]
     lines = [
         table(result["generated"]),
         table(summary),
         *(f"MusiCNN's first tag, {kind}: {_counts(result[kind])}" for kind in kinds),
-        f"Frechet distance (MusiCNN): {'no --reference_dir' if distance is None else f'{distance:.2f}'}",
+        f"Frechet distance (MusiCNN): {_distance_text(result)}",
         seams_text(result["seams"]),
     ]
     if result.get("position_share") is not None:
         shares = f"{result['position_share']:.3f} (each piece's own: {result['position_share_per_piece']:.3f})"
         lines.append(f"position within the window explains this share of the latents' variance: {shares}")
+        lines.append(
+            f"neighbouring windows against other spans, 1 in music: {result['neighbour_distance']:.2f} as far apart"
+        )
     return "\n\n".join(lines)
+
+
+def _distance_text(result):
+    if result["frechet_distance"] is None:
+        return "no --reference_dir"
+    spread = result["spread_within"]
+    within = "" if spread is None else f"; features vary {spread:.2f} times as much within a track"
+    of = f"means {result['frechet_means']:.2f}, covariances {result['frechet_covariances']:.2f}"
+    return f"{result['frechet_distance']:.2f} ({of}{within})"
 
 
 def _counts(tracks):

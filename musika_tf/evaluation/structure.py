@@ -1,4 +1,4 @@
-"""What tags and Frechet distance do not see: structure in time, seams, level.
+"""What tags and Frechet distance do not see in a waveform: its pulse, seams, silence, level.
 
 Waveforms are float32 `[samples, 2]` (or `[samples]` where one channel will do) at 44.1 kHz.
 """
@@ -19,59 +19,6 @@ _FRAMES_AT_ONCE = 4096  # of spectra: bounds the memory
 _SHORT_TERM_SECONDS = 3  # as in EBU Tech 3341, without its weighting of frequencies
 _GATE_DB = -70.0  # of full scale: what is quieter is silence, as in EBU Tech 3342
 _FEWEST_LEVELS, _MOST_LEVELS = 10, 1000
-
-
-def position_share(latents, window=128, per_piece=False):
-    """Share of the latents' variance over time that the position within the window explains.
-
-    Near 1 every window repeats one template (time-template collapse); in real music it is near 0.
-
-    With x[r, j, c] position j of window r (of R, the whole ones of all pieces) in channel c, less the window's mean,
-    m[j, c] its mean over r, and e = x - m:
-
-        explained = sum over c of  mean_j m^2  -  mean_rj e^2 / (R - 1)
-        share     = explained / sum over c of the mean variance over time of the pieces
-
-    The subtracted term is what independent windows leave by chance: without it white noise has a share of 1/R.
-
-    Args:
-      latents: list of `[n, channels]` of any lengths; each starts on the generator's grid.
-      window: latents.
-      per_piece: True lets each piece have a template of its own (R is its number of windows, both sums run over pieces
-        too), and counts a musical loop of exactly one window as well.
-
-    Returns:
-      0 on average for noise, 1 for a template repeated exactly. Can be slightly negative.
-
-    Raises:
-      ValueError: too few windows, values that are not finite, or latents that do not vary.
-    """
-    pieces = [_whole_windows(piece, window) for piece in latents]
-    groups = pieces if per_piece else [np.concatenate(pieces)] if pieces else []
-    if min(map(len, groups), default=0) < 2:
-        raise ValueError(f"position_share needs two windows of {window} latents{' in each piece' * per_piece}")
-    total = sum(len(piece) * piece.var(axis=(0, 1)).sum() for piece in pieces if len(piece))
-    if total == 0:
-        raise ValueError("the latents do not vary over time")
-    explained = sum(len(group) * _variance_by_position(group) for group in groups)
-    return float(explained / total)
-
-
-def _whole_windows(piece, window):
-    """`[n, channels]` -> float64 `[windows, window, channels]`."""
-    piece = np.asarray(piece, np.float64)
-    if not np.isfinite(piece).all():
-        raise ValueError("the latents have values that are not finite")
-    n_windows = len(piece) // window
-    return piece[: n_windows * window].reshape(n_windows, window, piece.shape[-1])
-
-
-def _variance_by_position(windows):
-    """Bias-corrected variance that the position explains, summed over channels."""
-    windows = windows - windows.mean(axis=1, keepdims=True)
-    template = windows.mean(axis=0)
-    chance = np.mean((windows - template) ** 2, axis=(0, 1)) / (len(windows) - 1)
-    return np.sum(np.mean(template**2, axis=0) - chance)
 
 
 def pulse_strength(waveform, bpm=None):

@@ -15,7 +15,7 @@ from comments import read_comment
 
 from musika_tf.audio import files
 from musika_tf.errors import UserError
-from musika_tf.evaluation import embeddings, figures, file_sets, full_report, hearing, pieces, yardsticks
+from musika_tf.evaluation import embeddings, figures, file_sets, full_report, hearing, pieces, tables, yardsticks
 from musika_tf.evaluation.full_report import Order
 from musika_tf.frechet import frechet_distance
 
@@ -233,6 +233,8 @@ def test_pieces_follow_the_conditions(made, steerable):
     assert "note_density" not in steered["."] and " seed=2 " in steered["."]
     share = result["position_share"]
     assert share is not None and share < 1
+    page = (folder / "report.html").read_text()
+    assert f"are {tables.number(result['neighbour_distance'])} times as far apart as other spans" in page
     sums = result["about"]["bundle"]["sha256"]
     assert {"metadata.json", "saved_model.pb", "variables/variables.index"} <= set(sums)
     for name, checksum in sums.items():

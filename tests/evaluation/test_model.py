@@ -58,7 +58,7 @@ def test_the_figures_are_those_of_the_report(reported, steerable):
         assert (track["name"], track["seconds"]) == (row["name"], row["seconds"]) and track["seconds"] == 5
         for figure in TRACK_FIGURES:
             assert track[figure] == pytest.approx(row[figure], rel=1e-5), figure
-    for name in pieces.NO_SHARES:
+    for name in pieces.NO_WINDOWS:
         assert result[name] == pytest.approx(report[name], rel=1e-5) and result[name] is not None
     assert result["seams"] == report["about"]["seams"] | {"seconds": pytest.approx(64 * 32 / 44_100)}
     assert not result["seams"]["assumed"]
@@ -85,4 +85,4 @@ def test_the_latents_whose_windows_count_are_those_that_are_heard(steerable):
     heard = np.concatenate(list(rendering.waveforms(source.loaded, metadata, piece)))
     inner = slice(4096, len(decoded) - 4096)  # whose neighbours are there in both
     np.testing.assert_allclose(decoded[inner], heard[inner], atol=1e-3)
-    assert source.position_shares(source.pieces((1,), 1)) == pieces.NO_SHARES
+    assert source.window_figures(source.pieces((1,), 1)) == pieces.NO_WINDOWS

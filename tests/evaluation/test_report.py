@@ -67,6 +67,19 @@ def test_compare_folders(folder):
     assert "every 0.3715 s over change elsewhere; windows of the published size are assumed" in text
 
 
+def test_the_distance_is_said_in_its_parts_beside_how_much_the_features_vary_within_a_track():
+    # Two tracks each, whose features lie 1 about the track's mean, or 0.5; generated ones 3 to the side.
+    reference = [np.array([[x - 0.5, 0], [x + 0.5, 0]]) for x in (0.0, 4.0)]
+    generated = [np.array([[x - 1, 3], [x + 1, 3]]) for x in (0.0, 4.0)]
+    found = report._distance(generated, reference)
+    variances = [(spread**2 + 4) * 4 / 3 for spread in (1, 0.5)]  # over rows - 1
+    covariances = (np.sqrt(variances[0]) - np.sqrt(variances[1])) ** 2
+    assert (found["frechet_means"], found["frechet_covariances"]) == pytest.approx((9, covariances))
+    assert found["frechet_distance"] == pytest.approx(9 + covariances) and found["spread_within"] == pytest.approx(4)
+    said = f"{9 + covariances:.2f} (means 9.00, covariances {covariances:.2f}; features vary 4.00 times as much"
+    assert report._distance_text(found).startswith(said)
+
+
 def test_seams_are_those_of_the_decoder_that_is_known(folder):
     tracks, decoder = FileSet.of_folder("generated", folder), AutoencoderConfig(sample_rate=22_050, window_frames=32)
     result = report.compare_folders(tracks, None, Network(), decoder)
@@ -78,7 +91,7 @@ def test_seams_are_those_of_the_decoder_that_is_known(folder):
 
 def test_without_reference_there_is_no_distance(folder):
     result = report.compare_folders(FileSet.of_folder("generated", folder), None, Network())
-    assert result["frechet_distance"] is None
+    assert not any(result[name] for name in report.NO_DISTANCE) and set(report.NO_DISTANCE) <= set(result)
     assert "no --reference_dir" in report.folders_text(result)
 
 
