@@ -22,6 +22,7 @@ class Stream(enum.IntEnum):
     DECODER2_NOISE = 4
     DECODER1_NOISE = 5
     CONDITIONING = 6
+    MOVEMENT = 7
 
 
 def normal_rows(seed, stream, first_row, n_rows, size):

@@ -11,15 +11,26 @@ import math
 
 import numpy as np
 
-from musika_tf.conditioning import curves, madmom_package
+from musika_tf.conditioning import curves, madmom_package, moving
 from musika_tf.conditioning.recording import Recording
-from musika_tf.conditioning.signal import SAMPLE_RATE, Extracted, Signal, are_numbers, column, is_positive, warn_once
+from musika_tf.conditioning.signal import (
+    SAMPLE_RATE,
+    Extracted,
+    Signal,
+    are_numbers,
+    check_range,
+    column,
+    is_positive,
+    warn_once,
+)
 from musika_tf.errors import UserError
 
 # Deviation of the Gaussian. Wide enough that it covers some notes of slow music too (2 sqrt(pi) s = 3.5 s, about a
 # bar) and so says how dense they are and not where each of them is, which is the generator's to decide; narrow against
 # the 11.9 s that the generator sees at once.
 BANDWIDTH_SECONDS = 1.0
+
+_GRAMMAR = f"moving, moving:0.45, {curves.GRAMMAR}"
 
 _ONE_ONSET_SECONDS = 0.03  # strokes of a spread chord, a flam: MIREX's onset detection counts one, and so do ears
 _REACH_SECONDS = 6 * BANDWIDTH_SECONDS  # beyond which a Gaussian counts nothing
@@ -135,7 +146,23 @@ class NoteDensity(Signal):
         return {**scale, "bandwidth_seconds": BANDWIDTH_SECONDS}
 
     def parse_user(self, text, span=None, total_seconds=None):
-        return curves.one_channel(text, self, span)
+        kind, _, centre = text.strip().partition(":")
+        if kind == moving.NAME:
+            return self._moving(text, centre, span)
+        try:
+            return curves.one_channel(text, self, span)
+        except UserError as error:
+            raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
+
+    def _moving(self, text, centre, span):
+        if not centre:
+            return moving.Moving(self, span)
+        try:
+            value = float(centre)
+        except ValueError:
+            raise UserError(f"--{self.flag}={text}: give one number to move about, such as moving:0.45") from None
+        check_range([value], span, self.legal, self.flag, text, "")
+        return moving.Moving(self, span, value)
 
     def usual(self, span):
         # Where most of the training lies.

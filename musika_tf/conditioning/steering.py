@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from musika_tf.conditioning import signals, tags, tempo
+from musika_tf.conditioning import moving, signals, tags, tempo
 from musika_tf.conditioning.signal import Signal, Span
 from musika_tf.errors import UserError
 
@@ -74,6 +74,7 @@ def steer(settings, metadata, style_seed, total_seconds=None):
             return tags.InKeeping(signal, words, style_seed)
         return Drawn(signal, style_seed, span, bpm)
 
+    asked = {name: f.of_style(style_seed) if isinstance(f, moving.Moving) else f for name, f in asked.items()}
     functions = {name: asked.get(name) or drawn(*channel) for name, channel in channels.items()}
     return Steering(texts, bpm, metadata["sample_rate"] / metadata["samples_per_latent"], functions)
 

@@ -6,7 +6,7 @@ import secrets
 from fractions import Fraction
 
 from musika_tf import durations, processor
-from musika_tf.conditioning import curves, steering
+from musika_tf.conditioning import curves, moving, steering
 from musika_tf.errors import UserError
 from musika_tf.generate import bars, loops, styles
 from musika_tf.generate.piece import Piece
@@ -15,6 +15,7 @@ STREAM = "-"
 TRUNCATION, TRUNCATIONS = 2.0, (0.1, 3.9)  # the default, and the least and most
 FULL_SECONDS = 237  # of the piece that is made of a preview
 _MOST_PREVIEWS = 1000
+_DEFAULTS = {"position": "body", "note_density": moving.NAME}  # where a model follows them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,13 +168,11 @@ def _check_clock(request, metadata):
 
 
 def _settings(request, metadata):
-    """What the user wrote. The default position is the `body`, which has neither length nor end, so that excerpts,
-    streams and whole pieces have the same audio; a loop stays where its style draws it."""
-    settings = {name: text for name, text in request.settings.items() if text}
-    knows_position = any(row["name"] == "position" for row in metadata["conditioning"])
-    if knows_position and not request.loop and "position" not in settings:
-        settings["position"] = "body"
-    return settings
+    """What the user wrote, and the defaults. None of these has a length or an end, so that excerpts, streams and whole
+    pieces have the same audio; a loop stays where its style draws it."""
+    known = {row["name"] for row in metadata["conditioning"]}
+    defaults = {} if request.loop else {name: text for name, text in _DEFAULTS.items() if name in known}
+    return defaults | {name: text for name, text in request.settings.items() if text}
 
 
 def _planned_end(request, piece, rate):

@@ -40,8 +40,8 @@ flags.DEFINE_string("bpm", None, "beats per minute, such as 132; default: what t
 flags.DEFINE_string(
     "note_density",
     None,
-    "how many notes: 0.45, points in time such as 0:0.1,30s:0.8,1m:0.2, or a CSV file of time,value rows; default: by "
-    "style",
+    "how many notes: 0.45, points in time such as 0:0.1,30s:0.8,1m:0.2, a CSV file of time,value rows, or moving:0.45, "
+    "about this; default: moving, about what the style draws; a loop stays there",
 )
 flags.DEFINE_string(
     "position",

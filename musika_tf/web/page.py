@@ -113,11 +113,15 @@ class Page:
         is_paced = "tempo" in ranges or bars.has_clock(metadata)
         told = {
             "bpm": ("Tempo, BPM", f"{low:.4g} to {high:.4g}", is_paced),
-            "note_density": ("Note density", "a number, or points such as 0:0.1,30s:0.8", "note_density" in ranges),
+            "note_density": (
+                "Note density",
+                "a number, points such as 0:0.1,30s:0.8, or moving:0.45",
+                "note_density" in ranges,
+            ),
             "position": ("Place in the song", "body, plan, or a number from 0 to 1", "position" in ranges),
             "tags": ("Tags", f"such as {words[0]}=0.5; there are {', '.join(words)}" if words else "", bool(words)),
         }
-        empty = {"position": "body"}
+        empty = {"position": "body", "note_density": "moving, drawn by the style"}
         return {
             name: {"label": label, "info": info, "visible": is_there, "value": "",
                    "placeholder": empty.get(name, "drawn by the style")}

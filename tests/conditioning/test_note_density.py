@@ -134,3 +134,62 @@ def test_users_are_held_to_the_trained_range():
         NoteDensity().parse_user("0:0.1,10s:0.9", span)(np.zeros(1))
     with pytest.raises(UserError, match="1.2 is outside of what there is, 0 to 1"):
         NoteDensity().parse_user("1.2")(np.zeros(1))
+
+
+# Density that moves
+
+SPAN = Span(*(np.array([v], np.float32) for v in (0.45, 0.18, 0.01, 1.0)))
+SECONDS = np.arange(0, 4000, 0.1)
+
+
+def moving(text="moving", style_seed=3, span=SPAN):
+    return NoteDensity().parse_user(text, span).of_style(style_seed)
+
+
+def test_moving_density_has_the_deviation_and_the_memory_that_music_has():
+    wide = Span(SPAN.mean, SPAN.deviation, SPAN.lowest - 9, SPAN.highest + 9)  # nothing is cut
+    curves = np.stack([moving("moving:0.45", seed, wide)(SECONDS)[:, 0] for seed in range(8)])
+    assert curves.mean() == pytest.approx(0.45, abs=0.01) and curves.std() == pytest.approx(0.8 * 0.18, rel=0.03)
+    at = SECONDS % 5.0
+    for share in (0.0, 2.5):  # on the knots as between them
+        assert curves[:, np.abs(at - share) < 0.06].std() == pytest.approx(0.8 * 0.18, rel=0.05)
+    offsets = curves - 0.45
+    memory = [np.mean(offsets[:, lag:] * offsets[:, :-lag]) / offsets.var() for lag in (5, 20, 40, 80)]
+    np.testing.assert_allclose(memory, [0.98, 0.75, 0.34, 0.0], atol=0.08)  # what the comment there says
+    assert np.abs(np.diff(curves)).max() < 0.05  # smooth
+
+
+def test_moving_density_is_a_function_of_style_and_time():
+    whole = moving()(SECONDS)
+    assert whole.shape == (len(SECONDS), 1) and whole.dtype == np.float32
+    np.testing.assert_array_equal(moving()(SECONDS[777:900]), whole[777:900])
+    np.testing.assert_array_equal(moving()(SECONDS[::-7]), whole[::-7])
+    assert moving()(np.zeros(0)).shape == (0, 1)
+    for far in (-1e9, 1e9):
+        np.testing.assert_array_equal(moving()(far + SECONDS[:300])[200:], moving()(far + SECONDS[200:300]))
+    assert np.abs(moving(style_seed=4)(SECONDS) - whole).max() > 0.2
+    assert whole.min() >= SPAN.lowest and whole.max() <= SPAN.highest
+
+
+def test_density_moves_about_what_the_style_draws_or_the_user_says():
+    drawn = NoteDensity().draw(3, np.zeros(1), SPAN, None).numpy()
+    np.testing.assert_allclose(moving()(SECONDS), moving(f"moving:{drawn.item()}")(SECONDS), atol=1e-6)
+    low, high = (moving(f" moving:{centre} ")(SECONDS) for centre in (0.4, 0.5))
+    inside = (low > SPAN.lowest) & (high < SPAN.highest)
+    np.testing.assert_allclose((high - low)[inside], 0.1, atol=1e-6)
+    assert (moving().text, moving("moving:0.4").text) == ("moving", "moving:0.4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("moving:2", "--note_density=moving:2: 2 is outside of the range .* 0.01 to 1"),
+        ("moving:0:0.1,9:0.2", "--note_density=moving:0:0.1,9:0.2: give one number to move about"),
+        ("moving:much", "--note_density=moving:much: give one number to move about"),
+        ("moving:nan", "--note_density=moving:nan: nan is outside"),
+        ("moves", "--note_density=moves: give moving, moving:0.45, a number, points .* rows$"),
+    ],
+)
+def test_what_density_cannot_move_about_is_named(text, message):
+    with pytest.raises(UserError, match=message):
+        moving(text)

@@ -15,6 +15,7 @@ from musika_tf.generate.styles import StylePlan
 from musika_tf.model import bundle
 
 RATE = 44_100
+MOVING = {"note_density": "moving"}
 
 
 @pytest.fixture
@@ -25,31 +26,33 @@ def loaded(steerable):
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        ({"seconds": Fraction(237)}, {"position": "body"}),
-        ({"start": Fraction(60)}, {"position": "body"}),
-        ({"seconds": None, "out": "-"}, {"position": "body"}),
-        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "body"}),
+        ({"seconds": Fraction(237)}, {"position": "body", **MOVING}),
+        ({"start": Fraction(60)}, {"position": "body", **MOVING}),
+        ({"seconds": None, "out": "-"}, {"position": "body", **MOVING}),
+        ({"seconds": Fraction(15), "n_pieces": 2, "previews": True}, {"position": "body", **MOVING}),
         # Songs of a minute: 9 s of beginning and of ending.
-        ({"seconds": Fraction(237), "position": "plan"}, {"position": "plan:9,9,237"}),
-        ({"seconds": Fraction(30), "position": "plan"}, {"position": "plan:4.5,4.5,30"}),
-        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237"}),
-        ({"start": Fraction(60), "seconds": Fraction(60), "position": "plan"}, {"position": "plan:9,9,120"}),
-        ({"start": Fraction(60), "position": "plan:9,9,4m"}, {"position": "plan:9,9,240"}),
-        ({"seconds": None, "out": "-", "position": "plan"}, {"position": "plan:9,9"}),
+        ({"seconds": Fraction(237), "position": "plan"}, {"position": "plan:9,9,237", **MOVING}),
+        ({"seconds": Fraction(30), "position": "plan"}, {"position": "plan:4.5,4.5,30", **MOVING}),
+        ({"seconds": Fraction(237), "position": "plan:20s,0.5m"}, {"position": "plan:20,30,237", **MOVING}),
+        ({"start": Fraction(60), "seconds": Fraction(60), "position": "plan"}, {"position": "plan:9,9,120", **MOVING}),
+        ({"start": Fraction(60), "position": "plan:9,9,4m"}, {"position": "plan:9,9,240", **MOVING}),
+        ({"seconds": None, "out": "-", "position": "plan"}, {"position": "plan:9,9", **MOVING}),
         (
             {"seconds": Fraction(15), "n_pieces": 2, "previews": True, "position": "plan"},
-            {"position": "plan:9,9,237"},
+            {"position": "plan:9,9,237", **MOVING},
         ),
-        ({"position": "0.3", "tempo": " 132", "tags": ""}, {"tempo": "132.0", "position": "0.3"}),
+        ({"position": "0.3", "tempo": " 132", "tags": ""}, {"tempo": "132.0", "position": "0.3", **MOVING}),
         ({"loop": True, "seconds": Fraction(16), "tempo": "120"}, {"tempo": "120.0"}),
         (
             {"loop": True, "seconds": Fraction(16), "tempo": "120", "position": "body"},
             {"tempo": "120.0", "position": "body"},
         ),
-        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "body"}),
+        ({"bars": 8, "seconds": None, "tempo": "120"}, {"tempo": "120.0", "position": "body", **MOVING}),
+        ({"note_density": "moving:0.4"}, {"position": "body", "note_density": "moving:0.4"}),
+        ({"loop": True, "seconds": Fraction(16), "tempo": "120", **MOVING}, {"tempo": "120.0", **MOVING}),
     ],
 )
-def test_settings_are_canonical_and_a_position_is_there(loaded, options, settings):
+def test_settings_are_canonical_and_those_that_nobody_asked_for_are_there(loaded, options, settings):
     assert piece_of(ask(**options), 7, loaded[1]).settings == settings
 
 

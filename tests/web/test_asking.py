@@ -36,7 +36,7 @@ WRONG = [
     ({"truncation": 4.0}, "truncation", "4: give a number from 0.1 to 3.9"),
     ({"bpm": "60"}, "bpm", "60: 60 is outside of the range that this model was trained on"),
     ({"note_density": "0.5"}, "note_density", "0.5: the model tiny was not trained for that; it follows bpm"),
-    ({"model": "steerable", "note_density": "much"}, "note_density", "much: give a number"),
+    ({"model": "steerable", "note_density": "much"}, "note_density", "much: give moving, moving:0.45, a number"),
     ({"model": "steerable", "tags": "rock=0.5"}, "tags", "rock=0.5: the model steerable was not trained for that"),
     ({"model": "steerable", "position": "plan:1,2,3,4"}, "position", "plan:1,2,3,4: give two durations"),
     ({"length": "30", "loop": "1", "bpm": "127"}, "loop", "30s at 127 BPM are"),
