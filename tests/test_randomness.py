@@ -49,6 +49,7 @@ def test_streams_keep_their_numbers():
         "DECODER2_NOISE": 4,
         "DECODER1_NOISE": 5,
         "CONDITIONING": 6,
+        "MOVEMENT": 7,
     }
 
 
