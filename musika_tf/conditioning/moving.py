@@ -1,6 +1,6 @@
 """A signal that moves about a value as it does in music.
 
-In music note density varies more within a piece than from piece to piece: in 271 minutes of rendered piano 0.81 of its
+In music note density varies more within a piece than from piece to piece: in 134 minutes of rendered piano 0.81 of its
 deviation is within pieces, where it correlates with itself, after half a second, two, four and eight, 0.97, 0.72, 0.46
 and 0.16; as drawn here 0.98, 0.75, 0.34 and 0.
 """
