@@ -9,6 +9,7 @@
 Times are durations (`90`, `30s`, `1m30s`, `1h`) from the beginning of the piece.
 """
 
+import contextlib
 import csv
 import dataclasses
 import math
@@ -77,6 +78,15 @@ def parse(text, flag):
     if not all(time for time, _ in points):
         raise UserError(f"{where}: give {GRAMMAR}")
     return _curve(points, where)
+
+
+@contextlib.contextmanager
+def taking(grammar):
+    """While entered, errors of `parse` say this in place of GRAMMAR: for signals that take more or less."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(GRAMMAR, grammar)) from None
 
 
 def names_file(text):

@@ -149,10 +149,8 @@ class NoteDensity(Signal):
         kind, _, centre = text.strip().partition(":")
         if kind == moving.NAME:
             return self._moving(text, centre, span)
-        try:
+        with curves.taking(_GRAMMAR):
             return curves.one_channel(text, self, span)
-        except UserError as error:
-            raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
 
     def _moving(self, text, centre, span):
         if not centre:

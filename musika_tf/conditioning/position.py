@@ -116,10 +116,8 @@ class Position(Signal):
         if kind == "plan":
             intro, ending, total_seconds = self._parts(text, rest, song, total_seconds)
             return Plan(intro, ending, body_seconds, total_seconds)
-        try:
+        with curves.taking(_GRAMMAR):
             return curves.one_channel(text, self, span and _to_the_ends(span))
-        except UserError as error:
-            raise UserError(str(error).replace(curves.GRAMMAR, _GRAMMAR)) from None
 
     def _parts(self, text, rest, song, total_seconds):
         """Seconds of beginning, ending and piece: as asked for, or a song's own, shortened for a shorter piece."""

@@ -183,10 +183,8 @@ class Tempo(Signal):
         return tf.cast(tf.fill([tf.shape(times)[0], 1], bpm), tf.float32)
 
     def parse_user(self, text, span=None, total_seconds=None):
-        try:
+        with curves.taking("a number of beats per minute, such as 132"):
             curve = curves.parse(text, self.flag)
-        except UserError as error:
-            raise UserError(str(error).replace(curves.GRAMMAR, "a number of beats per minute, such as 132")) from None
         if len(curve.values) > 1:
             raise UserError(f"--{self.flag}={text}: give one number; a piece has one tempo")
         check_range(curve.values, span, self.legal, self.flag, text, self.unit)
