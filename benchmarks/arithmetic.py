@@ -1,5 +1,6 @@
 """How much arithmetic the networks need, whatever way it is computed."""
 
+import dataclasses
 import math
 from unittest import mock
 
@@ -55,9 +56,17 @@ def encode(autoencoder):
 
 
 def generate(gan):
-    """Operations of the generator for one latent."""
+    """Operations of the generator, and of the refiner where there is one, for one latent."""
     channels = gan.config.coordinate_size + gan.n_conditioning
-    return forward(gan.averaged, tf.zeros([1, gan.config.window, channels])) / gan.config.window
+    generator = forward(gan.averaged, tf.zeros([1, gan.config.window, channels]))
+    return (generator + (refine(gan) if gan.refiner else 0)) / gan.config.window
+
+
+def refine(gan):
+    """Operations of the refiner for one window."""
+    span = gan.config.window + 2 * gan.refiner.margin
+    inputs = (tf.zeros([1, span, gan.latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, span, gan.n_conditioning]))
+    return gan.refiner.config.n_steps * forward(gan.refiner.network, *inputs)
 
 
 def gan_step(gan, batch_size, r1_every=1):
@@ -70,7 +79,7 @@ def gan_step(gan, batch_size, r1_every=1):
     """
     channels = gan.latent_size + gan.n_conditioning
     d = batch_size * forward(gan.critic, tf.zeros([1, gan.config.critic_window, channels]))
-    g = batch_size * gan.config.critic_window * generate(gan)
+    g = batch_size * gan.config.critic_window * generate(dataclasses.replace(gan, refiner=None))
     return 3 * g + 6 * d + 3 * d / r1_every
 
 

@@ -83,18 +83,18 @@ class Player:
         self.about = json.loads(pathlib.Path(folder, "player.json").read_text())
         self.seed, self.styles, self.truncation = seed, styles or [(0, seed)], truncation
         self.given, self.loop, self.streams = given or {}, loop, self.about["streams"]
-        for name in ("generator", "decoder2", "decoder1"):
-            facts = self.about["networks"][name]
-            setattr(self, name, network(pathlib.Path(folder, facts["file"]), facts["inputs"], facts["outputs"]))
-        self.latents = functools.lru_cache(2)(self.latents)
+        for name, facts in self.about["networks"].items():
+            if not name.startswith("encoder"):
+                setattr(self, name, network(pathlib.Path(folder, facts["file"]), facts["inputs"], facts["outputs"]))
+        self.generated, self.latents = functools.lru_cache(3)(self.generated), functools.lru_cache(2)(self.latents)
 
     def looped(self, index, size):
         """A number on the line, which counts spans of `size` latents, as that of a loop's first round."""
         return index % (self.loop * self.about["anchor_spacing"] // size) if self.loop else index
 
-    def noise(self, name, index):
+    def noise(self, name, index, size=None):
         """The noise of a network's window, float32 `[1, size]`."""
-        size = self.about["networks"][name]["inputs"]["noise"][1]
+        size = size or self.about["networks"][name]["inputs"]["noise"][1]
         return normal(self.seed, self.streams[f"{name}_noise"], index, size)[None]
 
     def coordinates(self, index):
@@ -143,10 +143,23 @@ class Player:
         standardised = (values - np.array(row["mean"])) / row["deviation"]
         return np.broadcast_to(standardised, [len(seconds), len(row["mean"])])
 
+    def generated(self, index):
+        """The generator's window `index`: latents float32 `[window, channels]`, the refiner's noise on them, and the
+        signals that they follow."""
+        coordinates = self.coordinates(index)
+        (made,) = self.generator(coordinates, self.noise("generator", index))
+        latents = made[0] * np.float32(self.about["latent_deviation"]) + np.float32(self.about["latent_mean"])
+        noise = self.noise("refiner", index, latents.size).reshape(latents.shape) if "refiner" in self.about else None
+        return latents, noise, coordinates[0, :, 2 * self.about["anchor_size"] :]
+
     def latents(self, index):
-        """Latents of the generator's window `index`: float32 `[window, channels]`."""
-        (made,) = self.generator(self.coordinates(index), self.noise("generator", index))
-        return made[0] * np.float32(self.about["latent_deviation"]) + np.float32(self.about["latent_mean"])
+        """Latents of window `index`, which a refiner makes of those generated and of the ends of its neighbours."""
+        if "refiner" not in self.about:
+            return self.generated(index)[0]
+        window, margin = self.about["window"], self.about["refiner"]["margin"]
+        three = [self.generated(self.looped(i, window)) for i in (index - 1, index, index + 1)]
+        spans = [np.concatenate(part)[None, window - margin : 2 * window + margin] for part in zip(*three, strict=True)]
+        return self.refiner(*(span for span in spans if span.size))[0][0]
 
     def frames(self, index):
         """Windowed frames of decoder window `index`, in time: `[2, frames, fft_length]`."""

@@ -12,7 +12,7 @@ import wave
 
 RATE, PER_LATENT = 44_100, 4_096  # of a model of the usual sizes; its metadata.json has its own
 LATENTS = 64  # 6 s: an answer of JSON is several times as large as its numbers
-MARGIN = 256  # latents of curves on each side of the piece: the generator makes whole windows, of 128 at most
+MARGIN = 384  # latents of curves on each side of the piece: windows, of 128 at most, may depend on their neighbours
 
 
 def call(url, signature, **inputs):

@@ -256,6 +256,35 @@ class GanTraining(Checked):
     seed: int = field(0, "seed of crops, coordinates and initial weights", _SEEDS)
 
 
+@dataclass(frozen=True)
+class RefinerConfig(Checked):
+    """Size and use of the refiner, which brings generated latents nearer to those of music."""
+
+    width: int = field(96, "channels of the denoiser at every level")
+    start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
+    n_steps: int = field(10, "steps in which it is taken off", (1, 256))
+
+
+@dataclass(frozen=True)
+class RefinerTraining(Checked):
+    """How the refiner is trained: to take noise off latents of music. The logarithm of the noise's deviation, in units
+    of each channel's, is normally distributed."""
+
+    batch_size: int = field(16, "spans per step")
+    steps: int = field(20_000, "training steps")
+    learning_rate: float = field(1e-3, "Adam's learning rate at the start", _FROM_0)
+    final_rate_share: float = field(0.02, "share of the learning rate that is left at the end (cosine)", _SHARE)
+    beta_1: float = field(0.9, "Adam's beta_1", _SHARE)
+    beta_2: float = field(0.99, "Adam's beta_2", _SHARE)
+    clip_norm: float = field(1.0, "gradients are scaled down to this global norm", _ABOVE_0)
+    ema_decay: float = field(0.999, "decay of the moving average of the weights, which refines", _SHARE)
+    noise_mean: float = field(-0.5, "mean of the logarithm of the noise's deviation", (-5.0, 5.0))
+    noise_spread: float = field(1.2, "deviation of the logarithm of the noise's deviation", (0.0, 5.0))
+    max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
+    max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
+    seed: int = field(0, "seed of crops, noise and initial weights", _SEEDS)
+
+
 def from_dict(config_class, values):
     """The config of these `dataclasses.asdict`. What they do not say is as it was before there was a choice.
 

@@ -23,6 +23,7 @@ class Stream(enum.IntEnum):
     DECODER1_NOISE = 5
     CONDITIONING = 6
     MOVEMENT = 7
+    REFINER_NOISE = 8
 
 
 def normal_rows(seed, stream, first_row, n_rows, size):

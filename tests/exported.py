@@ -28,6 +28,22 @@ def rendered(folder, seed, n_latents):
     return generate(seed, seed, first, tf.constant(n_latents), tf.constant(2.0), tf.zeros([0, 0])).numpy()
 
 
+def refining(tmp_path_factory, file_format="onnx"):
+    """The folders of a bundle like `steerable` that has a refiner, and of what `folder.export` makes of it."""
+    import conftest
+    import tiny
+
+    from musika_tf.export import folder
+    from musika_tf.model import bundle
+
+    def save(path):
+        bundle.save(path, tiny.autoencoder(), tiny.refining(n_conditioning=14), tiny.steerable(), name="refining")
+
+    made = conftest.made_for_all(tmp_path_factory, "refining", save)
+    name = f"refining-{file_format}"
+    return made, conftest.made_for_all(tmp_path_factory, name, lambda path: folder.export(made, path, file_format))
+
+
 def example(name):
     """A program of examples/ as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")

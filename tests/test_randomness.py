@@ -50,6 +50,7 @@ def test_streams_keep_their_numbers():
         "DECODER1_NOISE": 5,
         "CONDITIONING": 6,
         "MOVEMENT": 7,
+        "REFINER_NOISE": 8,
     }
 
 

@@ -11,8 +11,9 @@ from paths import ROOT
 
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.conditioning.conditioner import Conditioner
-from musika_tf.config import AutoencoderConfig, GanConfig
+from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig
 from musika_tf.gan.model import Gan
+from musika_tf.gan.refiner import Refiner
 from musika_tf.model import bundle as bundle_folders
 from musika_tf.model.bundle import Bundle
 from musika_tf.programs import settings
@@ -73,6 +74,15 @@ def gan(config=GAN, latent_size=AUTOENCODER.latent_channels, n_conditioning=0, s
     return built
 
 
+def refining(n_conditioning=0, seed=0):
+    """`gan` with a refiner of two steps, which changes what is generated; its scale is not the standardiser's."""
+    size = AUTOENCODER.latent_channels
+    refiner = _refiner(RefinerConfig(width=4, n_steps=2), GAN.window, size, n_conditioning)
+    scramble(refiner.network, seed)
+    refiner.fit(normal(size, seed=4), 3 + normal(size, seed=5) / 10)
+    return dataclasses.replace(gan(n_conditioning=n_conditioning, seed=seed), refiner=refiner)
+
+
 def conditioner():
     """Tempo and a beat clock, fitted to 110 .. 150 BPM: eleven channels."""
     fitted = Conditioner(("tempo", "beat"), AUTOENCODER.latents_per_second)
@@ -102,6 +112,7 @@ def bundle():
 load = functools.cache(bundle_folders.load)
 _autoencoder = functools.cache(Autoencoder.create)
 _gan = functools.cache(Gan.create)
+_refiner = functools.cache(Refiner.create)
 _bundle = functools.cache(lambda: Bundle(autoencoder(), gan(n_conditioning=11), conditioner()))
 
 

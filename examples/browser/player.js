@@ -80,13 +80,13 @@ export class Player {
     const answer = await fetch(`${folder}/player.json`);
     if (!answer.ok) throw new Error(`${folder}/player.json: ${answer.status}; name a folder that musika-tf export wrote`);
     const about = await answer.json(), sessions = {};
-    for (const name of ["generator", "decoder2", "decoder1"])
-      sessions[name] = await ort.InferenceSession.create(`${folder}/${about.networks[name].file}`);
+    for (const [name, { file }] of Object.entries(about.networks))
+      if (!name.startsWith("encoder")) sessions[name] = await ort.InferenceSession.create(`${folder}/${file}`);
     return new Player(about, sessions, seed, truncation, given);
   }
 
   constructor(about, sessions, seed, truncation, given) {
-    Object.assign(this, { about, sessions, seed, truncation, given, made: new Map() });
+    Object.assign(this, { about, sessions, seed, truncation, given, made: { generated: new Map(), refined: new Map() } });
     this.fft = new FFT(about.fft_length);
     this.spectrum = this.fft.createComplexArray();
     this.time = this.fft.createComplexArray();
@@ -102,8 +102,7 @@ export class Player {
     return outputs.map((key) => made[key].data);
   }
 
-  noise(name, index) {
-    const size = this.about.networks[name].inputs.noise[1];
+  noise(name, index, size = this.about.networks[name].inputs.noise[1]) {
     return normal(this.seed, this.about.streams[`${name}_noise`], index, size);
   }
 
@@ -164,18 +163,45 @@ export class Player {
     return Float32Array.from(result);
   }
 
+  // The generator's window `index`: latents, the refiner's noise on them, and the conditioning that they follow.
+  async generated(index) {
+    const { window, anchor_size: size, latent_mean: mean, latent_deviation: deviation } = this.about;
+    const coordinates = this.coordinates(index), channels = coordinates.length / window, n = mean.length;
+    const [latents] = await this.run("generator", { coordinates, noise: this.noise("generator", index) });
+    return {
+      latents: latents.map((x, i) => x * deviation[i % n] + mean[i % n]),
+      noise: this.about.refiner && this.noise("refiner", index, latents.length),
+      conditioning: coordinates.filter((_, i) => i % channels >= 2 * size),
+    };
+  }
+
+  // Latents of window `index`, which a refiner makes of those generated and of the ends of its neighbours.
+  async refined(index) {
+    const { window, refiner, networks } = this.about, three = [], inputs = {};
+    if (!refiner) return (await this.generated(index)).latents;
+    for (let i = index - 1; i <= index + 1; i++) three.push(await this.once("generated", i));
+    for (const key of Object.keys(networks.refiner.inputs)) {
+      const all = three.flatMap((made) => [...made[key]]), n = all.length / (3 * window);
+      inputs[key] = Float32Array.from(all.slice((window - refiner.margin) * n, (2 * window + refiner.margin) * n));
+    }
+    return (await this.run("refiner", inputs))[0];
+  }
+
+  // What the method `kind` makes of a window, kept until three later ones are made.
+  async once(kind, index) {
+    const made = this.made[kind];
+    if (!made.has(index)) {
+      if (made.size > 2) made.delete(Math.min(...made.keys()));
+      made.set(index, await this[kind](index));
+    }
+    return made.get(index);
+  }
+
   // The latent at a position.
   async latent(position) {
-    const { window, latent_mean: mean, latent_deviation: deviation } = this.about, n = mean.length;
-    const index = Math.floor(position / window);
-    if (!this.made.has(index)) {
-      if (this.made.size > 1) this.made.delete(Math.min(...this.made.keys()));
-      const inputs = { coordinates: this.coordinates(index), noise: this.noise("generator", index) };
-      const [latents] = await this.run("generator", inputs);
-      this.made.set(index, latents.map((x, i) => x * deviation[i % n] + mean[i % n]));
-    }
-    const place = position - index * window;
-    return this.made.get(index).subarray(place * n, (place + 1) * n);
+    const { window, latent_mean: { length: n } } = this.about, index = Math.floor(position / window);
+    const place = position - index * window, latents = await this.once("refined", index);
+    return latents.subarray(place * n, (place + 1) * n);
   }
 
   // Amplitude, cosine and sine of the phase of one channel of a decoder window.

@@ -124,8 +124,9 @@ class Player {
         : seed_(seed), about_(about), window_(about["window"]), step_(about["window_latents"]),
           hop_(about["hop_length"]), fft_(about["fft_length"]), per_(about["frames_per_latent"]),
           bins_(fft_ / 2 + 1) {
-        for (const char* name : {"generator", "decoder2", "decoder1"})
-            networks_.emplace(name, Network(env_, folder, about["networks"][name]));
+        for (const char* name : {"generator", "refiner", "decoder2", "decoder1"})
+            if (about["networks"].contains(name))
+                networks_.emplace(name, Network(env_, folder, about["networks"][name]));
         spectrum_.resize(bins_);
         time_.resize(fft_);
         plan_ = fftwf_plan_dft_c2r_1d(int(fft_), reinterpret_cast<fftwf_complex*>(spectrum_.data()), time_.data(),
@@ -154,8 +155,8 @@ class Player {
     }
 
    private:
-    Vector noise(const std::string& name, int64_t index) const {
-        const int64_t size = about_["networks"][name]["inputs"]["noise"][1];
+    Vector noise(const std::string& name, int64_t index, int64_t size = 0) const {
+        if (!size) size = about_["networks"][name]["inputs"]["noise"][1];
         return normal(seed_, about_["streams"][name + "_noise"], index, size);
     }
 
@@ -214,16 +215,44 @@ class Player {
         return result;
     }
 
+    // The generator's window: latents, the refiner's noise on them, and the conditioning that they follow.
+    const std::array<Vector, 3>& generated(int64_t index) {
+        if (!generated_.count(index)) {
+            if (generated_.size() > 2) generated_.erase(generated_.begin());
+            const Vector line = coordinates(index), mean = about_["latent_mean"], deviation = about_["latent_deviation"];
+            const size_t channels = line.size() / window_, size = about_["anchor_size"];
+            Vector latents = networks_.at("generator")({line, noise("generator", index)})[0], conditioning;
+            for (size_t i = 0; i < latents.size(); ++i)
+                latents[i] = latents[i] * deviation[i % mean.size()] + mean[i % mean.size()];
+            for (size_t i = 0; i < line.size(); ++i)
+                if (i % channels >= 2 * size) conditioning.push_back(line[i]);
+            const Vector drawn = about_.contains("refiner") ? noise("refiner", index, latents.size()) : Vector();
+            generated_[index] = {latents, drawn, conditioning};
+        }
+        return generated_[index];
+    }
+
+    // Latents of a window, which a refiner makes of those generated and of the ends of its neighbours.
+    Vector refined(int64_t index) {
+        if (!about_.contains("refiner")) return generated(index)[0];
+        const int64_t apart = window_ - about_["refiner"]["margin"].get<int64_t>();
+        std::vector<Vector> inputs;
+        for (int part : {0, 1, 2}) {
+            Vector all;
+            for (int64_t i = index - 1; i <= index + 1; ++i)
+                all.insert(all.end(), generated(i)[part].begin(), generated(i)[part].end());
+            const int64_t n = all.size() / (3 * window_);
+            if (n > 0) inputs.emplace_back(all.begin() + apart * n, all.end() - apart * n);
+        }
+        return networks_.at("refiner")(inputs)[0];
+    }
+
     // The latent at a position.
     const float* latent(int64_t position) {
         const int64_t index = floor_div(position, window_), channels = about_["latent_mean"].size();
         if (!made_.count(index)) {
             if (made_.size() > 1) made_.erase(made_.begin());
-            Vector latents = networks_.at("generator")({coordinates(index), noise("generator", index)})[0];
-            const Vector mean = about_["latent_mean"], deviation = about_["latent_deviation"];
-            for (size_t i = 0; i < latents.size(); ++i)
-                latents[i] = latents[i] * deviation[i % channels] + mean[i % channels];
-            made_[index] = std::move(latents);
+            made_[index] = refined(index);
         }
         return &made_[index][(position - index * window_) * channels];
     }
@@ -311,6 +340,7 @@ class Player {
     const Json about_;
     const int64_t window_, step_, hop_, fft_, per_, bins_;
     std::map<std::string, Network> networks_;
+    std::map<int64_t, std::array<Vector, 3>> generated_;
     std::map<int64_t, Vector> made_;
     std::vector<std::complex<float>> spectrum_;
     Vector time_;

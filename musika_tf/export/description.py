@@ -68,4 +68,5 @@ def _line(metadata, gan, conditioner):
         "tempo_range": list(tempo.span(metadata)),
         "conditioning": conditioner.drawings(),
         "limiter": {"knee": limiter.KNEE, "ceiling": limiter.CEILING},
+        **({"refiner": {"margin": gan.refiner.margin}} if gan.refiner else {}),
     }

@@ -3,13 +3,16 @@
 | network | takes | gives |
 |---|---|---|
 | `generator` | `coordinates` `[1, window, channels]`, `noise` `[1, n]` | `latents` `[1, window, latent_channels]` |
+| `refiner` | `latents` and `noise` `[1, span, latent_channels]`, `conditioning` `[1, span, k]` | `refined`, as above |
 | `decoder2` | `latents` `[1, window_latents, latent_size]`, `noise` | `level1` `[1, window_frames, level1_size]` |
 | `decoder1` | `level1`, `noise` | `magnitude`, `cosine` and `sine` of the phase, `[1, window_frames, bins]` each |
 | `encoder1` | `magnitude` `[1, window_frames, bins]` | `level1` `[1, window_frames, level1_size]` |
 | `encoder2` | `level1` | `latents` `[1, window_latents, latent_size]` |
 
-All are float32, the noise is N(0, 1), and the generator's latents are standardised. A window is enough for the matrix
-products, and without a size that varies every runtime plans its memory once.
+All are float32, the noise is N(0, 1), and the generator's latents are standardised. Not every model has a refiner: its
+latents are at their own scale, its span a window with a margin on either side, and without signals it takes no
+`conditioning`. A window is enough for the matrix products, and without a size that varies every runtime plans its
+memory once.
 """
 
 import dataclasses
@@ -40,7 +43,7 @@ class Network:
 
 def of(autoencoder, gan=None):
     """The Networks of an Autoencoder and, where it is given, of a Gan."""
-    return [*([_generator(gan)] if gan is not None else []), *_decoders(autoencoder), *_encoders(autoencoder)]
+    return [*(_generators(gan) if gan is not None else []), *_decoders(autoencoder), *_encoders(autoencoder)]
 
 
 def _network(name, outputs, inputs, function):
@@ -54,10 +57,23 @@ def _network(name, outputs, inputs, function):
     return Network(name, tf.function(named, input_signature=signature, autograph=False), outputs)
 
 
-def _generator(gan):
+def _generators(gan):
     channels = gan.config.coordinate_size + gan.n_conditioning
     inputs = {"coordinates": [1, gan.config.window, channels], "noise": [1, gan.noise_size]}
-    return _network("generator", ("latents",), inputs, gan.averaged)
+    yield _network("generator", ("latents",), inputs, gan.averaged)
+    if gan.refiner:
+        yield _refiner(gan.refiner, gan.latent_size, gan.n_conditioning)
+
+
+def _refiner(refiner, latent_size, n_conditioning):
+    span = refiner.window + 2 * refiner.margin
+    sizes = {"latents": latent_size, "noise": latent_size, "conditioning": n_conditioning}
+
+    def refine(latents, noise, conditioning=None):
+        return refiner.refine(latents, noise, tf.zeros([1, span, 0]) if conditioning is None else conditioning)
+
+    inputs = {name: [1, span, size] for name, size in sizes.items() if size}  # runtimes dislike what has no size
+    return _network("refiner", ("refined",), inputs, refine)
 
 
 def _decoders(autoencoder):

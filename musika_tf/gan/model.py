@@ -8,6 +8,7 @@ import tensorflow as tf
 from musika_tf.config import GanConfig
 from musika_tf.gan.critic import Critic
 from musika_tf.gan.generator import Generator
+from musika_tf.gan.refiner import Refiner
 from musika_tf.training import precision
 
 
@@ -33,7 +34,7 @@ class Standardiser(tf.Module):
 
 @dataclasses.dataclass
 class Gan:
-    """Generator, its moving average, critic and standardiser.
+    """Generator, its moving average, critic and standardiser; and the refiner, where one was trained.
 
     `n_conditioning` channels follow the coordinates in the generator and the latents in the critic.
     """
@@ -45,6 +46,7 @@ class Gan:
     averaged: keras.Model
     critic: keras.Model
     standardiser: Standardiser
+    refiner: Refiner | None = None
 
     @classmethod
     def create(cls, config, latent_size, n_conditioning=0, noise_scale=0.0, policy="float32"):

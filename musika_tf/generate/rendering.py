@@ -17,6 +17,7 @@ from musika_tf import interruption
 from musika_tf.audio.writer import AudioWriter
 from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.generate import click, landmarks, loops
+from musika_tf.model.metadata import refines
 
 _FIRST_LATENTS = 16  # 1.5 s: the first part of a piece
 PART_WINDOWS = 8  # windows per call of the bundle: long enough that its neighbours cost little
@@ -65,6 +66,7 @@ class Renderer:
         self.loaded, self.metadata, self.piece = loaded, metadata, piece
         self.per_latent, self.window = metadata["samples_per_latent"], metadata["window"]
         self.decoder_window = from_dict(AutoencoderConfig, metadata["autoencoder_config"]).window_latents
+        self.neighbours = 1 if refines(metadata) else 0  # windows on either side that one depends on
         self.steering = piece.steering(metadata)
         self.click_bpm = piece.bpm(metadata) if piece.click else None
         self.fade_samples = loops.fade_samples(metadata, piece.loop_samples) if piece.loop_samples else 0
@@ -107,8 +109,9 @@ class Renderer:
         piece = self.piece
         # Decoder windows reach into the range, and each needs all of the generator's window.
         reach = self.decoder_window + 1  # stereo is interpolated between neighbouring latents
-        curve_start = (first - reach) // self.window * self.window
-        positions = np.arange(curve_start, -(-(first + count + reach) // self.window) * self.window)
+        curve_start = ((first - reach) // self.window - self.neighbours) * self.window
+        curve_end = (-(-(first + count + reach) // self.window) + self.neighbours) * self.window
+        positions = np.arange(curve_start, curve_end)
         times, period = self._times(positions)
         waveform = self.loaded.render(
             seed=np.int64(piece.seed),

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from musika_tf import processor
 from musika_tf.conditioning.conditioner import Conditioner
-from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
+from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.model.functions import CODES, OUTPUTS, Bundle, contents, in_half
 from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, generates, read_metadata
@@ -95,6 +95,7 @@ def _described_gan(gan, conditioner, has_critic):
         "conditioning": conditioner.metadata(),
         "gan_config": dataclasses.asdict(gan.config),
         "has_critic": has_critic,
+        **({"refiner_config": dataclasses.asdict(gan.refiner.config)} if gan.refiner else {}),
     }
 
 
@@ -159,6 +160,7 @@ def load_networks(bundle_dir, policy="float32"):
     an autoencoder alone Gan and Conditioner are None. UserError where it is no bundle, or damaged."""
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
+    from musika_tf.gan.refiner import Refiner
 
     metadata = read_metadata(bundle_dir)
     autoencoder, gan, conditioner = (
@@ -171,7 +173,11 @@ def load_networks(bundle_dir, policy="float32"):
         conditioner = Conditioner(names, autoencoder.config.latents_per_second)
         conditioner.restore(metadata["conditioning"])
         gan_config = from_dict(GanConfig, metadata["gan_config"])
-        gan = Gan.create(gan_config, metadata["latent_size"], conditioner.n_channels, policy=policy)
+        sizes = metadata["latent_size"], conditioner.n_channels
+        gan = Gan.create(gan_config, *sizes, policy=policy)
+        if "refiner_config" in metadata:
+            refiner_config = from_dict(RefinerConfig, metadata["refiner_config"])
+            gan.refiner = Refiner.create(refiner_config, gan_config.window, *sizes)
     networks, stored = contents(autoencoder, gan, conditioner, metadata.get("has_critic"))
     weights = {name: network.weights for name, network in networks.items()}
     read = in_half if metadata.get("precision") == "float16" else operator.attrgetter("value")

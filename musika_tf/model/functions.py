@@ -78,6 +78,15 @@ class Bundle(tf.Module):
             lambda coordinates, generator_noise: inline(coordinates, generator_noise), halves, "averaged"
         )
         line.latents = function(shared)
+        if gan.refiner:
+            refine = line.refined
+            line.refined = function(
+                _with_halves(
+                    lambda generated, refiner_noise, signals: refine(generated, refiner_noise, signals),
+                    halves,
+                    "refiner",
+                )
+            )
 
         def generator(coordinates, seed, noise):
             return line.latents(coordinates, noise * line.generator_noise(seed, 0, tf.shape(coordinates)[0]))
@@ -123,6 +132,10 @@ def _sizes(autoencoder, gan, conditioner):
         n_channels = gan.config.coordinate_size + conditioner.n_channels
         sizes["coordinates"] = _float32([None, gan.config.window, n_channels])
         sizes["generator_noise"] = _float32([None, gan.noise_size])
+        if gan.refiner:
+            span = gan.config.window + 2 * gan.refiner.margin
+            sizes["generated"] = sizes["refiner_noise"] = _float32([None, span, gan.latent_size])
+            sizes["signals"] = _float32([None, span, conditioner.n_channels])
     return sizes
 
 
@@ -167,7 +180,11 @@ def contents(autoencoder, gan, conditioner, with_critic):
     if gan is None:
         return autoencoder.networks, {}
     networks = {**autoencoder.networks, "averaged": gan.averaged} | ({"critic": gan.critic} if with_critic else {})
-    return networks, {"standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+    others = {"standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
+    if gan.refiner:
+        networks |= {"refiner": gan.refiner.network}
+        others |= {"refined": gan.refiner.variables}
+    return networks, others
 
 
 def in_half(variable):

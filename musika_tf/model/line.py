@@ -8,7 +8,7 @@ from musika_tf.audio.limiter import limit
 from musika_tf.gan import coordinates
 from musika_tf.randomness import Stream, normal_rows
 
-GENERATOR_BATCH = 8  # windows that the generator makes at once: enough for the matrix products
+GENERATOR_BATCH = 8  # windows that generator and refiner make at once: enough for the matrix products
 
 
 class Course(typing.NamedTuple):
@@ -62,9 +62,25 @@ class Line:
         float32 `[windows, window, latent_size]`."""
         return self.gan.generate(windows, drawn)
 
+    def refined(self, latents, drawn, conditioning):
+        """The refiner: latents with margins and noise, both `[windows, span, latent_size]`, and conditioning `[windows,
+        span, k]` to latents float32 `[windows, window, latent_size]`."""
+        return self.gan.refiner.refine(latents, drawn, conditioning)
+
+    @property
+    def reach(self):
+        """Latents on either side of a window that it depends on, beside those of its own."""
+        return self.gan.refiner.margin if self.gan.refiner else 0
+
     def generator_noise(self, seed, first_window, n_windows):
         """The generator's noise in consecutive windows: `[n_windows, noise_size]`."""
         return normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
+
+    def refiner_noise(self, seed, first_window, n_windows):
+        """The refiner's noise in consecutive windows: `[n_windows * window, latent_size]`."""
+        size = self.gan.config.window * self.gan.latent_size
+        rows = normal_rows(seed, Stream.REFINER_NOISE, first_window, n_windows, size)
+        return tf.reshape(rows, [-1, self.gan.latent_size])
 
     def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
         """Renders a range of an endless piece of one style; arguments and result as those of `Course` and `render`.
@@ -81,8 +97,9 @@ class Line:
         2]` below 1.
 
         It equals the same range of a longer rendering where the curves cover all windows touched by the range and one
-        decoder window and a latent on either side. Of a loop of a multiple of the anchors' spacing, sample n equals
-        sample n + length; other loops repeat the coordinates, but not the noise.
+        decoder window and a latent on either side, and with a refiner a window more on either side. Of a loop of a
+        multiple of the anchors' spacing, sample n equals sample n + length; other loops repeat the coordinates, but not
+        the noise.
 
         Args:
           course: Course.
@@ -108,26 +125,56 @@ class Line:
 
     def latents_between(self, course, first, end):
         """Latents of positions `first` .. `end - 1` (int64 scalars): `[end - first, latent_size]`."""
+        window, reach = self.gan.config.window, self.reach
+        first_window = tf.math.floordiv(first, window)
+        n_windows = tf.cast(-tf.math.floordiv(-end, window) - first_window, tf.int32)
+        begin = first_window * window
+        if not reach:
+            latents = self._generated(course, first_window, n_windows)[0]
+        else:
+            seen = self._generated(course, first_window - 1, n_windows + 2)
+            places = tf.range(n_windows)[:, None] * window + tf.range(window - reach, 2 * window + reach)
+
+            def refined(i, count):
+                return self.refined(*(tf.gather(x, places[i : i + count]) for x in seen))
+
+            latents = self._in_batches(refined, n_windows)
+        offset = tf.cast(first - begin, tf.int32)
+        return latents[offset : offset + tf.cast(end - first, tf.int32)]
+
+    def _generated(self, course, first_window, n_windows):
+        """Consecutive windows as the generator makes them: latents `[n, latent_size]`, the refiner's noise on them of
+        the same shape, or None without one, and the conditioning `[n, k]` that they follow."""
         config = self.gan.config
-        first_window = tf.math.floordiv(first, config.window)
-        n_windows = tf.cast(-tf.math.floordiv(-end, config.window) - first_window, tf.int32)
         indices = first_window + tf.range(tf.cast(n_windows, tf.int64))
         what = (
             tf.TensorSpec([config.window, self.n_channels], tf.float32),
             tf.TensorSpec([self.gan.noise_size], tf.float32),
         )
-        coordinates_and_noise = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
+        lines, drawn = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
+        latents = self._in_batches(lambda i, n: self.latents(lines[i : i + n], drawn[i : i + n]), n_windows)
+        conditioning = tf.reshape(lines[..., config.coordinate_size :], [-1, self.conditioner.n_channels])
+        return latents, self._noise_of(course, indices) if self.reach else None, conditioning
+
+    def _noise_of(self, course, indices):
+        """The refiner's noise in windows `indices`, int64 `[n]`: `[n * window, latent_size]`."""
+        loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
+        rows = tf.math.floordiv(loop.wrap(indices * self.gan.config.window), self.gan.config.window)
+        what = tf.TensorSpec([self.gan.config.window, self.gan.latent_size], tf.float32)
+        drawn = tf.map_fn(lambda row: self.refiner_noise(course.seed, row, 1), rows, fn_output_signature=what)
+        return tf.reshape(drawn, [-1, self.gan.latent_size])
+
+    def _in_batches(self, function, n_windows):
+        """Latents `[n_windows * window, latent_size]` of a function of (window, count) to so many windows of them."""
+        shape = [self.gan.config.window, self.gan.latent_size]
 
         def made(i, latents):
-            windows, drawn = (x[i : i + GENERATOR_BATCH] for x in coordinates_and_noise)
-            return i + GENERATOR_BATCH, tf.concat([latents, self.latents(windows, drawn)], axis=0)
+            return i + GENERATOR_BATCH, tf.concat([latents, function(i, GENERATOR_BATCH)], axis=0)
 
-        shapes = tf.TensorShape([]), tf.TensorShape([None, config.window, self.gan.latent_size])
-        state = 0, tf.zeros([0, config.window, self.gan.latent_size])
+        shapes = tf.TensorShape([]), tf.TensorShape([None, *shape])
+        state = 0, tf.zeros([0, *shape])
         _, latents = tf.while_loop(lambda i, _: i < n_windows, made, state, shapes, parallel_iterations=1)
-        offset = tf.cast(first - first_window * config.window, tf.int32)
-        count = tf.cast(end - first, tf.int32)
-        return tf.reshape(latents, [-1, self.gan.latent_size])[offset : offset + count]
+        return tf.reshape(latents, [-1, self.gan.latent_size])
 
     def drawn_signals(self, style_seed, first_latent, n_latents):
         """The conditioning that a style draws for itself: float32 `[n_latents, k]` in the units of the metadata."""

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from musika_tf import json_file
 from musika_tf.conditioning import signals
-from musika_tf.config import AutoencoderConfig, GanConfig, from_dict
+from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 
-FORMAT_VERSION = 3  # 3 added parametric stereo and phase heads; 2 is read as what it was
+# 3 added parametric stereo and phase heads, 4 the refiner; older ones are read as what they were, from 2 on.
+FORMAT_VERSION = 4
 _OLDEST_FORMAT = 2
 METADATA = "metadata.json"
 _TYPES = {
@@ -54,6 +55,11 @@ def generates(metadata):
     return "gan_config" in metadata
 
 
+def refines(metadata):
+    """Whether the bundle's latents are refined: each window then depends on its neighbours."""
+    return "refiner_config" in metadata
+
+
 def check_generates(bundle_dir, metadata):
     """UserError where the bundle is that of an autoencoder alone."""
     if not generates(metadata):
@@ -85,6 +91,8 @@ def _check(metadata):
     }
     if generates(metadata):
         follows["window"] = from_dict(GanConfig, metadata["gan_config"]).window
+        if "refiner_config" in metadata:
+            from_dict(RefinerConfig, metadata["refiner_config"])
     for name, value in follows.items():
         if metadata[name] != value:
             raise ValueError(f"{name} is {metadata[name]}, but its networks' is {value}")

@@ -24,6 +24,7 @@ from musika_tf.programs import (
 )
 
 FLAGS = flags.FLAGS
+_LATENTS = os.path.join("latents", "music")
 
 
 def define_collection_flags():
@@ -60,6 +61,19 @@ def say_defaults(*names, note=""):
     if names:
         values = (f"--{name}={shipped.name(FLAGS[name].value)}" for name in names)
         print("defaults:", *values, *([f"({note})"] if note else []), flush=True)
+
+
+def take_latents():
+    """Fills in --latents_dir where nobody gave it and one folder is the one to take; the names of the flags taken so.
+    UserError where it is missing, or could be several."""
+    if FLAGS.latents_dir:
+        return []
+    folders = sorted(str(path) for path in Path("latents").glob("*") if path.is_dir())
+    if len(folders) > 1 and _LATENTS not in folders:
+        raise UserError(f"--latents_dir is missing: there are {', '.join(folders)}; name one of them")
+    FLAGS.latents_dir = _LATENTS if _LATENTS in folders else "".join(folders)
+    require("latents_dir")
+    return ["latents_dir"]
 
 
 def holds_autoencoder(checkpoint_dir):

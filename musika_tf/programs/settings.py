@@ -13,7 +13,14 @@ from absl import flags
 
 from musika_tf import atomic, shipped
 from musika_tf.conditioning import extraction, signals
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.config import (
+    AutoencoderConfig,
+    AutoencoderTraining,
+    GanConfig,
+    GanTraining,
+    RefinerConfig,
+    RefinerTraining,
+)
 from musika_tf.errors import UserError, writing
 from musika_tf.programs import flagfiles
 
@@ -49,6 +56,8 @@ define(AutoencoderConfig, "ae")
 define(AutoencoderTraining, "ae")
 define(GanConfig, "gan")
 define(GanTraining, "gan")
+define(RefinerConfig, "refiner")
+define(RefinerTraining, "refiner")
 
 flags.DEFINE_string("checkpoint_dir", "checkpoints/musika", "where training saves, resumes and previews")
 flags.DEFINE_string("audio_dir", None, "folder of audio (searched recursively), or one file")

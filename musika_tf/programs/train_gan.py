@@ -5,16 +5,13 @@ On x86 processors TensorFlow computes with oneDNN; TF_ENABLE_ONEDNN_OPTS=0 in th
 """
 
 import dataclasses
-import os
 from pathlib import Path
 
 from absl import flags
 
-from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
-_LATENTS = os.path.join("latents", "music")
 _BUNDLE = ("bundle_dir", "keep_critic", "name", "licence", "trained_on")
 _OWN = ("latents_dir", "checkpoint_dir", "conditioning", *_BUNDLE)
 for name in (*_OWN, *settings.TRAINING, *settings.config_flags("gan")):
@@ -24,14 +21,7 @@ for name in (*_OWN, *settings.TRAINING, *settings.config_flags("gan")):
 def _take_defaults():
     """Fills in the flags that nobody gave, and says so."""
     taken = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"]
-    if not FLAGS.latents_dir:
-        folders = sorted(str(path) for path in Path("latents").glob("*") if path.is_dir())
-        if len(folders) > 1 and _LATENTS not in folders:
-            raise UserError(f"--latents_dir is missing: there are {', '.join(folders)}; name one of them")
-        FLAGS.latents_dir = _LATENTS if _LATENTS in folders else "".join(folders)
-        cli.require("latents_dir")
-        taken.append("latents_dir")
-    cli.say_defaults(*taken)
+    cli.say_defaults(*taken, *cli.take_latents())
 
 
 def _sizes():

@@ -18,6 +18,12 @@ def test_the_browser_makes_what_the_bundle_renders(exported_steerable, steerable
     np.testing.assert_allclose(np.transpose(made["sides"]), exported.rendered(steerable, 5, 20), atol=1e-4)
 
 
+def test_the_browser_refines_windows_as_the_bundle_does(tmp_path_factory):
+    bundle, folder = exported.refining(tmp_path_factory)
+    made = browser.play(folder, seed=5, n_latents=140)
+    np.testing.assert_allclose(np.transpose(made["sides"]), exported.rendered(bundle, 5, 140), atol=1e-4)
+
+
 def test_the_page_plays_and_stops(exported_steerable):
     with browser.page(exported_steerable("onnx")) as page:
         page.click("#play")

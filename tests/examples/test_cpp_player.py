@@ -63,6 +63,15 @@ def test_it_plays_what_the_bundle_renders(compiled, exported_steerable, steerabl
 
 
 @pytest.mark.long
+@exported.needs_onnx
+def test_it_refines_windows_as_the_bundle_does(compiled, tmp_path_factory, tmp_path):
+    bundle, folder = exported.refining(tmp_path_factory)
+    subprocess.run([compiled, folder, tmp_path / "song.wav", "5", "1.6"], check=True)
+    played, _ = soundfile.read(tmp_path / "song.wav")
+    np.testing.assert_allclose(played, exported.rendered(bundle, 5, 138)[: len(played)], atol=1e-4)
+
+
+@pytest.mark.long
 def test_a_folder_that_is_no_model_is_one_line(compiled, tmp_path):
     done = subprocess.run([compiled, tmp_path, tmp_path / "song.wav", "5", "1"], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("player: ") and done.stderr.count("\n") == 1

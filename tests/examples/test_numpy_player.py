@@ -53,6 +53,28 @@ def test_it_plays_what_the_bundle_renders(file_format, first, n_latents, exporte
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_it_refines_windows_as_the_bundle_does(file_format, tmp_path_factory, steerable):
+    bundle, folder = exported.refining(tmp_path_factory, file_format)
+    n_latents = 2 * tiny.GAN.window
+    played = np.concatenate(list(player.Player(folder, seed=5).stream(-3, n_latents)))
+    expected = rendered(bundle, -3, n_latents, seed=5)
+    np.testing.assert_allclose(played, expected, atol=1e-4)
+    assert np.abs(expected - rendered(steerable, -3, n_latents, seed=5)).max() > 0.02
+
+
+@pytest.mark.long
+@exported.needs_onnx
+def test_a_loop_is_refined_over_its_end(tmp_path_factory):
+    bundle, folder = exported.refining(tmp_path_factory)
+    length = tiny.GAN.anchor_spacing
+    looping = player.Player(folder, seed=5, given={"tempo": 124.0}, loop=1)
+    played = np.concatenate(list(looping.stream(length - 30, 60)))
+    settings = {"settings": {"tempo": "124"}, "loop_samples": length * PER_LATENT}
+    np.testing.assert_allclose(played, rendered(bundle, length - 30, 60, 5, **settings), atol=1e-4)
+
+
+@pytest.mark.long
 @exported.needs_onnx
 def test_values_of_signals_can_be_given(exported_steerable, steerable):
     given = {"tempo": 124.0, "note_density": 0.25, "tag:techno": 0.5}

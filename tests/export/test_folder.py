@@ -37,6 +37,33 @@ def test_networks_give_what_they_give_in_tensorflow(file_format, exported_steera
             np.testing.assert_allclose(values, expected[name], atol=1e-4, err_msg=f"{network.name} {name}")
 
 
+def test_a_refiner_is_a_network_and_a_key():
+    made = networks.of(tiny.autoencoder(), tiny.refining(n_conditioning=14))
+    assert [network.name for network in made[:3]] == ["generator", "refiner", "decoder2"]
+    span, margin = tiny.GAN.window * 3 // 2, tiny.GAN.window // 4
+    size = tiny.AUTOENCODER.latent_channels
+    assert made[1].inputs == {"latents": [1, span, size], "noise": [1, span, size], "conditioning": [1, span, 14]}
+    metadata, conditioner = {"conditioning": tiny.steerable().metadata()}, tiny.steerable()
+    for gan, expected in ((tiny.refining(14), {"margin": margin}), (tiny.gan(n_conditioning=14), None)):
+        described = description.describe(metadata, {}, tiny.autoencoder(), gan, conditioner)
+        assert described.get("refiner") == expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_refiner_without_conditioning_takes_latents_and_noise(file_format, tmp_path):
+    gan = tiny.refining()
+    network = networks.of(tiny.autoencoder(), gan)[1]
+    assert list(network.inputs) == ["latents", "noise"]
+    converter = folder.FORMATS[file_format]
+    (tmp_path / f"refiner{converter.SUFFIX}").write_bytes(converter.convert(network))
+    latents = 3 * tiny.normal(*network.inputs["latents"])
+    refine = player.network(tmp_path / f"refiner{converter.SUFFIX}", network.inputs, network.outputs)
+    noise = tiny.normal(*latents.shape, seed=1)
+    expected = gan.refiner.refine(latents, noise, np.zeros([*latents.shape[:2], 0], np.float32))
+    np.testing.assert_allclose(refine(latents, noise)[0], expected, atol=1e-4)
+
+
 @exported.needs_onnx
 def test_weights_that_half_precision_holds_are_stored_in_it():
     from onnx import TensorProto, helper, numpy_helper

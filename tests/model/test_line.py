@@ -7,6 +7,7 @@ import tiny
 
 from musika_tf.gan import coordinates
 from musika_tf.model.codec import Codec
+from musika_tf.model.line import Line, steady
 from musika_tf.randomness import Stream, normal_rows
 
 PER_LATENT = tiny.AUTOENCODER.samples_per_latent
@@ -66,6 +67,54 @@ def test_is_what_its_parts_make(render):
     decoded = path.decode(latents, 3, 1.0).numpy()
     inner = slice(2 * EDGE, -2 * EDGE)  # decode begins and ends there, the line does not
     np.testing.assert_allclose(render(0, 2 * WINDOW)[inner], decoded[inner], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def refined_latents():
+    """`Line.latents_between` of a model with a refiner: function of (first, end, length of the loop) to latents."""
+    line = Line(Codec(tiny.autoencoder()), tiny.refining(n_conditioning=11), tiny.conditioner())
+
+    @tf.function
+    def between(first, end, loop):
+        course = steady(3, 4, 2.0, tf.zeros([0, 0]), 0)._replace(loop_latents=loop)
+        return line.latents_between(course, first, end)
+
+    def latents(first, end, loop=0.0):
+        return between(tf.constant(first, tf.int64), tf.constant(end, tf.int64), tf.constant(loop, tf.float64)).numpy()
+
+    latents.line = line
+    return latents
+
+
+def test_any_range_equals_that_of_a_longer_one_where_windows_depend_on_neighbours(refined_latents):
+    whole = refined_latents(-100, 170)
+    assert whole.shape == (270, tiny.AUTOENCODER.latent_channels)
+    for first, end in ((-100, -99), (-65, -62), (-64, 0), (-1, 1), (0, 64), (3, 133), (169, 170)):
+        np.testing.assert_allclose(refined_latents(first, end), whole[first + 100 : end + 100], atol=1e-5)
+    far = 3 * 2**34
+    np.testing.assert_allclose(refined_latents(far + 30, far + 70), refined_latents(far, far + 70)[30:], atol=1e-5)
+
+
+def test_a_refined_window_is_made_of_three(refined_latents):
+    """Generator and refiner by hand, without Line."""
+    gan, conditioner = refined_latents.line.gan, tiny.conditioner()
+    lines = coordinates.coordinates(gan.config, 3, 4, -1, 3, 2.0)
+    drawn = conditioner.scale(conditioner.draw(4, tf.range(-WINDOW, 2 * WINDOW, dtype=tf.int64)))
+    channels = tf.concat([lines, tf.reshape(drawn, [3, WINDOW, 11])], axis=-1)
+    noise = normal_rows(3, Stream.GENERATOR_NOISE, -1, 3, gan.noise_size)
+    generated = tf.reshape(gan.generate(channels, noise), [3 * WINDOW, -1])
+    blur = tf.reshape(normal_rows(3, Stream.REFINER_NOISE, -1, 3, WINDOW * 12), [3 * WINDOW, 12])
+    seen = slice(WINDOW - 16, 2 * WINDOW + 16)
+    expected = gan.refiner.refine(*(x[None, seen] for x in (generated, blur, drawn)))[0]
+    found = refined_latents(0, WINDOW)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(found - generated[WINDOW : 2 * WINDOW]).max() > 0.1
+
+
+def test_a_refined_loop_of_whole_anchors_repeats(refined_latents):
+    period = 3 * WINDOW
+    one = refined_latents(0, period + 30, float(period))
+    np.testing.assert_allclose(one[period:], one[:30], atol=1e-5)
 
 
 def test_seed_style_and_truncation_matter(render):

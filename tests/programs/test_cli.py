@@ -18,7 +18,7 @@ from paths import ROOT
 from warm import command, run
 
 from musika_tf import processor
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, RefinerConfig
 from musika_tf.errors import UserError
 from musika_tf.programs import cli, settings
 
@@ -56,6 +56,11 @@ CASES = {
     "no such folder": (["train_ae.py", SMOKE, "--audio_dir=none/such"], ["none/such"]),
     "no audio": (["train_ae.py", SMOKE, "--audio_dir=flags"], ["flags: no audio", "WAV"]),
     "no latents_dir": (["train_gan.py", SMOKE], ["--latents_dir"]),
+    "nothing to refine": (["train_refiner.py", SMOKE, "--latents_dir=flags"], ["holds no bundle", "train_gan.py"]),
+    "an autoencoder to refine": (
+        ["train_refiner.py", SMOKE, "--latents_dir=flags", "--init_from=models/music-ae"],
+        ["encodes and decodes", "train_gan"],
+    ),
     "no latents": (["train_gan.py", SMOKE, "--latents_dir=flags"], ["--latents_dir=flags"]),
     "signal": (["encode.py", "--audio_dir=x", "--out_dir=y", "--conditioning=mood"], ["mood", "tempo"]),
     "no number": (["generate.py", "--seed=many"], ["--seed=many"]),
@@ -203,21 +208,22 @@ importlib.import_module(sys.argv[1])
 from absl import flags
 from absl.testing import flagsaver
 from musika_tf.programs import cli, settings
-from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining
+from musika_tf.config import AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, RefinerConfig
 for path in sys.argv[2:]:
     with flagsaver.flagsaver():
         flags.FLAGS(["program", f"--flagfile={path}"])
-        print([settings.config(c) for c in (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)])
+        configs = AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, RefinerConfig
+        print([settings.config(c) for c in configs])
 assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("program", ["train_ae", "encode", "train_gan", "generate"])
+@pytest.mark.parametrize("program", ["train_ae", "encode", "train_gan", "train_refiner", "generate"])
 def test_every_program_takes_every_preset(program):
     line = [sys.executable, "-c", PARSE_ALL, program, *map(str, tiny.PRESETS)]
     done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    configs = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining)
+    configs = (AutoencoderConfig, AutoencoderTraining, GanConfig, GanTraining, RefinerConfig)
     assert len(tiny.PRESETS) >= 3
     assert done.stdout.splitlines() == [str([tiny.preset(path, c) for c in configs]) for path in tiny.PRESETS]
 

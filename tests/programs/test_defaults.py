@@ -175,6 +175,9 @@ def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
     assert "defaults: --checkpoint_dir=checkpoints/musika --latents_dir=latents/music" in done.stdout
     assert "the autoencoder is that of models/music-ae, which made the latents" in done.stderr
     run("train_gan.py", "--gan_steps=4")  # goes on, with sizes and latents as before
+    done = run("train_refiner.py", "--flagfile=flags/smoke.flags", "--refiner_steps=3")
+    assert "defaults: --checkpoint_dir=checkpoints/musika --latents_dir=latents/music" in done.stdout
+    run("train_refiner.py", "--refiner_steps=4")
 
     done = run("generate.py", "--length=2s", "--seed=3")
     assert done.stdout.splitlines()[0] == "defaults: --bundle_dir=checkpoints/musika/bundle"
@@ -182,6 +185,7 @@ def test_a_folder_of_music_is_all_that_the_chain_needs(empty_folder):
 
     made, given = read_metadata("checkpoints/musika/bundle"), read_metadata(shipped.default_autoencoder())
     assert made["steps"] == 4 and made["gan_config"]["width"] == 8
+    assert made["refiner_steps"] == 4 and made["refiner_config"]["width"] == 8
     assert made["autoencoder_id"] == given["autoencoder_id"]
     assert from_dict(AutoencoderConfig, made["autoencoder_config"]) == from_dict(
         AutoencoderConfig, given["autoencoder_config"]

@@ -1,0 +1,91 @@
+"""The refiner: denoising that brings generated latents nearer to those of music.
+
+A GAN of a few hours makes latents that a decoder turns into what it makes of noisy ones: blur. The refiner adds noise
+that drowns what is wrong with them, and takes it off again in steps, as a diffusion model finishes a sketch (Meng et al.
+2022, "SDEdit"), along the deterministic path of Karras et al. (2022, algorithm 1, by Euler's steps)::
+
+    x <- latents + start noise
+    x <- D + (next / deviation) (x - D)          D = denoiser(x, deviation, conditioning)
+
+What the generator decides over seconds stays: the noise drowns the details. It sees `margin` latents on either side of
+a window, so that seams of the generator are mended with the rest; noise belongs to its place, so that neighbours see
+the same.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf.config import RefinerConfig
+from musika_tf.gan.denoiser import Denoiser
+from musika_tf.training import precision
+
+_LAST = 0.05  # deviation that the last step takes off at once
+_CURVE = 7.0  # rho of Karras et al.: small steps where little noise is left
+
+
+@dataclasses.dataclass
+class Refiner:
+    """A denoiser, and the mean and deviation of the latents that it knows."""
+
+    config: RefinerConfig
+    window: int
+    network: Denoiser
+    mean: tf.Variable
+    deviation: tf.Variable
+
+    @classmethod
+    def create(cls, config, window, latent_size, n_conditioning, policy="float32"):
+        """Builds the network with fresh weights; `window` latents are refined at a time; `policy` as Gan's."""
+        with precision.policy(policy):
+            network = Denoiser(config.width, latent_size)
+        network(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
+        mean, deviation = (tf.Variable(value([latent_size]), trainable=False) for value in (tf.zeros, tf.ones))
+        return cls(config, window, network, mean, deviation)
+
+    @property
+    def margin(self):
+        """Latents on either side of a window that are seen with it."""
+        return self.window // 4
+
+    @property
+    def variables(self):
+        """What it has beside the network's weights."""
+        return [self.mean, self.deviation]
+
+    def fit(self, mean, deviation):
+        """Sets both, float `[latent_size]`."""
+        self.mean.assign(mean)
+        self.deviation.assign(tf.maximum(deviation, 1e-3))
+
+    def deviations(self):
+        """The noise's deviation before each step, and 0: float32 `[n_steps + 1]`."""
+        roots = np.linspace(self.config.start ** (1 / _CURVE), _LAST ** (1 / _CURVE), self.config.n_steps)
+        return np.append(roots**_CURVE, 0).astype(np.float32)
+
+    def standardise(self, latents):
+        return (latents - self.mean) / self.deviation
+
+    def refine(self, latents, noise, conditioning):
+        """Refines windows.
+
+        Args:
+          latents: `[b, margin + window + margin, latent_size]` at their own scale.
+          noise: N(0, 1) of that shape.
+          conditioning: `[b, margin + window + margin, k]`, scaled as the generator's.
+
+        Returns:
+          `[b, window, latent_size]`.
+        """
+        deviations = tf.constant(self.deviations())
+        each = tf.ones([tf.shape(latents)[0], 1, 1])
+
+        def step(i, x):
+            clean = self.network(x, deviations[i] * each, conditioning)
+            return i + 1, clean + deviations[i + 1] / deviations[i] * (x - clean)
+
+        state = 0, self.standardise(latents) + deviations[0] * noise
+        # A loop, so that a graph holds the network once.
+        _, x = tf.while_loop(lambda i, _: i < self.config.n_steps, step, state, parallel_iterations=1)
+        return x[:, self.margin : self.margin + self.window] * self.deviation + self.mean

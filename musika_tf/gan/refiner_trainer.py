@@ -1,0 +1,63 @@
+"""The refiner's training step: noise of a random strength on latents of music, to be taken off again."""
+
+import tensorflow as tf
+
+from musika_tf.training.devices import ONE
+from musika_tf.training.ema import MovingAverage
+from musika_tf.training.optimisers import Adam, Falling
+from musika_tf.training.precision import loss_scale_of
+from musika_tf.training.update import Guard, update
+
+
+class RefinerTrainer(tf.Module):
+    """Owns the step, the optimiser and the moving average, which is a Refiner's own network; `network`, of the same
+    size, is the one that learns.
+
+    Args:
+      emphasis: float32 `[latent_size]`, what an error of each channel counts; its root mean square is 1.
+    """
+
+    def __init__(self, refiner, network, training, emphasis, devices=ONE):
+        super().__init__()
+        self.refiner, self.training, self.emphasis, self.devices = refiner, training, emphasis, devices
+        self.n_steps, self.network = training.steps, network
+        self.networks = {"denoiser": network, "averaged": refiner.network}
+        self.scale = refiner.variables
+        self.loss_scale = loss_scale_of(network)
+        self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)
+        rates = training.learning_rate, training.steps, training.final_rate_share
+        schedule, betas = Falling(*rates, self.guard["rate_scale"]), (training.beta_1, training.beta_2)
+        weights = network.trainable_variables
+        self.optimiser = Adam(schedule, betas, weights, training.clip_norm)
+        self.average = MovingAverage(weights, training.ema_decay, refiner.network.trainable_variables)
+        self._step = devices.function(self._trained)
+
+    def step(self, batch):
+        """Trains once; returns named scalars.
+
+        Args:
+          batch: this worker's part: latents `[b, span, latent_size]` at their own scale, and their conditioning
+            `[b, span, n_conditioning]`.
+        """
+        return self._step(*batch)
+
+    def _trained(self, latents, conditioning):
+        # Stateless, so that a resumed run draws what an unbroken one does.
+        seed = tf.stack([tf.constant(self.training.seed, tf.int64), self.step_count])
+        seeds = tf.random.experimental.stateless_split(seed, 2)
+        clean = self.refiner.standardise(latents)
+        deviation, noise = (
+            self.devices.share(tf.random.stateless_normal([shape[0] * self.devices.n, *shape[1:]], of))
+            for shape, of in (([clean.shape[0], 1, 1], seeds[0]), (clean.shape, seeds[1]))
+        )
+        deviation = tf.exp(self.training.noise_mean + self.training.noise_spread * deviation)
+        with tf.GradientTape(persistent=True) as tape:
+            error = self.network(clean + deviation * noise, deviation, conditioning) - clean
+            # As a share of what it is where the network adds nothing.
+            weight = (1.0 + tf.square(deviation)) / tf.square(deviation)
+            loss = tf.reduce_mean(weight * tf.square(self.emphasis * error))
+        scalars = self.devices.mean({"loss": loss})
+        update(tape, [(self.optimiser, loss)], self.guard, self.average.update, devices=self.devices)
+        self.step_count.assign_add(1)
+        return scalars

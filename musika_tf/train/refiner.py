@@ -1,0 +1,128 @@
+"""A bundle that generates and latents in, the same bundle with a refiner out."""
+
+import dataclasses
+import functools
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from musika_tf import atomic, json_file
+from musika_tf.conditioning import signals
+from musika_tf.config import RefinerConfig, RefinerTraining
+from musika_tf.errors import UserError
+from musika_tf.gan import data
+from musika_tf.gan.refiner import Refiner
+from musika_tf.gan.refiner_trainer import RefinerTrainer
+from musika_tf.model import bundle
+from musika_tf.model.metadata import check_generates
+from musika_tf.stereo import layouts
+from musika_tf.training import loop
+from musika_tf.training.devices import ONE, Devices
+
+logger = logging.getLogger(__name__)
+
+_KEPT = ("name", "licence", "trained_on", "steps", "flags")  # of the bundle's metadata
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What train_refiner.py was asked to do; `source` is the bundle that gets a refiner, `bundle_dir` where it goes."""
+
+    config: RefinerConfig
+    training: RefinerTraining
+    source: str
+    latents_dir: str
+    checkpoint_dir: str
+    bundle_dir: str
+    save_every: int
+    cache_dir: str | None = None
+    precision: str = "float32"  # of precision.POLICIES
+    devices: Devices = ONE
+
+    @property
+    def directory(self):
+        return Path(self.checkpoint_dir) / "refiner"
+
+
+def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
+    """Trains the refiner, resuming where it was, and writes the bundle.
+
+    A bundle that has a refiner of this size goes on from it.
+
+    Returns:
+      True when training is complete, False when it was interrupted (and saved; the bundle is written all the same).
+
+    Raises:
+      UserError: no bundle that generates, no latents, latents of another model or other extractors, or checkpoints of
+        another size.
+    """
+    devices = job.devices
+    devices.check_batch(job.training.batch_size, "refiner_batch_size")
+    bundle.check_target(job.bundle_dir)
+    tf.keras.utils.set_random_seed(job.training.seed)
+    check_generates(job.source, bundle.read_metadata(job.source))
+    with devices.scope():
+        autoencoder, gan, conditioner, metadata = bundle.load_networks(job.source)
+    needed = [signals.find(row["name"]) for row in metadata["conditioning"]]
+    span = gan.config.window + gan.config.window // 2
+    pieces = data.load_pieces(job.latents_dir, needed, span, job.cache_dir)
+    where = f"--latents_dir={job.latents_dir}"
+    if pieces.model_id != autoencoder.identity():
+        raise UserError(
+            f"{where}: latents of model {pieces.model_id}, the autoencoder of {job.source} is "
+            f"{autoencoder.identity()}; encode the audio with it"
+        )
+    conditioner.check_extractors(pieces.extractors, where)
+    pieces.mirror = layouts.create(autoencoder.config).mirror
+    mean, deviation = pieces.statistics()
+    pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
+    sizes = job.config, gan.config.window, gan.latent_size, gan.n_conditioning
+    with devices.scope():
+        refiner, learning = Refiner.create(*sizes), Refiner.create(*sizes, job.precision)
+        if gan.refiner and gan.refiner.config.width == job.config.width:
+            refiner.network.set_weights(gan.refiner.network.get_weights())
+            learning.network.set_weights(gan.refiner.network.get_weights())
+        else:
+            refiner.network.set_weights(learning.network.get_weights())
+        refiner.fit(mean, deviation)
+        trainer = RefinerTrainer(refiner, learning.network, job.training, _emphasis(gan, deviation), devices)
+    _check_size(job, sizes)
+    if devices.is_chief:
+        save_flags(job.directory)
+    logger.info("refiner: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
+
+    batches = functools.partial(
+        data.batches, pieces, span, job.training.batch_size, job.training.seed, part=devices.part
+    )
+    complete = loop.train(trainer, batches, job.directory, job.save_every)
+    gan.refiner = refiner
+    about = {name: metadata[name] for name in _KEPT if name in metadata}
+    about["refiner_steps"] = int(trainer.step_count.numpy())
+    has_critic = metadata["has_critic"]
+    devices.chief_first(lambda: bundle.save(job.bundle_dir, autoencoder, gan, conditioner, has_critic, **about))
+    return complete
+
+
+def _emphasis(gan, deviation):
+    """What an error of each channel counts: as much as the GAN makes of it; root mean square 1."""
+    seen = deviation / gan.standardiser.deviation.numpy()
+    return (seen / np.sqrt(np.mean(np.square(seen)))).astype(np.float32)
+
+
+def _check_size(job, sizes):
+    """Stores the sizes beside the checkpoints; refuses other ones than are there."""
+    path = job.directory / "refiner.json"
+    config, *others = sizes
+    described = {"width": config.width, "others": others}
+    try:
+        stored = json_file.read(path) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it, and give the flags of this training again") from error
+    if stored is not None and stored != described:
+        raise UserError(f"--checkpoint_dir={job.checkpoint_dir}: holds a refiner of another size; use another")
+    job.directory.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, json.dumps(described))
