@@ -1,8 +1,8 @@
 """The refiner: denoising that brings generated latents nearer to those of music.
 
 A GAN of a few hours makes latents that a decoder turns into what it makes of noisy ones: blur. The refiner adds noise
-that drowns what is wrong with them, and takes it off again in steps, as a diffusion model finishes a sketch (Meng et al.
-2022, "SDEdit"), along the deterministic path of Karras et al. (2022, algorithm 1, by Euler's steps)::
+that drowns what is wrong with them, and takes it off again in steps, as a diffusion model finishes a sketch (Meng et
+al. 2022, "SDEdit"), along the deterministic path of Karras et al. (2022, algorithm 1, by Euler's steps)::
 
     x <- latents + start noise
     x <- D + (next / deviation) (x - D)          D = denoiser(x, deviation, conditioning)
