@@ -1,6 +1,6 @@
 """What a training logged, as CSV: python tools/training_log.py --checkpoint_dir=DIR --csv_dir=models/mine/training
 
-One file for each phase and for the GAN, with the losses at up to --rows steps, and the effective flags of each.
+One file for each phase, the GAN and the refiner, with the losses at up to --rows steps, and the effective flags of each.
 """
 
 import csv
@@ -51,7 +51,7 @@ def write_csv(path, steps):
 
 def main(_):
     checkpoint_dir, out_dir = Path(cli.require("checkpoint_dir")), Path(cli.require("csv_dir"))
-    trainings = [checkpoint_dir / name for name in ("phase1", "phase2", "phase3", "phase4", "gan")]
+    trainings = [checkpoint_dir / name for name in ("phase1", "phase2", "phase3", "phase4", "gan", "refiner")]
     found = {path: steps for path in trainings if (steps := scalars(path))}
     if not found:
         raise UserError(

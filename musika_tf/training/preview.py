@@ -1,5 +1,6 @@
 """What a training writes at each checkpoint to listen to and to look at."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,13 @@ def write(directory, step, waveforms, sample_rate):
 
 
 def picture(path, waveforms, sample_rate):
-    """Saves the `figure` of waveforms as PNG."""
-    drawn = figure(waveforms, sample_rate)
+    """Saves the `figure` of waveforms as PNG, in 256 colours: half of the size."""
+    from PIL import Image
+
+    drawn, png = figure(waveforms, sample_rate), io.BytesIO()
+    drawn.savefig(png, dpi=80, format="png")
     with atomic.replacing(path) as hidden_path:
-        drawn.savefig(hidden_path, dpi=80, format="png")
+        Image.open(png).convert("RGB").quantize(256).save(hidden_path, format="png", optimize=True)
 
 
 def figure(waveforms, sample_rate):
