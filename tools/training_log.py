@@ -1,6 +1,6 @@
 """What a training logged, as CSV: python tools/training_log.py --checkpoint_dir=DIR --csv_dir=models/mine/training
 
-One file for each phase, the GAN and the refiner, with the losses at up to --rows steps, and the effective flags of each.
+One file for each phase, the GAN and the refiner: losses at up to --rows steps, and the effective flags of each.
 """
 
 import csv
