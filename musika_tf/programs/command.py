@@ -13,6 +13,7 @@ COMMANDS = {
     "encode": "encode a folder of audio to latents",
     "train-ae": "train or fine-tune the autoencoder",
     "train-gan": "train or fine-tune the GAN on latents",
+    "train-refiner": "train the denoiser that refines what a model generates",
     "evaluate": "measure music, models, autoencoders and extractors",
     "import-original": "turn a checkpoint of the published implementation into a bundle",
     "export": "turn a bundle into files for ONNX Runtime or LiteRT",

@@ -251,7 +251,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ('{"format_version": Infinity}', "no bundle"),
         ('{"format_version": true}', "no bundle"),
         ("[" * 100_000, "no bundle"),
-        ('{"format_version": 99}', "format 99, newer than 3; update musika_tf"),
+        ('{"format_version": 99}', "format 99, newer than 4; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "no bundle"),  # which was never released
         ('{"format_version": 2, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
