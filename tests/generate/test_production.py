@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 import soundfile
 import tiny
 from comments import read_comment, read_piece
@@ -298,12 +299,16 @@ def test_folders_of_any_name(folder, tmp_path, name, monkeypatch):
 
 
 def test_a_full_disk_leaves_no_half_a_picture(folder, tmp_path, monkeypatch):
-    def savefig(self, path, **options):
+    save = Image.Image.save
+
+    def save_half(self, path, **options):
+        if hasattr(path, "write"):  # in memory
+            return save(self, path, **options)
         with open(path, "wb") as file:
             file.write(b"\x89PNG")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    monkeypatch.setattr(Image.Image, "save", save_half)
     with pytest.raises(UserError, match="tiny-7.png: can't be written .No space left on device.;"):
         run(folder, n_pieces=1, previews=True, out=str(tmp_path))
     assert os.listdir(tmp_path) == ["tiny-7.flac"]

@@ -62,7 +62,7 @@ def test_what_is_no_command_is_one_line(arguments, problem):
     ("line", "answers"),
     [
         ("musika-tf ge", {"generate"}),
-        ("musika-tf train", {"train-ae", "train-gan"}),
+        ("musika-tf train", {"train-ae", "train-gan", "train-refiner"}),
         ("musika-tf generate --l", {"--length", "--loop"}),
         ("musika-tf train-gan --gan_w", {"--gan_width", "--gan_window"}),
     ],
