@@ -11,10 +11,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from PIL import Image
 import soundfile
 import tiny
 from comments import read_comment, read_piece
+from PIL import Image
 
 from musika_tf.errors import UserError
 from musika_tf.generate import preview_page, production, rendering
