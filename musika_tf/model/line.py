@@ -87,7 +87,7 @@ class Line:
 
         `conditioning` is of the range, float32 `[n_latents, k]`. Beyond it the signals go on as at its ends: whole
         windows are those of a longer curve, but for the outermost latents, which overlap their neighbours and share
-        their stereo.
+        their stereo, and with a refiner but for the outermost windows.
         """
         course = steady(seed, style_seed, truncation, conditioning, first_latent)
         return self.render(course, first_latent, n_latents)
