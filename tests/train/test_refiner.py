@@ -59,7 +59,7 @@ def job(tmp_path, source):
 def test_the_bundle_refines_and_is_otherwise_what_it_was(job):
     assert refiner.train(job)
     loaded, metadata = bundle.load(job.bundle_dir)
-    assert metadata["refiner_config"] == {"width": 4, "start": 0.6, "n_steps": 2}
+    assert metadata["refiner_config"] == dataclasses.asdict(job.config)
     assert (metadata["name"], metadata["steps"], metadata["refiner_steps"]) == ("tiny", 12, 2)
     autoencoder, gan, _, _ = bundle.load_networks(job.bundle_dir)
     assert autoencoder.identity() == tiny.autoencoder().identity()
