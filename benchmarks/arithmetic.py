@@ -1,6 +1,5 @@
 """How much arithmetic the networks need, whatever way it is computed."""
 
-import dataclasses
 import math
 from unittest import mock
 
@@ -57,16 +56,20 @@ def encode(autoencoder):
 
 def generate(gan):
     """Operations of the generator, and of the refiner where there is one, for one latent."""
+    return generator(gan) + (refine(gan) if gan.refiner else 0)
+
+
+def generator(gan):
+    """Operations of the generator for one latent."""
     channels = gan.config.coordinate_size + gan.n_conditioning
-    generator = forward(gan.averaged, tf.zeros([1, gan.config.window, channels]))
-    return (generator + (refine(gan) if gan.refiner else 0)) / gan.config.window
+    return forward(gan.averaged, tf.zeros([1, gan.config.window, channels])) / gan.config.window
 
 
 def refine(gan):
-    """Operations of the refiner for one window."""
-    span = gan.config.window + 2 * gan.refiner.margin
-    inputs = (tf.zeros([1, span, gan.latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, span, gan.n_conditioning]))
-    return gan.refiner.config.n_steps * forward(gan.refiner.network, *inputs)
+    """Operations of the refiner for one latent."""
+    refiner = gan.refiner
+    latents, signals = (tf.zeros([1, refiner.span, size]) for size in (gan.latent_size, gan.n_conditioning))
+    return refiner.config.n_steps * forward(refiner.network, latents, tf.ones([1, 1, 1]), signals) / refiner.window
 
 
 def gan_step(gan, batch_size, r1_every=1):
@@ -79,7 +82,7 @@ def gan_step(gan, batch_size, r1_every=1):
     """
     channels = gan.latent_size + gan.n_conditioning
     d = batch_size * forward(gan.critic, tf.zeros([1, gan.config.critic_window, channels]))
-    g = batch_size * gan.config.critic_window * generate(dataclasses.replace(gan, refiner=None))
+    g = batch_size * gan.config.critic_window * generator(gan)
     return 3 * g + 6 * d + 3 * d / r1_every
 
 

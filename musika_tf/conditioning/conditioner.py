@@ -87,6 +87,10 @@ class Conditioner(tf.Module):
         """Channels in their units `[..., k]` to what the networks see."""
         return (channels - self.mean) / self.deviation
 
+    def scaled(self, stored):
+        """Channels `[n, k]` as encode.py stores them to what the networks see, numpy."""
+        return self.scale(self.to_units(stored)).numpy()
+
     def times(self, positions):
         """Seconds of the centres of latents `positions` (int64), float64."""
         return (tf.cast(positions, tf.float64) + 0.5) / self.latents_per_second

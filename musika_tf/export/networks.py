@@ -66,7 +66,7 @@ def _generators(gan):
 
 
 def _refiner(refiner, latent_size, n_conditioning):
-    span = refiner.window + 2 * refiner.margin
+    span = refiner.span
     sizes = {"latents": latent_size, "noise": latent_size, "conditioning": n_conditioning}
 
     def refine(latents, noise, conditioning=None):

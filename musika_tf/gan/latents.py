@@ -33,6 +33,14 @@ class LatentPieces:
     def n_latents(self):
         return sum(len(piece) for piece in self.latents)
 
+    def check_model(self, model_id, latents_dir, source):
+        """UserError where these are latents of another autoencoder than that of `source`, whose identity is given."""
+        if self.model_id != model_id:
+            raise UserError(
+                f"--latents_dir={latents_dir}: latents of model {self.model_id}, the autoencoder of {source} is "
+                f"{model_id}; encode the audio with it"
+            )
+
     def statistics(self):
         """Mean and deviation per channel, of all pieces and their mirror images, as training sees them.
 

@@ -50,6 +50,11 @@ class Refiner:
         return self.window // 4
 
     @property
+    def span(self):
+        """Latents that are seen at a time."""
+        return self.window + 2 * self.margin
+
+    @property
     def variables(self):
         """What it has beside the network's weights."""
         return [self.mean, self.deviation]
@@ -71,9 +76,9 @@ class Refiner:
         """Refines windows.
 
         Args:
-          latents: `[b, margin + window + margin, latent_size]` at their own scale.
+          latents: `[b, span, latent_size]` at their own scale.
           noise: N(0, 1) of that shape.
-          conditioning: `[b, margin + window + margin, k]`, scaled as the generator's.
+          conditioning: `[b, span, k]`, scaled as the generator's.
 
         Returns:
           `[b, window, latent_size]`.

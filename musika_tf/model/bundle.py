@@ -20,7 +20,7 @@ from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 from musika_tf.model.functions import CODES, OUTPUTS, Bundle, contents, in_half
-from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, generates, read_metadata
+from musika_tf.model.metadata import FORMAT_VERSION, METADATA, damaged, generates, read_metadata, refines
 from musika_tf.model.player import Player
 from musika_tf.native import plain_folder
 
@@ -175,7 +175,7 @@ def load_networks(bundle_dir, policy="float32"):
         gan_config = from_dict(GanConfig, metadata["gan_config"])
         sizes = metadata["latent_size"], conditioner.n_channels
         gan = Gan.create(gan_config, *sizes, policy=policy)
-        if "refiner_config" in metadata:
+        if refines(metadata):
             refiner_config = from_dict(RefinerConfig, metadata["refiner_config"])
             gan.refiner = Refiner.create(refiner_config, gan_config.window, *sizes)
     networks, stored = contents(autoencoder, gan, conditioner, metadata.get("has_critic"))

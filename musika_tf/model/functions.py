@@ -133,7 +133,7 @@ def _sizes(autoencoder, gan, conditioner):
         sizes["coordinates"] = _float32([None, gan.config.window, n_channels])
         sizes["generator_noise"] = _float32([None, gan.noise_size])
         if gan.refiner:
-            span = gan.config.window + 2 * gan.refiner.margin
+            span = gan.refiner.span
             sizes["generated"] = sizes["refiner_noise"] = _float32([None, span, gan.latent_size])
             sizes["signals"] = _float32([None, span, conditioner.n_channels])
     return sizes

@@ -76,12 +76,6 @@ class Line:
         """The generator's noise in consecutive windows: `[n_windows, noise_size]`."""
         return normal_rows(seed, Stream.GENERATOR_NOISE, first_window, n_windows, self.gan.noise_size)
 
-    def refiner_noise(self, seed, first_window, n_windows):
-        """The refiner's noise in consecutive windows: `[n_windows * window, latent_size]`."""
-        size = self.gan.config.window * self.gan.latent_size
-        rows = normal_rows(seed, Stream.REFINER_NOISE, first_window, n_windows, size)
-        return tf.reshape(rows, [-1, self.gan.latent_size])
-
     def generate(self, seed, style_seed, first_latent, n_latents, truncation, conditioning):
         """Renders a range of an endless piece of one style; arguments and result as those of `Course` and `render`.
 
@@ -143,26 +137,22 @@ class Line:
         return latents[offset : offset + tf.cast(end - first, tf.int32)]
 
     def _generated(self, course, first_window, n_windows):
-        """Consecutive windows as the generator makes them: latents `[n, latent_size]`, the refiner's noise on them of
-        the same shape, or None without one, and the conditioning `[n, k]` that they follow."""
+        """Consecutive windows as the generator makes them: latents `[n, latent_size]`; with a refiner its noise on
+        them, of the same shape; and the conditioning `[n, k]` that they follow."""
         config = self.gan.config
         indices = first_window + tf.range(tf.cast(n_windows, tf.int64))
-        what = (
-            tf.TensorSpec([config.window, self.n_channels], tf.float32),
-            tf.TensorSpec([self.gan.noise_size], tf.float32),
-        )
-        lines, drawn = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
+        shapes = [config.window, self.n_channels], *([size] for size in self._noise_sizes)
+        what = tuple(tf.TensorSpec(shape, tf.float32) for shape in shapes)
+        lines, drawn, *to_refine = tf.map_fn(lambda i: self._window(course, i), indices, fn_output_signature=what)
         latents = self._in_batches(lambda i, n: self.latents(lines[i : i + n], drawn[i : i + n]), n_windows)
         conditioning = tf.reshape(lines[..., config.coordinate_size :], [-1, self.conditioner.n_channels])
-        return latents, self._noise_of(course, indices) if self.reach else None, conditioning
+        return latents, *(tf.reshape(noise, [-1, self.gan.latent_size]) for noise in to_refine), conditioning
 
-    def _noise_of(self, course, indices):
-        """The refiner's noise in windows `indices`, int64 `[n]`: `[n * window, latent_size]`."""
-        loop = coordinates.LoopGrid(self.gan.config, course.loop_latents)
-        rows = tf.math.floordiv(loop.wrap(indices * self.gan.config.window), self.gan.config.window)
-        what = tf.TensorSpec([self.gan.config.window, self.gan.latent_size], tf.float32)
-        drawn = tf.map_fn(lambda row: self.refiner_noise(course.seed, row, 1), rows, fn_output_signature=what)
-        return tf.reshape(drawn, [-1, self.gan.latent_size])
+    @property
+    def _noise_sizes(self):
+        """Numbers that a window draws: for the generator, and for the refiner where there is one."""
+        config = self.gan.config
+        return [self.gan.noise_size, *([config.window * self.gan.latent_size] if self.gan.refiner else [])]
 
     def _in_batches(self, function, n_windows):
         """Latents `[n_windows * window, latent_size]` of a function of (window, count) to so many windows of them."""
@@ -183,7 +173,7 @@ class Line:
         return self.conditioner.draw(style_seed, first_latent + tf.range(tf.cast(n_latents, tf.int64)))
 
     def _window(self, course, index):
-        """Coordinates `[window, n_channels]` and noise `[noise_size]` of window `index` (int64 scalar)."""
+        """Coordinates `[window, n_channels]` of window `index` (int64 scalar), and a vector of each of its noises."""
         config = self.gan.config
         loop = coordinates.LoopGrid(config, course.loop_latents)
         positions = index * config.window + tf.range(config.window, dtype=tf.int64)
@@ -197,7 +187,9 @@ class Line:
             own = self._signals(course.conditioning, rows, course.style_seeds[0], wrapped)
             parts.append(self.conditioner.scale(own))
         line = tf.ensure_shape(tf.concat(parts, axis=-1), [config.window, self.n_channels])
-        return line, self.generator_noise(course.seed, wrapped[0] // config.window, 1)[0]
+        row = wrapped[0] // config.window
+        streams = zip((Stream.GENERATOR_NOISE, Stream.REFINER_NOISE), self._noise_sizes, strict=False)
+        return line, *(normal_rows(course.seed, stream, row, 1, size)[0] for stream, size in streams)
 
     def _signals(self, given, rows, style_seed, positions):
         """`given` at `rows`, or where it has no channels what the style draws at `positions`: `[window, k]`."""

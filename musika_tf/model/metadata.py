@@ -68,6 +68,16 @@ def check_generates(bundle_dir, metadata):
         )
 
 
+def bundle_in(folder):
+    """A bundle itself, or that of a folder of checkpoints, to begin a training with; UserError where there is none."""
+    if (Path(folder) / METADATA).is_file():
+        return folder
+    path = Path(folder) / "bundle"
+    if not path.is_dir():
+        raise UserError(f"--init_from={folder}: neither a bundle nor a folder of checkpoints with one")
+    return path
+
+
 def _types(metadata):
     return _TYPES | (_GAN_TYPES if any(name in metadata for name in _GAN_TYPES) else {})
 
@@ -91,7 +101,7 @@ def _check(metadata):
     }
     if generates(metadata):
         follows["window"] = from_dict(GanConfig, metadata["gan_config"]).window
-        if "refiner_config" in metadata:
+        if refines(metadata):
             from_dict(RefinerConfig, metadata["refiner_config"])
     for name, value in follows.items():
         if metadata[name] != value:

@@ -64,16 +64,17 @@ def say_defaults(*names, note=""):
 
 
 def take_latents():
-    """Fills in --latents_dir where nobody gave it and one folder is the one to take; the names of the flags taken so.
-    UserError where it is missing, or could be several."""
-    if FLAGS.latents_dir:
-        return []
-    folders = sorted(str(path) for path in Path("latents").glob("*") if path.is_dir())
-    if len(folders) > 1 and _LATENTS not in folders:
-        raise UserError(f"--latents_dir is missing: there are {', '.join(folders)}; name one of them")
-    FLAGS.latents_dir = _LATENTS if _LATENTS in folders else "".join(folders)
-    require("latents_dir")
-    return ["latents_dir"]
+    """Fills in --checkpoint_dir and --latents_dir where nobody gave them, for what learns from latents, and says so.
+    UserError where there are no latents, or several folders of them."""
+    taken = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"]
+    if not FLAGS.latents_dir:
+        folders = sorted(str(path) for path in Path("latents").glob("*") if path.is_dir())
+        if len(folders) > 1 and _LATENTS not in folders:
+            raise UserError(f"--latents_dir is missing: there are {', '.join(folders)}; name one of them")
+        FLAGS.latents_dir = _LATENTS if _LATENTS in folders else "".join(folders)
+        require("latents_dir")
+        taken.append("latents_dir")
+    say_defaults(*taken)
 
 
 def holds_autoencoder(checkpoint_dir):

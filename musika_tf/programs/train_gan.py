@@ -18,12 +18,6 @@ for name in (*_OWN, *settings.TRAINING, *settings.config_flags("gan")):
     flags.declare_key_flag(name)  # so that --help shows it
 
 
-def _take_defaults():
-    """Fills in the flags that nobody gave, and says so."""
-    taken = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"]
-    cli.say_defaults(*taken, *cli.take_latents())
-
-
 def _sizes():
     """The GAN's GanConfig: that of --init_from, which the flags say from here on. So they do of its signals, unless
     --conditioning was given."""
@@ -43,7 +37,7 @@ def _sizes():
 def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
     settings.read_back([Path(checkpoint_dir) / "gan"])
-    _take_defaults()
+    cli.take_latents()
     precision = settings.training_precision()
     cli.resolve("init_from")
     cli.start_training()

@@ -10,7 +10,7 @@ from pathlib import Path
 from absl import flags
 
 from musika_tf.errors import UserError
-from musika_tf.model.metadata import check_generates, read_metadata
+from musika_tf.model.metadata import bundle_in, check_generates, read_metadata
 from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
@@ -23,7 +23,7 @@ for name in (*_OWN, *_TRAINING, *settings.config_flags("refiner")):
 def _source(checkpoint_dir):
     """The bundle to refine."""
     if FLAGS.init_from:
-        return FLAGS.init_from
+        return str(bundle_in(FLAGS.init_from))
     folder = Path(checkpoint_dir) / "bundle"
     if not folder.is_dir():
         raise UserError(
@@ -35,8 +35,7 @@ def _source(checkpoint_dir):
 def main(_):
     checkpoint_dir = cli.require("checkpoint_dir")
     settings.read_back([Path(checkpoint_dir) / "refiner"])
-    taken = [] if FLAGS["checkpoint_dir"].present else ["checkpoint_dir"]
-    cli.say_defaults(*taken, *cli.take_latents())
+    cli.take_latents()
     precision = settings.training_precision()
     cli.resolve("init_from")
     source = _source(checkpoint_dir)

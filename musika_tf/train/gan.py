@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import atomic, json_file, shipped
+from musika_tf import atomic, shipped
 from musika_tf.conditioning import signals
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import GanConfig, GanTraining, from_dict
@@ -25,9 +25,9 @@ from musika_tf.model import bundle
 from musika_tf.model.codec import Codec
 from musika_tf.model.line import Line, steady
 from musika_tf.model.loading import autoencoder_of_latents, load_autoencoder
-from musika_tf.model.metadata import generates
+from musika_tf.model.metadata import bundle_in, generates
 from musika_tf.stereo import layouts
-from musika_tf.train import emphasis
+from musika_tf.train import emphasis, stored
 from musika_tf.training import checkpoints, loop, preview
 from musika_tf.training.devices import ONE, Devices
 
@@ -91,18 +91,14 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     pieces = data.load_pieces(job.latents_dir, needed, job.config.critic_window, job.cache_dir)
     with devices.scope():
         autoencoder, gan, conditioner = _networks(job, pieces.model_id)
-    if pieces.model_id != autoencoder.identity():
-        raise UserError(
-            f"--latents_dir={job.latents_dir}: latents of model {pieces.model_id}, the autoencoder of "
-            f"{job.init_from or job.checkpoint_dir} is {autoencoder.identity()}; encode the audio with it"
-        )
+    pieces.check_model(autoencoder.identity(), job.latents_dir, job.init_from or job.checkpoint_dir)
     pieces.mirror = layouts.create(autoencoder.config).mirror
     _check_config(job)
     _fit(conditioner, job, pieces)
     if not job.init_from and job.training.standardise and checkpoints.newest(job.directory) is None:
         mean, deviation = pieces.statistics()
         gan.standardiser.fit(mean, deviation / _emphasis(job, autoencoder, pieces, deviation))
-    pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
+    pieces.conditioning = [conditioner.scaled(c) for c in pieces.conditioning]
     with devices.scope():
         trainer = GanTrainer(gan, job.training, devices)
     devices.chief_first(lambda: _keep_config(job, conditioner))
@@ -133,7 +129,7 @@ def _fit(conditioner, job, pieces):
         else:
             conditioner.fit(pieces.conditioning, pieces.extractors)
         return
-    state = _read(path)
+    state = stored.read(path)
     try:
         conditioner.set_state(state)
     except (KeyError, TypeError, ValueError) as error:
@@ -161,7 +157,7 @@ def _networks(job, model_id):
             raise UserError(f"--init_from={job.init_from}: its --conditioning is {','.join(names)!r}")
         if config != job.config:
             raise UserError(f"--init_from={job.init_from}: a GAN of another size; use its flagfile")
-        return bundle.load_networks(_bundle_in(job.init_from), job.precision)[:3]
+        return bundle.load_networks(bundle_in(job.init_from), job.precision)[:3]
     source = autoencoder_of_latents(job.checkpoint_dir, model_id)
     if source != job.checkpoint_dir:
         logger.info("the autoencoder is that of %s, which made the latents", shipped.name(source))
@@ -175,22 +171,12 @@ def _networks(job, model_id):
 def sizes_of(folder):
     """(GanConfig, names of the signals) of a bundle, or of the one in a folder of checkpoints; UserError if there is
     none, or none that generates."""
-    path = _bundle_in(folder)
+    path = bundle_in(folder)
     metadata = bundle.read_metadata(path)
     if not generates(metadata):
         raise UserError(f"--init_from={folder}: an autoencoder without a GAN; leave --init_from out")
     config = from_dict(GanConfig, metadata["gan_config"])
     return config, tuple(row["name"] for row in metadata["conditioning"])
-
-
-def _bundle_in(folder):
-    """A bundle itself, or that of a folder of checkpoints."""
-    if (Path(folder) / bundle.METADATA).is_file():
-        return folder
-    path = Path(folder) / "bundle"
-    if not path.is_dir():
-        raise UserError(f"--init_from={folder}: neither a bundle nor a folder of checkpoints with one")
-    return path
 
 
 def _described(job):
@@ -202,8 +188,8 @@ def _check_config(job):
     path = job.directory / _CONFIG_FILE
     if not path.is_file():
         return
-    stored, unsaid = _read(path), dataclasses.asdict(from_dict(GanConfig, {}))
-    if not isinstance(stored, dict) or unsaid | stored != _described(job):
+    kept, unsaid = stored.read(path), dataclasses.asdict(from_dict(GanConfig, {}))
+    if not isinstance(kept, dict) or unsaid | kept != _described(job):
         raise UserError(
             f"--checkpoint_dir={job.checkpoint_dir}: holds a GAN of another size or conditioning; use another"
         )
@@ -214,13 +200,6 @@ def _keep_config(job, conditioner):
     job.directory.mkdir(parents=True, exist_ok=True)
     atomic.write_text(job.directory / _CONFIG_FILE, json.dumps(_described(job), indent=1))
     atomic.write_text(job.directory / _CONDITIONING_FILE, json.dumps(conditioner.state(), indent=1))
-
-
-def _read(path):
-    try:
-        return json_file.read(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it, and give the flags of this training again") from error
 
 
 def _previewer(line, config):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from musika_tf import atomic, json_file
+from musika_tf import atomic
 from musika_tf.conditioning import signals
 from musika_tf.config import RefinerConfig, RefinerTraining
 from musika_tf.errors import UserError
@@ -20,6 +20,7 @@ from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.model import bundle
 from musika_tf.model.metadata import check_generates
 from musika_tf.stereo import layouts
+from musika_tf.train import stored
 from musika_tf.training import loop
 from musika_tf.training.devices import ONE, Devices
 
@@ -64,46 +65,40 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     devices.check_batch(job.training.batch_size, "refiner_batch_size")
     bundle.check_target(job.bundle_dir)
     tf.keras.utils.set_random_seed(job.training.seed)
-    check_generates(job.source, bundle.read_metadata(job.source))
     with devices.scope():
         autoencoder, gan, conditioner, metadata = bundle.load_networks(job.source)
-    needed = [signals.find(row["name"]) for row in metadata["conditioning"]]
-    span = gan.config.window + gan.config.window // 2
-    pieces = data.load_pieces(job.latents_dir, needed, span, job.cache_dir)
-    where = f"--latents_dir={job.latents_dir}"
-    if pieces.model_id != autoencoder.identity():
-        raise UserError(
-            f"{where}: latents of model {pieces.model_id}, the autoencoder of {job.source} is "
-            f"{autoencoder.identity()}; encode the audio with it"
-        )
-    conditioner.check_extractors(pieces.extractors, where)
-    pieces.mirror = layouts.create(autoencoder.config).mirror
-    mean, deviation = pieces.statistics()
-    pieces.conditioning = [conditioner.scale(conditioner.to_units(c)).numpy() for c in pieces.conditioning]
+    check_generates(job.source, metadata)
     sizes = job.config, gan.config.window, gan.latent_size, gan.n_conditioning
     with devices.scope():
-        refiner, learning = Refiner.create(*sizes), Refiner.create(*sizes, job.precision)
-        if gan.refiner and gan.refiner.config.width == job.config.width:
-            refiner.network.set_weights(gan.refiner.network.get_weights())
-            learning.network.set_weights(gan.refiner.network.get_weights())
-        else:
-            refiner.network.set_weights(learning.network.get_weights())
+        refiner, learning = Refiner.create(*sizes), Refiner.create(*sizes, job.precision).network
+    needed = [signals.find(row["name"]) for row in metadata["conditioning"]]
+    pieces = data.load_pieces(job.latents_dir, needed, refiner.span, job.cache_dir)
+    pieces.check_model(autoencoder.identity(), job.latents_dir, job.source)
+    conditioner.check_extractors(pieces.extractors, f"--latents_dir={job.latents_dir}")
+    pieces.mirror = layouts.create(autoencoder.config).mirror
+    pieces.conditioning = [conditioner.scaled(c) for c in pieces.conditioning]
+    mean, deviation = pieces.statistics()
+    goes_on = gan.refiner and gan.refiner.config.width == job.config.width
+    with devices.scope():
         refiner.fit(mean, deviation)
-        trainer = RefinerTrainer(refiner, learning.network, job.training, _emphasis(gan, deviation), devices)
+        start = (gan.refiner.network if goes_on else learning).get_weights()
+        for network in (refiner.network, learning):
+            network.set_weights(start)
+        trainer = RefinerTrainer(refiner, learning, job.training, _emphasis(gan, deviation), devices)
     _check_size(job, sizes)
     if devices.is_chief:
         save_flags(job.directory)
     logger.info("refiner: %d pieces, %d latents, %d steps", len(pieces.latents), pieces.n_latents, trainer.n_steps)
 
     batches = functools.partial(
-        data.batches, pieces, span, job.training.batch_size, job.training.seed, part=devices.part
+        data.batches, pieces, refiner.span, job.training.batch_size, job.training.seed, part=devices.part
     )
     complete = loop.train(trainer, batches, job.directory, job.save_every)
     gan.refiner = refiner
     about = {name: metadata[name] for name in _KEPT if name in metadata}
     about["refiner_steps"] = int(trainer.step_count.numpy())
-    has_critic = metadata["has_critic"]
-    devices.chief_first(lambda: bundle.save(job.bundle_dir, autoencoder, gan, conditioner, has_critic, **about))
+    networks = autoencoder, gan, conditioner, metadata["has_critic"]
+    devices.chief_first(lambda: bundle.save(job.bundle_dir, *networks, **about))
     return complete
 
 
@@ -118,11 +113,7 @@ def _check_size(job, sizes):
     path = job.directory / "refiner.json"
     config, *others = sizes
     described = {"width": config.width, "others": others}
-    try:
-        stored = json_file.read(path) if path.is_file() else None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it, and give the flags of this training again") from error
-    if stored is not None and stored != described:
+    if path.is_file() and stored.read(path) != described:
         raise UserError(f"--checkpoint_dir={job.checkpoint_dir}: holds a refiner of another size; use another")
     job.directory.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, json.dumps(described))

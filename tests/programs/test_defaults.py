@@ -86,11 +86,11 @@ def test_train_gan_takes_the_latents_that_are_there(folders, taken, empty_folder
     for folder in folders:
         (empty_folder / "latents" / folder).mkdir(parents=True)
     if taken:
-        said, _, values = take("train_gan", [], ["latents_dir"])
+        said, _, values = take("train_gan", [], ["latents_dir"], "cli.take_latents()")
         assert said == [f"defaults: --checkpoint_dir=checkpoints/musika --latents_dir=latents/{taken}"]
         assert values == [f"latents/{taken}"]
         return
-    done = warm.run("-c", TAKE + "program._take_defaults()", "train_gan", cwd=".")
+    done = warm.run("-c", TAKE + "cli.take_latents()", "train_gan", cwd=".")
     last = done.stderr.splitlines()[-1]
     assert "UserError: --latents_dir is missing" in last and all(f"latents/{name}" in last for name in folders)
 
