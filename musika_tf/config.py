@@ -261,8 +261,12 @@ class RefinerConfig(Checked):
     """Size and use of the refiner, which brings generated latents nearer to those of music."""
 
     width: int = field(96, "channels of the denoiser at every level")
-    start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
+    start: float = field(4.0, "deviation of the noise that generated latents get", (0.05, 80.0))
     n_steps: int = field(10, "steps in which it is taken off", (1, 256))
+    guide_width: int = field(32, "channels of the guide, a poorer denoiser to go away from; 0: none", _COUNTS)
+    guidance: float = field(1.75, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))
+
+    EARLIER = {"guide_width": 0}  # before there was one
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,7 @@ class RefinerTraining(Checked):
     ema_decay: float = field(0.999, "decay of the moving average of the weights, which refines", _SHARE)
     noise_mean: float = field(-0.5, "mean of the logarithm of the noise's deviation", (-5.0, 5.0))
     noise_spread: float = field(1.2, "deviation of the logarithm of the noise's deviation", (0.0, 5.0))
+    guide_steps: int = field(3_000, "training steps of the guide, which come first")
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
     max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
     seed: int = field(0, "seed of crops, noise and initial weights", _SEEDS)

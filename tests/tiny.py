@@ -74,11 +74,12 @@ def gan(config=GAN, latent_size=AUTOENCODER.latent_channels, n_conditioning=0, s
     return built
 
 
-def refining(n_conditioning=0, seed=0):
-    """`gan` with a refiner of two steps, which changes what is generated; its scale is not the standardiser's."""
+def refining(n_conditioning=0, seed=0, guide_width=3):
+    """`gan` with a guided refiner of two steps, which changes what it makes; its scale is not the standardiser's."""
     size = AUTOENCODER.latent_channels
-    refiner = _refiner(RefinerConfig(width=4, n_steps=2), GAN.window, size, n_conditioning)
-    scramble(refiner.network, seed)
+    refiner = _refiner(RefinerConfig(width=4, n_steps=2, guide_width=guide_width), GAN.window, size, n_conditioning)
+    for i, network in enumerate(refiner.networks.values()):
+        scramble(network, 10 * seed + i)
     refiner.fit(normal(size, seed=4), 3 + normal(size, seed=5) / 10)
     return dataclasses.replace(gan(n_conditioning=n_conditioning, seed=seed), refiner=refiner)
 

@@ -10,6 +10,12 @@ al. 2022, "SDEdit"), along the deterministic path of Karras et al. (2022, algori
 What the generator decides over seconds stays: the noise drowns the details. It sees `margin` latents on either side of
 a window, so that seams of the generator are mended with the rest; noise belongs to its place, so that neighbours see
 the same.
+
+A guide makes it clearer (Karras et al. 2024, "Guiding a Diffusion Model with a Bad Version of Itself"): a denoiser that
+is narrower, learned briefly, and isn't told the signals. What the two do not agree on is what is missing still, so D
+goes on from the guide's result, through the denoiser's, beyond it::
+
+    D = guide(x, deviation) + guidance (denoiser(x, deviation, conditioning) - guide(x, deviation))
 """
 
 import dataclasses
@@ -27,22 +33,23 @@ _CURVE = 7.0  # rho of Karras et al.: small steps where little noise is left
 
 @dataclasses.dataclass
 class Refiner:
-    """A denoiser, and the mean and deviation of the latents that it knows."""
+    """A denoiser, its guide (or None), and the mean and deviation of the latents that they know."""
 
     config: RefinerConfig
     window: int
     network: Denoiser
+    guide: Denoiser | None
     mean: tf.Variable
     deviation: tf.Variable
 
     @classmethod
     def create(cls, config, window, latent_size, n_conditioning, policy="float32"):
-        """Builds the network with fresh weights; `window` latents are refined at a time; `policy` as Gan's."""
+        """Builds the networks with fresh weights; `window` latents are refined at a time; `policy` as Gan's."""
         with precision.policy(policy):
-            network = Denoiser(config.width, latent_size)
-        network(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
+            network = _built(config.width, latent_size, n_conditioning)
+            guide = _built(config.guide_width, latent_size, 0) if config.guide_width else None
         mean, deviation = (tf.Variable(value([latent_size]), trainable=False) for value in (tf.zeros, tf.ones))
-        return cls(config, window, network, mean, deviation)
+        return cls(config, window, network, guide, mean, deviation)
 
     @property
     def margin(self):
@@ -55,8 +62,13 @@ class Refiner:
         return self.window + 2 * self.margin
 
     @property
+    def networks(self):
+        """The networks by name."""
+        return {"refiner": self.network} | ({"guide": self.guide} if self.guide else {})
+
+    @property
     def variables(self):
-        """What it has beside the network's weights."""
+        """What it has beside the networks' weights."""
         return [self.mean, self.deviation]
 
     def fit(self, mean, deviation):
@@ -71,6 +83,14 @@ class Refiner:
 
     def standardise(self, latents):
         return (latents - self.mean) / self.deviation
+
+    def expected(self, noisy, deviation, conditioning):
+        """Standardised latents as they are expected without noise; arguments and result as those of a Denoiser."""
+        told = self.network(noisy, deviation, conditioning)
+        if self.guide is None:
+            return told
+        guide = self.guide(noisy, deviation, conditioning[..., :0])
+        return guide + self.config.guidance * (told - guide)
 
     def refine(self, latents, noise, conditioning):
         """Refines windows.
@@ -87,10 +107,17 @@ class Refiner:
         each = tf.ones([tf.shape(latents)[0], 1, 1])
 
         def step(i, x):
-            clean = self.network(x, deviations[i] * each, conditioning)
+            clean = self.expected(x, deviations[i] * each, conditioning)
             return i + 1, clean + deviations[i + 1] / deviations[i] * (x - clean)
 
         state = 0, self.standardise(latents) + deviations[0] * noise
-        # A loop, so that a graph holds the network once.
+        # A loop, so that a graph holds the networks once.
         _, x = tf.while_loop(lambda i, _: i < self.config.n_steps, step, state, parallel_iterations=1)
         return x[:, self.margin : self.margin + self.window] * self.deviation + self.mean
+
+
+def _built(width, latent_size, n_conditioning):
+    """A Denoiser that has its weights."""
+    network = Denoiser(width, latent_size)
+    network(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
+    return network

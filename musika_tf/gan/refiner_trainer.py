@@ -10,27 +10,30 @@ from musika_tf.training.update import Guard, update
 
 
 class RefinerTrainer(tf.Module):
-    """Owns the step, the optimiser and the moving average, which is a Refiner's own network; `network`, of the same
-    size, is the one that learns.
+    """Owns the step, the optimiser and the moving average, for one network of a Refiner.
 
     Args:
+      refiner: whose network becomes the average.
+      learning: Refiner of the same sizes, whose network learns.
       emphasis: float32 `[latent_size]`, what an error of each channel counts; its root mean square is 1.
+      of_guide: train the guide, for its own number of steps, in place of the refiner's network.
     """
 
-    def __init__(self, refiner, network, training, emphasis, devices=ONE):
+    def __init__(self, refiner, learning, training, emphasis, devices=ONE, of_guide=False):
         super().__init__()
         self.refiner, self.training, self.emphasis, self.devices = refiner, training, emphasis, devices
-        self.n_steps, self.network = training.steps, network
-        self.networks = {"denoiser": network, "averaged": refiner.network}
+        self.of_guide, self.n_steps = of_guide, training.guide_steps if of_guide else training.steps
+        self.network, averaged = (one.guide if of_guide else one.network for one in (learning, refiner))
+        self.networks = {"denoiser": self.network, "averaged": averaged}
         self.scale = refiner.variables
-        self.loss_scale = loss_scale_of(network)
+        self.loss_scale = loss_scale_of(self.network)
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)
-        rates = training.learning_rate, training.steps, training.final_rate_share
+        rates = training.learning_rate, self.n_steps, training.final_rate_share
         schedule, betas = Falling(*rates, self.guard["rate_scale"]), (training.beta_1, training.beta_2)
-        weights = network.trainable_variables
+        weights = self.network.trainable_variables
         self.optimiser = Adam(schedule, betas, weights, training.clip_norm)
-        self.average = MovingAverage(weights, training.ema_decay, refiner.network.trainable_variables)
+        self.average = MovingAverage(weights, training.ema_decay, averaged.trainable_variables)
         self._step = devices.function(self._trained)
 
     def step(self, batch):
@@ -51,6 +54,8 @@ class RefinerTrainer(tf.Module):
             self.devices.share(tf.random.stateless_normal([shape[0] * self.devices.n, *shape[1:]], of))
             for shape, of in (([clean.shape[0], 1, 1], seeds[0]), (clean.shape, seeds[1]))
         )
+        if self.of_guide:
+            conditioning = conditioning[..., :0]
         deviation = tf.exp(self.training.noise_mean + self.training.noise_spread * deviation)
         with tf.GradientTape(persistent=True) as tape:
             error = self.network(clean + deviation * noise, deviation, conditioning) - clean

@@ -54,7 +54,7 @@ def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, 
     temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
     bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
     metadata = {
-        "format_version": FORMAT_VERSION,
+        "format_version": _format(gan),
         **about,
         **_described(autoencoder),
         **(_described_gan(gan, conditioner, keep_critic) if gan is not None else {}),
@@ -71,6 +71,13 @@ def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, 
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _format(gan):
+    """The oldest format that has all that the bundle needs, for the sake of older programs."""
+    if gan is None or not gan.refiner:
+        return 3
+    return FORMAT_VERSION if gan.refiner.guide else 4
 
 
 def _described(autoencoder):

@@ -84,7 +84,7 @@ class Bundle(tf.Module):
                 _with_halves(
                     lambda generated, refiner_noise, signals: refine(generated, refiner_noise, signals),
                     halves,
-                    "refiner",
+                    *gan.refiner.networks,
                 )
             )
 
@@ -182,7 +182,7 @@ def contents(autoencoder, gan, conditioner, with_critic):
     networks = {**autoencoder.networks, "averaged": gan.averaged} | ({"critic": gan.critic} if with_critic else {})
     others = {"standardiser": list(gan.standardiser.variables), "conditioner": list(conditioner.variables)}
     if gan.refiner:
-        networks |= {"refiner": gan.refiner.network}
+        networks |= gan.refiner.networks
         others |= {"refined": gan.refiner.variables}
     return networks, others
 

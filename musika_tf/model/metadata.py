@@ -7,8 +7,8 @@ from musika_tf.conditioning import signals
 from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 
-# 3 added parametric stereo and phase heads, 4 the refiner; older ones are read as what they were, from 2 on.
-FORMAT_VERSION = 4
+# 3 added parametric stereo and phase heads, 4 the refiner, 5 its guide; down to 2 they are read as what they were.
+FORMAT_VERSION = 5
 _OLDEST_FORMAT = 2
 METADATA = "metadata.json"
 _TYPES = {

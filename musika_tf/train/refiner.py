@@ -48,14 +48,20 @@ class Job:
     def directory(self):
         return Path(self.checkpoint_dir) / "refiner"
 
+    @property
+    def guide_directory(self):
+        """Of its own for each width: another guide is soon learned."""
+        return self.directory / f"guide{self.config.guide_width}"
+
 
 def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
-    """Trains the refiner, resuming where it was, and writes the bundle.
+    """Trains the guide and the refiner, resuming where they were, and writes the bundle.
 
-    A bundle that has a refiner of this size goes on from it.
+    A bundle that has a refiner of this size goes on from it; the guide, which is to be poor, begins anew.
 
     Returns:
-      True when training is complete, False when it was interrupted (and saved; the bundle is written all the same).
+      True when training is complete, False when it was interrupted (and saved; the bundle is written all the same, but
+      not before the refiner's own training has begun).
 
     Raises:
       UserError: no bundle that generates, no latents, latents of another model or other extractors, or checkpoints of
@@ -70,7 +76,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     check_generates(job.source, metadata)
     sizes = job.config, gan.config.window, gan.latent_size, gan.n_conditioning
     with devices.scope():
-        refiner, learning = Refiner.create(*sizes), Refiner.create(*sizes, job.precision).network
+        refiner, learning = Refiner.create(*sizes), Refiner.create(*sizes, job.precision)
     needed = [signals.find(row["name"]) for row in metadata["conditioning"]]
     pieces = data.load_pieces(job.latents_dir, needed, refiner.span, job.cache_dir)
     pieces.check_model(autoencoder.identity(), job.latents_dir, job.source)
@@ -81,10 +87,12 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     goes_on = gan.refiner and gan.refiner.config.width == job.config.width
     with devices.scope():
         refiner.fit(mean, deviation)
-        start = (gan.refiner.network if goes_on else learning).get_weights()
-        for network in (refiner.network, learning):
-            network.set_weights(start)
-        trainer = RefinerTrainer(refiner, learning, job.training, _emphasis(gan, deviation), devices)
+        learning.network.set_weights((gan.refiner if goes_on else learning).network.get_weights())
+        for name, network in learning.networks.items():
+            refiner.networks[name].set_weights(network.get_weights())
+        common = refiner, learning, job.training, _emphasis(gan, deviation), devices
+        trainer = RefinerTrainer(*common)
+        guide_trainer = RefinerTrainer(*common, of_guide=True) if refiner.guide else None
     _check_size(job, sizes)
     if devices.is_chief:
         save_flags(job.directory)
@@ -93,6 +101,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     batches = functools.partial(
         data.batches, pieces, refiner.span, job.training.batch_size, job.training.seed, part=devices.part
     )
+    if guide_trainer and not loop.train(guide_trainer, batches, job.guide_directory, job.save_every):
+        return False
     complete = loop.train(trainer, batches, job.directory, job.save_every)
     gan.refiner = refiner
     about = {name: metadata[name] for name in _KEPT if name in metadata}

@@ -15,14 +15,15 @@ from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.training import loop
 
 SIZE, WINDOW, SIGNALS = 6, 8, 2
-CONFIG = RefinerConfig(width=8, start=0.5, n_steps=3)
+CONFIG = RefinerConfig(width=8, start=0.5, n_steps=3, guide_width=4, guidance=2.5)
 
 
 def made(seed=None, **changes):
-    """A Refiner; its network says nothing at all yet, or with a seed anything."""
+    """A Refiner; its networks say nothing at all yet, or with a seed anything."""
     refiner = Refiner.create(dataclasses.replace(CONFIG, **changes), WINDOW, SIZE, SIGNALS)
     if seed is not None:
-        tiny.scramble(refiner.network, seed)
+        for i, network in enumerate(refiner.networks.values()):
+            tiny.scramble(network, seed + i)
     refiner.fit(tiny.normal(SIZE, seed=1), 2 + tiny.normal(SIZE, seed=2) / 10)
     return refiner
 
@@ -62,6 +63,20 @@ def test_steps_of_euler():
     np.testing.assert_allclose(refined, noisy * left * deviation + mean, rtol=1e-4, atol=1e-5)
 
 
+def test_it_goes_on_from_its_guide():
+    """Beyond what the denoiser expects, from what the guide does, which isn't told the signals."""
+    (noisy, _, signals), deviation = span(), tf.fill([2, 1, 1], 0.5)
+    refiner = made(seed=5)
+    told, guide = refiner.network(noisy, deviation, signals), refiner.guide(noisy, deviation, signals[..., :0])
+    assert np.abs(told - guide).max() > 1e-2
+    for guidance, expected in ((0.0, guide), (1.0, told), (2.5, guide + 2.5 * (told - guide))):
+        found = made(seed=5, guidance=guidance).expected(noisy, deviation, signals)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    alone = made(seed=5, guide_width=0)
+    assert alone.guide is None and list(alone.networks) == ["refiner"]
+    np.testing.assert_allclose(alone.expected(noisy, deviation, signals), told, atol=1e-5)
+
+
 def test_it_sees_neighbours_and_signals_and_each_row_alone():
     refiner, inputs = made(seed=5), span()
     refined = refiner.refine(*inputs).numpy()
@@ -74,15 +89,15 @@ def test_it_sees_neighbours_and_signals_and_each_row_alone():
 
 
 eagerly = pytest.mark.usefixtures("eagerly")
-TRAINING = RefinerTraining(batch_size=4, steps=3, learning_rate=3e-3, ema_decay=0.9, noise_spread=0.3)
+TRAINING = RefinerTraining(batch_size=4, steps=3, guide_steps=2, learning_rate=3e-3, ema_decay=0.9, noise_spread=0.3)
 
 
-def trainer(**changes):
+def trainer(of_guide=False, **changes):
     refiner, learning = made(seed=5), made(seed=5)
     refiner.fit(np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32))
     emphasis = np.float32([2, 1, 1, 1, 1, 1])
     emphasis /= np.sqrt(np.mean(emphasis**2))
-    return RefinerTrainer(refiner, learning.network, dataclasses.replace(TRAINING, **changes), emphasis)
+    return RefinerTrainer(refiner, learning, dataclasses.replace(TRAINING, **changes), emphasis, of_guide=of_guide)
 
 
 @functools.cache
@@ -116,14 +131,29 @@ def test_one_step_moves_the_network_and_its_average():
     assert float(trainer(seed=1).step(music())["loss"]) != first
 
 
+@eagerly
+def test_the_guide_learns_alone_and_without_signals():
+    step = trainer(of_guide=True)
+    assert step.n_steps == 2 and step.networks["averaged"] is step.refiner.guide
+    before, others = tiny.weights(step.refiner.guide), tiny.weights(step.refiner.network)
+    latents, signals = music()
+    loss = float(step.step((latents, signals))["loss"])
+    assert all(not np.array_equal(a, b) for a, b in zip(before, tiny.weights(step.refiner.guide), strict=True))
+    for a, b in zip(others, tiny.weights(step.refiner.network), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert float(trainer(of_guide=True).step((latents, signals + 1))["loss"]) == loss
+
+
 @pytest.mark.long
-def test_it_learns_what_music_is():
-    step = trainer(steps=1500, learning_rate=1e-2)
+@pytest.mark.parametrize("of_guide", [False, True])
+def test_it_learns_what_music_is(of_guide):
+    step = trainer(of_guide, steps=1500, guide_steps=1500, learning_rate=1e-2)
     losses = [float(step.step(music(4))["loss"]) for _ in range(1500)]
     assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:5])
     clean, signals = music(4)
     noise = 0.5 * tiny.normal(*clean.shape, seed=11)
-    left = step.refiner.network(clean + noise, tf.fill([4, 1, 1], 0.5), signals) - clean
+    signals = signals[..., :0] if of_guide else signals
+    left = step.networks["averaged"](clean + noise, tf.fill([4, 1, 1], 0.5), signals) - clean
     assert np.std(left) < 0.6 * np.std(noise)  # at best 6 ** -0.5
 
 

@@ -154,7 +154,7 @@ def test_noise_off_and_seeds(inputs):
 
 def test_metadata(folder):
     metadata = json.loads((folder / "metadata.json").read_text())
-    assert metadata["format_version"] == bundle.FORMAT_VERSION
+    assert metadata["format_version"] == 3
     assert metadata["name"] == "tiny" and metadata["licence"] == "CC0" and metadata["trained_on"] == "noise"
     assert metadata["steps"] == 12 and metadata["flags"] == ["--gan_width=4"]
     assert metadata["sample_rate"] == 44_100 and metadata["samples_per_latent"] == PER_LATENT
@@ -164,6 +164,15 @@ def test_metadata(folder):
     assert tempo["range"] == pytest.approx([110, 150])
     assert (beat["name"], beat["channels"]) == ("beat", 10)
     assert metadata["autoencoder_id"] == tiny.autoencoder().identity()
+
+
+def test_the_format_is_the_oldest_that_does(monkeypatch, tmp_path):
+    """3 without a refiner, as above."""
+    for guide_width, expected in ((0, 4), (3, bundle.FORMAT_VERSION)):
+        gan = tiny.refining(guide_width=guide_width)
+        monkeypatch.setattr(bundle.tf.saved_model, "save", lambda *args, **more: None)
+        bundle.save(tmp_path / "x", tiny.autoencoder(), gan, Conditioner((), 1.0), name="x")
+        assert json.loads((tmp_path / "x" / "metadata.json").read_text())["format_version"] == expected
 
 
 def test_the_older_bundle_is_gone_and_nothing_lies_about(folder):
@@ -251,7 +260,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ('{"format_version": Infinity}', "no bundle"),
         ('{"format_version": true}', "no bundle"),
         ("[" * 100_000, "no bundle"),
-        ('{"format_version": 99}', "format 99, newer than 4; update musika_tf"),
+        ('{"format_version": 99}', "format 99, newer than 5; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "no bundle"),  # which was never released
         ('{"format_version": 2, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],

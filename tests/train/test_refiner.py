@@ -45,14 +45,21 @@ def untrained(monkeypatch):
 @pytest.fixture
 def job(tmp_path, source):
     return refiner.Job(
-        config=RefinerConfig(width=4, n_steps=2),
-        training=RefinerTraining(batch_size=2, steps=2),
+        config=RefinerConfig(width=4, n_steps=2, guide_width=3),
+        training=RefinerTraining(batch_size=2, steps=2, guide_steps=3),
         source=source,
         latents_dir=write_latents(tmp_path / "latents"),
         checkpoint_dir=str(tmp_path / "checkpoints"),
         bundle_dir=str(tmp_path / "checkpoints" / "bundle"),
         save_every=10,
     )
+
+
+def load(job, monkeypatch, gan=None):
+    """Has the source's networks be those of tiny.py, which are at hand."""
+    gan = gan or dataclasses.replace(tiny.gan(n_conditioning=11))  # a copy, which gets the refiner
+    found = tiny.autoencoder(), gan, tiny.conditioner(), bundle.read_metadata(job.source)
+    monkeypatch.setattr(bundle, "load_networks", lambda path: found)
 
 
 @pytest.mark.long
@@ -80,13 +87,15 @@ def test_the_bundle_refines_and_is_otherwise_what_it_was(job):
     with pytest.MonkeyPatch.context() as patch:
 
         def note(trainer, *others):
-            started.extend(tiny.weights(trainer.network))
+            started.append(tiny.weights(trainer.network))
             return trained(trainer, *others)
 
         patch.setattr(refiner.loop, "train", note)
         refiner.train(again)
-    for a, b in zip(started, tiny.weights(gan.refiner.network), strict=True):
+    guide, denoiser = started
+    for a, b in zip(denoiser, tiny.weights(gan.refiner.network), strict=True):
         np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(guide, tiny.weights(gan.refiner.guide), strict=True))
 
 
 def refused(job, message, **changes):
@@ -113,21 +122,36 @@ def test_an_autoencoder_alone(job, tmp_path):
 
 
 def test_a_folder_of_another_refiner(job, untrained, monkeypatch):
-    found = tiny.autoencoder(), tiny.gan(n_conditioning=11), tiny.conditioner(), bundle.read_metadata(job.source)
-    monkeypatch.setattr(bundle, "load_networks", lambda path: found)
+    load(job, monkeypatch)
     refiner.train(job)
     refused(job, "holds a refiner of another size", config=RefinerConfig(width=8))
-    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, start=1.0)))  # how it is used is no size
+    as_it_is = RefinerConfig(
+        width=4, start=1.0, guide_width=5
+    )  # how it is used is no size, and guides are learned anew
+    refiner.train(dataclasses.replace(job, config=as_it_is))
     (refiner.Path(job.checkpoint_dir) / "refiner" / "refiner.json").write_text("{")
     refused(job, "refiner.json: damaged")
 
 
 def test_a_refiner_of_another_size_begins_anew(job, untrained, monkeypatch):
-    gan = tiny.refining(n_conditioning=11)
-    found = tiny.autoencoder(), gan, tiny.conditioner(), bundle.read_metadata(job.source)
-    monkeypatch.setattr(bundle, "load_networks", lambda path: found)
+    load(job, monkeypatch, tiny.refining(n_conditioning=11))
     refiner.train(dataclasses.replace(job, config=RefinerConfig(width=8)))
-    (trainer,) = untrained
-    assert trainer.refiner.config.width == 8
+    guide_trainer, trainer = untrained
+    assert guide_trainer.of_guide and not trainer.of_guide and trainer.refiner.config.width == 8
     for a, b in zip(tiny.weights(trainer.network), tiny.weights(trainer.refiner.network), strict=True):
         np.testing.assert_array_equal(a, b)  # the average begins as what it follows
+
+
+def test_the_guide_comes_first(job, untrained, monkeypatch):
+    """Stopped while it learns, the rest waits; a refiner may have none."""
+    folders, saved = [], []
+    load(job, monkeypatch)
+    monkeypatch.setattr(bundle, "save", lambda *args, **about: saved.append(args[2].refiner))
+    monkeypatch.setattr(refiner.loop, "train", lambda trainer, batches, folder, *rest: folders.append(folder) or True)
+    assert refiner.train(job) and saved[0].guide
+    assert [path.name for path in folders] == ["guide3", "refiner"]
+    folders.clear()
+    assert refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, guide_width=0)))
+    assert [path.name for path in folders] == ["refiner"] and saved[1].guide is None
+    monkeypatch.setattr(refiner.loop, "train", lambda *args: False)
+    assert not refiner.train(job) and len(saved) == 2
