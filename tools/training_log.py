@@ -1,6 +1,6 @@
 """What a training logged, as CSV: python tools/training_log.py --checkpoint_dir=DIR --csv_dir=models/mine/training
 
-One file for each phase, the GAN and the refiner: losses at up to --rows steps, and the effective flags of each.
+One file for each phase, the GAN, the refiner and its guide: losses at up to --rows steps. And their effective flags.
 """
 
 import csv
@@ -52,6 +52,7 @@ def write_csv(path, steps):
 def main(_):
     checkpoint_dir, out_dir = Path(cli.require("checkpoint_dir")), Path(cli.require("csv_dir"))
     trainings = [checkpoint_dir / name for name in ("phase1", "phase2", "phase3", "phase4", "gan", "refiner")]
+    trainings += sorted((checkpoint_dir / "refiner").glob("guide*"))
     found = {path: steps for path in trainings if (steps := scalars(path))}
     if not found:
         raise UserError(
@@ -60,7 +61,8 @@ def main(_):
     out_dir.mkdir(parents=True, exist_ok=True)
     for path, steps in found.items():
         write_csv(out_dir / f"{path.name}.csv", thin(steps, FLAGS.rows))
-        shutil.copyfile(path / "effective.flags", out_dir / f"{path.name}.flags")
+        if path.parent == checkpoint_dir:  # the guide's are the refiner's
+            shutil.copyfile(path / "effective.flags", out_dir / f"{path.name}.flags")
         print(f"{path.name}: {len(steps)} logged steps, the last {max(steps)}")
 
 

@@ -11,18 +11,23 @@ sys.path.insert(0, str(ROOT / "tools"))
 import training_log  # noqa: E402
 
 
+def log(folder, run, steps):
+    writer = tf.summary.create_file_writer(str(folder / "summaries"), filename_suffix=f".{run}")
+    for step in steps:
+        with writer.as_default(step):
+            tf.summary.scalar("loss", 100 * run + step)
+    writer.close()
+
+
 @pytest.fixture
 def checkpoints(tmp_path):
-    """A training of 40 steps that was resumed at 20, where it had got to 30 before."""
-    folder = tmp_path / "checkpoints" / "phase1"
-    for run, steps in enumerate((range(0, 31), range(20, 41))):
-        writer = tf.summary.create_file_writer(str(folder / "summaries"), filename_suffix=f".{run}")
-        for step in steps:
-            with writer.as_default(step):
-                tf.summary.scalar("loss", 100 * run + step)
-        writer.close()
-    (folder / "effective.flags").write_text("--ae_width=16\n")
-    return folder.parent
+    """A training of 40 steps that was resumed at 20, where it had got to 30 before; and that of a refiner's guide."""
+    folder = tmp_path / "checkpoints"
+    log(folder / "phase1", 0, range(0, 31))
+    log(folder / "phase1", 1, range(20, 41))
+    (folder / "phase1" / "effective.flags").write_text("--ae_width=16\n")
+    log(folder / "refiner" / "guide8", 0, range(3))
+    return folder
 
 
 def test_later_runs_win(checkpoints):
@@ -43,7 +48,9 @@ def test_program_writes_rows_and_flags(checkpoints, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "log" / "phase1.csv").read_text().splitlines()))
     assert len(rows) == 5 and rows[-1] == {"step": "40", "loss": "140"}
+    assert (tmp_path / "log" / "guide8.csv").read_text() == "step,loss\n0,0\n1,1\n2,2\n"
     assert (tmp_path / "log" / "phase1.flags").read_text() == "--ae_width=16\n"
+    assert len(list((tmp_path / "log").iterdir())) == 3
 
 
 def test_a_folder_without_training_is_named(tmp_path):
