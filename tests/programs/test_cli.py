@@ -68,8 +68,8 @@ CASES = {
     "no such choice": (["train_ae.py", "--phase=5"], ["--phase=5", "1|2|3|4|all"]),
     "no such flag": (["train_ae.py", "--phases=5"], ["phases"]),
     "flagfile of bytes": (
-        ["train_ae.py", "--flagfile=models/techno.png"],
-        ["--flagfile=models/techno.png: no such preset", "flags/mini.flags"],
+        ["train_ae.py", "--flagfile=docs/figures/techno.png"],
+        ["--flagfile=docs/figures/techno.png: no such preset", "flags/mini.flags"],
     ),
     "sizes": (["train_ae.py", SMOKE, "--audio_dir=x", "--ae_width=98"], ["--ae_width=98: give a multiple of 4"]),
     "line's end": (["generate.py", "--length=1\n2\x1b[2J"], ["--length=1\\n2\\x1b[2J:"]),
