@@ -261,7 +261,7 @@ class RefinerConfig(Checked):
     """Size and use of the refiner, which brings generated latents nearer to those of music."""
 
     width: int = field(96, "channels of the denoiser at every level")
-    start: float = field(8.0, "deviation of the noise that generated latents get", (0.05, 80.0))
+    start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
     n_steps: int = field(10, "steps in which it is taken off", (1, 256))
     guide_width: int = field(32, "channels of the guide, a poorer denoiser to go away from; 0: none", _COUNTS)
     guidance: float = field(2.0, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))
