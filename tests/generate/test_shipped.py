@@ -123,9 +123,9 @@ def test_a_loop_has_no_seam(model, seconds):
     for seed in (1, 2, 3):
         loop = render(model, seed, 0, seconds * RATE, loop_samples=seconds * RATE)
         twice = np.concatenate([loop, loop])
-        ratios.append(seam_ratio(twice, [len(loop)]))
+        ratios.append(seam_ratio(twice, [len(loop)], reach=100))  # within a beat's attack, which begins there
         powers.append(decibels(loop[-RATE:]) - decibels(loop))
-    assert np.mean(ratios) < 2
+    assert np.mean(ratios) < 1.7  # cut off a little earlier, loops have 2.2 and more
     assert np.abs(powers).max() < 6
 
 

@@ -237,8 +237,9 @@ def test_presets_are_what_they_say():
     one_value = dataclasses.replace(mini[1], noise_values=1)  # as techno was trained
     assert (mini[0], one_value) == tuple(tiny.preset("flags/techno.flags", type(config)) for config in mini)
     wider = dataclasses.replace(mini[1], width=48)
-    for flagfile in ("flags/piano.flags", "flags/misc.flags"):
-        assert (mini[0], wider) == tuple(tiny.preset(flagfile, type(config)) for config in mini)
+    contrasting = dataclasses.replace(wider, critic_contrast=True)
+    for flagfile, gan in (("flags/piano.flags", wider), ("flags/misc.flags", contrasting)):
+        assert (mini[0], gan) == tuple(tiny.preset(flagfile, type(config)) for config in mini)
 
 
 @pytest.mark.parametrize(
