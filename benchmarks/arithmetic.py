@@ -69,10 +69,8 @@ def refine(gan):
     """Operations of the refiner for one latent."""
     refiner = gan.refiner
     latents, signals = (tf.zeros([1, refiner.span, size]) for size in (gan.latent_size, gan.n_conditioning))
-    one = forward(refiner.network, latents, tf.ones([1, 1, 1]), signals)
-    if refiner.guide:
-        one += forward(refiner.guide, latents, tf.ones([1, 1, 1]), signals[..., :0])
-    return refiner.config.n_steps * one / refiner.window
+    one_step = sum(forward(network, latents, tf.ones([1, 1, 1]), signals) for network in refiner.networks.values())
+    return refiner.config.n_steps * one_step / refiner.window
 
 
 def gan_step(gan, batch_size, r1_every=1):

@@ -14,10 +14,14 @@ class Denoiser(keras.Model):
     Latents have unit variance here. Around the network lie the skip and the scales of Karras et al. (2022,
     "Elucidating the Design Space of Diffusion-Based Generative Models"), by which what the network adds has unit
     variance whatever the noise; at first it adds nothing.
+
+    Args:
+      hears_signals: False: it leaves out the conditioning that it is given.
     """
 
-    def __init__(self, width, latent_size, **kwargs):
+    def __init__(self, width, latent_size, hears_signals=True, **kwargs):
         super().__init__(**kwargs)
+        self.hears_signals = hears_signals
         self.stem = Conv1D(width, 3, padding="same")
         self.down = [[DenoiserBlock(width), DenoiserBlock(width)] for _ in range(2)]
         self.narrow = [Conv1D(width, 4, 2, padding="same") for _ in range(2)]
@@ -29,6 +33,8 @@ class Denoiser(keras.Model):
     def call(self, noisy, deviation, conditioning):
         """Noisy latents `[b, 4 n, latent_size]`, the noise's deviation `[b, 1, 1]` and conditioning `[b, 4 n, k]` ->
         the expected latents without it, of the first one's shape."""
+        if not self.hears_signals:
+            conditioning = conditioning[..., :0]
         scale = ops.rsqrt(1.0 + ops.square(deviation))
         level = ops.zeros_like(noisy[..., :1]) + ops.log(deviation) / 4.0
         pyramid = [ops.concatenate([level, conditioning], axis=-1)]

@@ -46,8 +46,10 @@ class Refiner:
     def create(cls, config, window, latent_size, n_conditioning, policy="float32"):
         """Builds the networks with fresh weights; `window` latents are refined at a time; `policy` as Gan's."""
         with precision.policy(policy):
-            network = _built(config.width, latent_size, n_conditioning)
-            guide = _built(config.guide_width, latent_size, 0) if config.guide_width else None
+            network = Denoiser(config.width, latent_size)
+            guide = Denoiser(config.guide_width, latent_size, hears_signals=False) if config.guide_width else None
+        for one in filter(None, (network, guide)):
+            one(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
         mean, deviation = (tf.Variable(value([latent_size]), trainable=False) for value in (tf.zeros, tf.ones))
         return cls(config, window, network, guide, mean, deviation)
 
@@ -89,7 +91,7 @@ class Refiner:
         told = self.network(noisy, deviation, conditioning)
         if self.guide is None:
             return told
-        guide = self.guide(noisy, deviation, conditioning[..., :0])
+        guide = self.guide(noisy, deviation, conditioning)
         return guide + self.config.guidance * (told - guide)
 
     def refine(self, latents, noise, conditioning):
@@ -114,10 +116,3 @@ class Refiner:
         # A loop, so that a graph holds the networks once.
         _, x = tf.while_loop(lambda i, _: i < self.config.n_steps, step, state, parallel_iterations=1)
         return x[:, self.margin : self.margin + self.window] * self.deviation + self.mean
-
-
-def _built(width, latent_size, n_conditioning):
-    """A Denoiser that has its weights."""
-    network = Denoiser(width, latent_size)
-    network(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
-    return network

@@ -23,7 +23,7 @@ class RefinerTrainer(tf.Module):
         super().__init__()
         self.refiner, self.training, self.emphasis, self.devices = refiner, training, emphasis, devices
         self.of_guide, self.n_steps = of_guide, training.guide_steps if of_guide else training.steps
-        self.network, averaged = (one.guide if of_guide else one.network for one in (learning, refiner))
+        self.network, averaged = (one.networks["guide" if of_guide else "refiner"] for one in (learning, refiner))
         self.networks = {"denoiser": self.network, "averaged": averaged}
         self.scale = refiner.variables
         self.loss_scale = loss_scale_of(self.network)
@@ -54,8 +54,6 @@ class RefinerTrainer(tf.Module):
             self.devices.share(tf.random.stateless_normal([shape[0] * self.devices.n, *shape[1:]], of))
             for shape, of in (([clean.shape[0], 1, 1], seeds[0]), (clean.shape, seeds[1]))
         )
-        if self.of_guide:
-            conditioning = conditioning[..., :0]
         deviation = tf.exp(self.training.noise_mean + self.training.noise_spread * deviation)
         with tf.GradientTape(persistent=True) as tape:
             error = self.network(clean + deviation * noise, deviation, conditioning) - clean

@@ -168,9 +168,9 @@ def test_metadata(folder):
 
 def test_the_format_is_the_oldest_that_does(monkeypatch, tmp_path):
     """3 without a refiner, as above."""
+    monkeypatch.setattr(bundle.tf.saved_model, "save", lambda *args, **more: None)
     for guide_width, expected in ((0, 4), (3, bundle.FORMAT_VERSION)):
         gan = tiny.refining(guide_width=guide_width)
-        monkeypatch.setattr(bundle.tf.saved_model, "save", lambda *args, **more: None)
         bundle.save(tmp_path / "x", tiny.autoencoder(), gan, Conditioner((), 1.0), name="x")
         assert json.loads((tmp_path / "x" / "metadata.json").read_text())["format_version"] == expected
 

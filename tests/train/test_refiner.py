@@ -125,10 +125,8 @@ def test_a_folder_of_another_refiner(job, untrained, monkeypatch):
     load(job, monkeypatch)
     refiner.train(job)
     refused(job, "holds a refiner of another size", config=RefinerConfig(width=8))
-    as_it_is = RefinerConfig(
-        width=4, start=1.0, guide_width=5
-    )  # how it is used is no size, and guides are learned anew
-    refiner.train(dataclasses.replace(job, config=as_it_is))
+    # How it is used is no size, and guides are learned anew.
+    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, start=1.0, guide_width=5)))
     (refiner.Path(job.checkpoint_dir) / "refiner" / "refiner.json").write_text("{")
     refused(job, "refiner.json: damaged")
 
