@@ -186,6 +186,9 @@ class AutoencoderTraining(Checked):
     critic_width: int = field(16, "channels of the spectrogram critic's first layer")
     critic_start: float = field(0.5, "share of phases 2 and 4 after which the critic joins", _SHARE)
     latent_noise: float = field(0.02, "standard deviation of the noise on latents in phases 3 and 4", _FROM_0)
+    contrast: float = field(
+        1.1, "how far from its mean what decoder 2 makes is moved after phase 4, which has left it too near", (0.5, 2.0)
+    )
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
     max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)
     seed: int = field(0, "seed of the crops and of the initial weights", _SEEDS)
@@ -261,12 +264,20 @@ class RefinerConfig(Checked):
     """Size and use of the refiner, which brings generated latents nearer to those of music."""
 
     width: int = field(96, "channels of the denoiser at every level")
+    head_size: int = field(
+        32, "channels of each head of its attention, which divide the width; 0: no attention", _COUNTS, multiple_of=2
+    )
     start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
     n_steps: int = field(10, "steps in which it is taken off", (1, 256))
     guide_width: int = field(32, "channels of the guide, a poorer denoiser to go away from; 0: none", _COUNTS)
     guidance: float = field(2.0, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))
 
-    EARLIER = {"guide_width": 0}  # before there was one
+    EARLIER = {"guide_width": 0, "head_size": 0}  # before there were any
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.head_size and self.width % self.head_size:
+            raise UserError(f"head_size={self.head_size}: give a divisor of the width, {self.width}, or 0")
 
 
 @dataclass(frozen=True)

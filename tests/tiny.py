@@ -74,10 +74,11 @@ def gan(config=GAN, latent_size=AUTOENCODER.latent_channels, n_conditioning=0, s
     return built
 
 
-def refining(n_conditioning=0, seed=0, guide_width=3):
+def refining(n_conditioning=0, seed=0, guide_width=3, head_size=2):
     """`gan` with a guided refiner of two steps, which changes what it makes; its scale is not the standardiser's."""
     size = AUTOENCODER.latent_channels
-    refiner = _refiner(RefinerConfig(width=4, n_steps=2, guide_width=guide_width), GAN.window, size, n_conditioning)
+    config = RefinerConfig(width=4, head_size=head_size, n_steps=2, guide_width=guide_width)
+    refiner = _refiner(config, GAN.window, size, n_conditioning)
     for i, network in enumerate(refiner.networks.values()):
         scramble(network, 10 * seed + i)
     refiner.fit(normal(size, seed=4), 3 + normal(size, seed=5) / 10)

@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from musika_tf import json_file
+from musika_tf.autoencoder import contrast
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.autoencoder.trainer import TRAINED
 from musika_tf.config import AUTOENCODER_FILE, AutoencoderConfig, from_dict
@@ -39,7 +40,16 @@ def load(checkpoint_dir):
             logger.warning("%s: phase %d is missing; the decoder of an earlier phase is used", checkpoint_dir, phase)
             continue
         restore_trained(autoencoder, directory, phase)
+    autoencoder.contrast = _contrast(checkpoint_dir, autoencoder.config.level1_size)
     return autoencoder
+
+
+def _contrast(checkpoint_dir, size):
+    """That of decoder 2, wherever it was trained last; None where that was in phase 3."""
+    if is_there(Path(checkpoint_dir) / "phase4"):
+        return contrast.read(Path(checkpoint_dir) / "phase4", size)
+    trained_anew = any(is_there(Path(checkpoint_dir) / f"phase{phase}") for phase in (1, 3))
+    return None if trained_anew else contrast.read(initial_path(checkpoint_dir).parent, size)
 
 
 def stored_config(path):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from musika_tf.audio import spectrogram
+from musika_tf.autoencoder.contrast import Contrast
 from musika_tf.autoencoder.level1 import Decoder1, Encoder1
 from musika_tf.autoencoder.level2 import Decoder2, Encoder2
 from musika_tf.config import AutoencoderConfig
@@ -26,6 +27,7 @@ class Autoencoder:
     decoder1: keras.Model
     encoder2: keras.Model
     decoder2: keras.Model
+    contrast: Contrast | None = None  # of what decoder 2 makes, once it is trained
 
     @classmethod
     def create(cls, config):
@@ -102,4 +104,5 @@ class Autoencoder:
     def decode2(self, latents, noise=None):
         """`[b, n, latent_size]` -> `[b, frames, level1_size]`; n a multiple of a window, noise as in `decode1`."""
         batch = tf.shape(latents)[0]
-        return unfold(self.decoder2(fold(latents, self.config.window_latents), noise), batch)
+        level1 = unfold(self.decoder2(fold(latents, self.config.window_latents), noise), batch)
+        return level1 if self.contrast is None else self.contrast(level1)

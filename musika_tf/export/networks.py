@@ -80,7 +80,7 @@ def _decoders(autoencoder):
     config, (noise1, noise2) = autoencoder.config, autoencoder.decoder_noise_sizes()
     latents = {"latents": [1, config.window_latents, config.latent_size], "noise": [1, noise2]}
     level1 = {"level1": [1, config.window_frames, config.level1_size], "noise": [1, noise1]}
-    yield _network("decoder2", ("level1",), latents, autoencoder.decoder2)
+    yield _network("decoder2", ("level1",), latents, autoencoder.decode2)
     yield _network("decoder1", ("magnitude", "cosine", "sine"), level1, autoencoder.decoder1)
 
 

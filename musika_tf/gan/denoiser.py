@@ -1,11 +1,13 @@
 """The refiner's network: latents with noise on them to latents without."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from musika_tf.layers import Conv1D, TransposedConv
 
 _HALF = 0.5**0.5
+_PERIODS = 2.5, 400.0  # shortest and longest period of the rotary positions, in time steps of their level
 
 
 class Denoiser(keras.Model):
@@ -16,19 +18,45 @@ class Denoiser(keras.Model):
     variance whatever the noise; at first it adds nothing.
 
     Args:
+      head_size: channels of a head of attention, of which there are `width / head_size`, after each block where the
+        time steps are a half and a quarter; what repeats over the whole span, such as a beat, is heard so. 0: none,
+        and it hears three seconds.
       hears_signals: False: it leaves out the conditioning that it is given.
     """
 
-    def __init__(self, width, latent_size, hears_signals=True, **kwargs):
+    def __init__(self, width, latent_size, head_size=0, hears_signals=True, **kwargs):
         super().__init__(**kwargs)
-        self.hears_signals = hears_signals
+        self.head_size, self.hears_signals = head_size, hears_signals
+
+        def stage(head_size):
+            heads = [[Attention(width, head_size)] if head_size else [] for _ in range(2)]
+            return [layer for attention in heads for layer in (DenoiserBlock(width), *attention)]
+
         self.stem = Conv1D(width, 3, padding="same")
-        self.down = [[DenoiserBlock(width), DenoiserBlock(width)] for _ in range(2)]
+        self.down = [stage(0), stage(head_size)]
         self.narrow = [Conv1D(width, 4, 2, padding="same") for _ in range(2)]
-        self.middle = [DenoiserBlock(width), DenoiserBlock(width)]
+        self.middle = stage(head_size)
         self.widen = [TransposedConv(width) for _ in range(2)]
-        self.up = [[DenoiserBlock(width), DenoiserBlock(width)] for _ in range(2)]
+        self.up = [stage(head_size), stage(0)]
         self.out = Conv1D(latent_size, 3, padding="same", kernel_initializer="zeros", dtype="float32")
+
+    @property
+    def stages(self):
+        """The layers that hear the signals: lists of them, from the input on."""
+        return *self.down, self.middle, *self.up
+
+    def begin_as(self, other):
+        """Takes over the weights of a Denoiser of the same width, with or without attention; where only this one has
+        it, it adds nothing at first."""
+        if self.head_size == other.head_size:
+            self.set_weights(other.get_weights())
+            return
+        for own, given in zip(self._without_attention(), other._without_attention(), strict=True):
+            own.set_weights(given.get_weights())
+
+    def _without_attention(self):
+        blocks = (layer for stage in self.stages for layer in stage if isinstance(layer, DenoiserBlock))
+        return [self.stem, *self.narrow, *self.widen, *blocks, self.out]
 
     def call(self, noisy, deviation, conditioning):
         """Noisy latents `[b, 4 n, latent_size]`, the noise's deviation `[b, 1, 1]` and conditioning `[b, 4 n, k]` ->
@@ -66,6 +94,40 @@ class DenoiserBlock(keras.layers.Layer):
         scale, shift = ops.split(self.modulation(told), 2, axis=-1)
         y = self.first(ops.swish(x)) * (1.0 + scale) + shift
         return x + self.second(ops.swish(y)) * _HALF
+
+
+class Attention(keras.layers.Layer):
+    """Self-attention over all time steps, beside its input, with rotary positions.
+
+    By those (Su et al. 2021, "RoFormer") what one step asks of another depends on how far apart they are, not on where
+    they lie.
+    """
+
+    def __init__(self, channels, head_size, **kwargs):
+        super().__init__(**kwargs)
+        self.n_heads, self.head_size = channels // head_size, head_size
+        self.norm = keras.layers.LayerNormalization(dtype="float32")
+        self.asked = Conv1D(3 * channels, 1, use_bias=False)
+        self.out = Conv1D(channels, 1, kernel_initializer="zeros")
+
+    def call(self, x, told):
+        """`x` `[b, t, channels]`; `told` counts for nothing here."""
+        asked = self.asked(ops.cast(self.norm(x), x.dtype))
+        heads = ops.reshape(asked, (-1, x.shape[1], self.n_heads, 3 * self.head_size))
+        query, key, value = ops.split(heads, 3, axis=-1)
+        likeness = ops.einsum("bihd,bjhd->bhij", _turned(query), _turned(key))
+        share = ops.softmax(ops.cast(likeness, "float32") * self.head_size**-0.5)
+        y = ops.einsum("bhij,bjhd->bihd", ops.cast(share, x.dtype), value)
+        return x + self.out(ops.reshape(y, (-1, x.shape[1], self.n_heads * self.head_size))) * _HALF
+
+
+def _turned(x):
+    """`[b, t, heads, size]`, with each pair of numbers turned in proportion to its time step."""
+    frequencies = 2 * np.pi / np.geomspace(*_PERIODS, x.shape[-1] // 2)
+    angles = (np.arange(x.shape[1])[:, None] * frequencies).astype(np.float32)[:, None]
+    cosine, sine = (ops.cast(part, x.dtype) for part in (np.cos(angles), np.sin(angles)))
+    a, b = ops.split(x, 2, axis=-1)
+    return ops.concatenate([a * cosine - b * sine, a * sine + b * cosine], axis=-1)
 
 
 def _through(blocks, x, told):

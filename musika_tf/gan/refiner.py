@@ -46,10 +46,10 @@ class Refiner:
     def create(cls, config, window, latent_size, n_conditioning, policy="float32"):
         """Builds the networks with fresh weights; `window` latents are refined at a time; `policy` as Gan's."""
         with precision.policy(policy):
-            network = Denoiser(config.width, latent_size)
+            network = Denoiser(config.width, latent_size, config.head_size)
             guide = Denoiser(config.guide_width, latent_size, hears_signals=False) if config.guide_width else None
         for one in filter(None, (network, guide)):
-            one(tf.zeros([1, 4, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 4, n_conditioning]))
+            one(tf.zeros([1, 8, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 8, n_conditioning]))
         mean, deviation = (tf.Variable(value([latent_size]), trainable=False) for value in (tf.zeros, tf.ones))
         return cls(config, window, network, guide, mean, deviation)
 

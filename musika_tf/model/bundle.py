@@ -16,6 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from musika_tf import processor
+from musika_tf.autoencoder.contrast import Contrast
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
@@ -54,7 +55,7 @@ def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, 
     temporary = bundle_dir.with_name(f".{bundle_dir.name}.{os.getpid()}")
     bundle = Bundle(autoencoder, gan, conditioner, keep_critic)
     metadata = {
-        "format_version": _format(gan),
+        "format_version": _format(autoencoder, gan),
         **about,
         **_described(autoencoder),
         **(_described_gan(gan, conditioner, keep_critic) if gan is not None else {}),
@@ -73,11 +74,14 @@ def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, 
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _format(gan):
+def _format(autoencoder, gan):
     """The oldest format that has all that the bundle needs, for the sake of older programs."""
-    if gan is None or not gan.refiner:
+    refiner = gan.refiner if gan is not None else None
+    if autoencoder.contrast or (refiner and refiner.config.head_size):
+        return FORMAT_VERSION
+    if not refiner:
         return 3
-    return FORMAT_VERSION if gan.refiner.guide else 4
+    return 5 if refiner.guide else 4
 
 
 def _described(autoencoder):
@@ -91,6 +95,7 @@ def _described(autoencoder):
         "precision": "float16" if autoencoder.has_rounded_encoders() else "float32",
         "autoencoder_id": autoencoder.identity(),
         "autoencoder_config": dataclasses.asdict(config),
+        **({"contrast": dataclasses.asdict(autoencoder.contrast)} if autoencoder.contrast else {}),
     }
 
 
@@ -175,6 +180,8 @@ def load_networks(bundle_dir, policy="float32"):
         None,
         None,
     )
+    if "contrast" in metadata:
+        autoencoder.contrast = Contrast.of(metadata["contrast"], autoencoder.config.level1_size)
     if generates(metadata):
         names = [row["name"] for row in metadata["conditioning"]]
         conditioner = Conditioner(names, autoencoder.config.latents_per_second)

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from musika_tf import json_file
+from musika_tf.autoencoder.contrast import Contrast
 from musika_tf.conditioning import signals
 from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 
-# 3 added parametric stereo and phase heads, 4 the refiner, 5 its guide; down to 2 they are read as what they were.
-FORMAT_VERSION = 5
+# 3 added parametric stereo and phase heads, 4 the refiner, 5 its guide, 6 its attention and the contrast; down to 2
+# they are read as what they were.
+FORMAT_VERSION = 6
 _OLDEST_FORMAT = 2
 METADATA = "metadata.json"
 _TYPES = {
@@ -99,6 +101,8 @@ def _check(metadata):
         "samples_per_latent": autoencoder.samples_per_latent,
         "latent_size": autoencoder.latent_channels,
     }
+    if "contrast" in metadata:
+        Contrast.of(metadata["contrast"], autoencoder.level1_size)
     if generates(metadata):
         follows["window"] = from_dict(GanConfig, metadata["gan_config"]).window
         if refines(metadata):

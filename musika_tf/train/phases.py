@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from musika_tf import atomic
 from musika_tf.audio import spectrogram
-from musika_tf.autoencoder import assessment, losses, principal
+from musika_tf.autoencoder import assessment, contrast, losses, principal
 from musika_tf.autoencoder import checkpoints as stored
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 _TABLE_FILE = "audio.csv"
 _PREVIEW_SECONDS, _PREVIEWS = 6, 3
-_PRINCIPAL_CROPS = {1: 400, 3: 1600}  # what principal components are computed from before a phase, at most
+_CROPS = {1: 400, 3: 1600, 4: 400}  # what principal components and the contrast's centre are computed from, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +97,8 @@ def train_phase(job, phase, save_flags: Callable[[Path], None] = lambda director
     complete = loop.train(trainer, batches, job.directory(phase), job.save_every, *(previews or (None, None)))
     if complete:
         devices.chief_first(lambda: checkpoints.export(job.directory(phase), job.export))
+        if phase == 4:
+            devices.chief_first(lambda: _keep_contrast(job))
     return complete
 
 
@@ -129,7 +131,7 @@ def _trainer(job, phase):
         if not given or stored.is_there(job.directory(source)):
             stored.restore_trained(autoencoder, job.directory(source), source, wanted_by=phase)
     is_new = not given and checkpoints.newest(job.directory(phase)) is None
-    if is_new and job.config.linear_paths and phase in _PRINCIPAL_CROPS:
+    if is_new and job.config.linear_paths and phase in (1, 3):
         _start_linear_paths(job, phase, autoencoder)
     critic = SpectrogramCritic(job.training.critic_width)
     return AutoencoderTrainer(autoencoder, job.training, phase, critic, job.devices)
@@ -137,19 +139,31 @@ def _trainer(job, phase):
 
 def _start_linear_paths(job, phase, autoencoder):
     """Starts phase 1 or 3 from the principal components of some of the crops that it will see."""
-    training, config = job.training, job.config
-    n_batches = min(-(-_PRINCIPAL_CROPS[phase] // training.batch_size), training.steps[phase - 1])
-    logger.info("phase %d: principal components of %d crops", phase, n_batches * training.batch_size)
-    whole = dataclasses.replace(job, devices=ONE)  # the same on every worker
-    crop_samples = training.crop_samples(config)
-    audio = dataset.Collection(job.paths, config.sample_rate)
-    batches = _batches(whole, audio, crop_samples, training.seed * 4 + phase, 0)
-    spectra = (spectrogram.log_magnitude(b, config) for b in itertools.islice(batches, n_batches))
+    logger.info("phase %d: principal components", phase)
+    training, config, spectra = job.training, job.config, _some_spectra(job, phase)
     if phase == 1:
         weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
         principal.start_level1(autoencoder, (s.numpy() for s in spectra), weights)
     else:
         principal.start_level2(autoencoder, (autoencoder.encode1(s).numpy() for s in spectra))
+
+
+def _keep_contrast(job):
+    """Measures the contrast of the trained decoder 2, and stores it beside phase 4 for all who read that."""
+    factor, directory = job.training.contrast, job.directory(4)
+    contrast.write(
+        contrast.Contrast.measured(factor, stored.load(job.checkpoint_dir), _some_spectra(job, 4)), directory
+    )
+
+
+def _some_spectra(job, phase):
+    """Yields log magnitudes `[b, frames, bins]` of some of the crops that a phase sees, the same on every worker."""
+    training, config = job.training, job.config
+    n_batches = min(-(-_CROPS[phase] // training.batch_size), training.steps[phase - 1])
+    audio = dataset.Collection(job.paths, config.sample_rate)
+    whole = dataclasses.replace(job, devices=ONE)
+    batches = _batches(whole, audio, training.crop_samples(config), training.seed * 4 + phase, 0)
+    return (spectrogram.log_magnitude(b, config) for b in itertools.islice(batches, n_batches))
 
 
 def _keep_config(job):
@@ -175,6 +189,9 @@ def _keep_initial(job):
     if given.config != job.config:
         raise UserError("--init_from: an autoencoder of another size; use its flagfile")
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if given.contrast:
+        contrast.write(given.contrast, path.parent)
     stored.all_weights(given).write(checkpoints.plain_path(path))
 
 

@@ -57,7 +57,8 @@ class Job:
 def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     """Trains the guide and the refiner, resuming where they were, and writes the bundle.
 
-    A bundle that has a refiner of this size goes on from it; the guide, which is to be poor, begins anew.
+    A bundle that has a refiner of this width goes on from it, with or without attention; the guide, which is to be
+    poor, begins anew.
 
     Returns:
       True when training is complete, False when it was interrupted (and saved; the bundle is written all the same, but
@@ -87,7 +88,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     goes_on = gan.refiner and gan.refiner.config.width == job.config.width
     with devices.scope():
         refiner.fit(mean, deviation)
-        learning.network.set_weights((gan.refiner if goes_on else learning).network.get_weights())
+        if goes_on:
+            learning.network.begin_as(gan.refiner.network)
         for name, network in learning.networks.items():
             refiner.networks[name].set_weights(network.get_weights())
         common = refiner, learning, job.training, _emphasis(gan, deviation), devices
@@ -123,6 +125,8 @@ def _check_size(job, sizes):
     path = job.directory / "refiner.json"
     config, *others = sizes
     described = {"width": config.width, "others": others}
+    if config.head_size:  # older than the choice are those without
+        described["head_size"] = config.head_size
     if path.is_file() and stored.read(path) != described:
         raise UserError(f"--checkpoint_dir={job.checkpoint_dir}: holds a refiner of another size; use another")
     job.directory.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,14 @@ import tensorflow as tf
 import tiny
 
 from musika_tf.config import RefinerConfig, RefinerTraining
-from musika_tf.gan.denoiser import Denoiser
+from musika_tf.errors import UserError
+from musika_tf.gan.denoiser import Attention, Denoiser
 from musika_tf.gan.refiner import Refiner
 from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.training import loop
 
 SIZE, WINDOW, SIGNALS = 6, 8, 2
-CONFIG = RefinerConfig(width=8, start=0.5, n_steps=3, guide_width=4, guidance=2.5)
+CONFIG = RefinerConfig(width=8, head_size=2, start=0.5, n_steps=3, guide_width=4, guidance=2.5)
 
 
 def made(seed=None, **changes):
@@ -41,6 +42,55 @@ def test_an_untrained_denoiser_knows_the_variance_alone(deviation):
     noisy, _, signals = span()
     clean = network(noisy, tf.fill([2, 1, 1], deviation), signals)
     np.testing.assert_allclose(clean, noisy / (1 + deviation**2), rtol=1e-5)
+
+
+def test_attention_beside_its_formula():
+    """Heads of six numbers, of which pairs are turned as complex numbers are."""
+    layer, x = Attention(12, 6), tiny.normal(2, 5, 12)
+    layer(x, None)
+    tiny.scramble(layer, 3)
+    gain, offset, asked, out, bias = (w.numpy() for w in layer.weights)
+    normal = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3) * gain + offset
+    expected = np.zeros_like(x)
+    turn = np.exp(2j * np.pi * np.arange(5)[:, None] / np.geomspace(2.5, 400, 3))
+    for head in range(2):
+        query, key, value = np.split((normal @ asked[0])[..., 18 * head : 18 * (head + 1)], 3, axis=-1)
+        query, key = ((part[..., :3] + 1j * part[..., 3:]) * turn for part in (query, key))
+        likeness = np.exp((query @ np.conj(key).transpose(0, 2, 1)).real / 6**0.5)
+        expected[..., 6 * head : 6 * (head + 1)] = likeness / likeness.sum(-1, keepdims=True) @ value
+    np.testing.assert_allclose(layer(x, None), x + (expected @ out[0] + bias) / 2**0.5, atol=1e-4)
+
+
+def test_with_attention_it_hears_the_whole_span():
+    noisy, signals, deviation = tiny.normal(1, 256, SIZE), tiny.normal(1, 256, SIGNALS), tf.ones([1, 1, 1])
+    other = noisy.copy()
+    other[0, 0] += 1.0
+    for head_size, hears in ((0, False), (2, True)):
+        network = Denoiser(8, SIZE, head_size)
+        network(noisy, deviation, signals)
+        tiny.scramble(network, 5)
+        change = np.abs(network(noisy, deviation, signals) - network(other, deviation, signals))[0].max(axis=-1)
+        assert change[:8].min() > 1e-5 and (change[-8:].min() > 1e-7) == hears
+
+
+def test_attention_begins_as_what_has_none():
+    (noisy, _, signals), deviation = span(), tf.fill([2, 1, 1], 0.5)
+    plain, attentive, others = Denoiser(8, SIZE), Denoiser(8, SIZE, 2), Denoiser(8, SIZE, 2)
+    for network in (plain, attentive, others):
+        network(noisy, deviation, signals)
+    tiny.scramble(plain, 5)
+    attentive.begin_as(plain)
+    expected = plain(noisy, deviation, signals)
+    np.testing.assert_allclose(attentive(noisy, deviation, signals), expected, atol=1e-6)
+    tiny.scramble(others, 6)
+    attentive.begin_as(others)
+    np.testing.assert_array_equal(attentive(noisy, deviation, signals), others(noisy, deviation, signals))
+
+
+@pytest.mark.parametrize("head_size", [3, 6])
+def test_heads_share_out_the_width(head_size):
+    with pytest.raises(UserError, match=f"head_size={head_size}: give"):
+        RefinerConfig(width=8, head_size=head_size)
 
 
 def test_the_noise_falls_to_nothing():

@@ -1,5 +1,6 @@
 """The bundle: what other programs load has the numbers of what was saved, and needs nothing of ours."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import tensorflow as tf
 import tiny
 
 import musika_tf
+from musika_tf.autoencoder.contrast import Contrast
 from musika_tf.conditioning.conditioner import Conditioner
 from musika_tf.config import AutoencoderConfig, from_dict
 from musika_tf.errors import UserError
@@ -169,10 +171,17 @@ def test_metadata(folder):
 def test_the_format_is_the_oldest_that_does(monkeypatch, tmp_path):
     """3 without a refiner, as above."""
     monkeypatch.setattr(bundle.tf.saved_model, "save", lambda *args, **more: None)
-    for guide_width, expected in ((0, 4), (3, bundle.FORMAT_VERSION)):
-        gan = tiny.refining(guide_width=guide_width)
-        bundle.save(tmp_path / "x", tiny.autoencoder(), gan, Conditioner((), 1.0), name="x")
+    raised = dataclasses.replace(tiny.autoencoder(), contrast=Contrast(1.1, (0.0,) * tiny.AUTOENCODER.level1_size))
+    for autoencoder, guide_width, head_size, expected in (
+        (tiny.autoencoder(), 0, 0, 4),
+        (tiny.autoencoder(), 3, 0, 5),
+        (tiny.autoencoder(), 3, 2, 6),
+        (raised, 0, 0, 6),
+    ):
+        gan = tiny.refining(guide_width=guide_width, head_size=head_size)
+        bundle.save(tmp_path / "x", autoencoder, gan, Conditioner((), 1.0), name="x")
         assert json.loads((tmp_path / "x" / "metadata.json").read_text())["format_version"] == expected
+    assert bundle.FORMAT_VERSION == 6
 
 
 def test_the_older_bundle_is_gone_and_nothing_lies_about(folder):
@@ -260,7 +269,7 @@ def test_failing_save_leaves_the_old_bundle(folder, monkeypatch):
         ('{"format_version": Infinity}', "no bundle"),
         ('{"format_version": true}', "no bundle"),
         ("[" * 100_000, "no bundle"),
-        ('{"format_version": 99}', "format 99, newer than 5; update musika_tf"),
+        ('{"format_version": 99}', "format 99, newer than 6; update musika_tf"),
         ('{"format_version": 1, "name": "x"}', "no bundle"),  # which was never released
         ('{"format_version": 2, "name": "x"}', "damaged .metadata.json lacks sample_rate"),
     ],
@@ -282,6 +291,7 @@ def test_what_is_no_bundle_is_named(tmp_path, metadata, message, load):
         (["gan_config", "depth"], 3, "depth"),
         (["gan_config", "window"], 96, "window=96: give a multiple of 64"),
         (["autoencoder_config", "width"], 10**400, "width=10*: "),
+        (["contrast"], {"factor": 1.1}, "contrast has no factor and centre"),
         (["conditioning", 0], None, "conditioning without a name"),
         (["conditioning", 0, "name"], "mood", "no signal 'mood'"),
         (["conditioning", 0, "name"], "beat", "beat has other channels"),

@@ -12,6 +12,8 @@ import tiny
 from interrupted import numbered
 
 from musika_tf.autoencoder import checkpoints as stored
+from musika_tf.autoencoder import contrast
+from musika_tf.autoencoder.contrast import Contrast
 from musika_tf.autoencoder.critic import SpectrogramCritic
 from musika_tf.autoencoder.trainer import TRAINED, AutoencoderTrainer
 from musika_tf.config import AutoencoderTraining
@@ -323,6 +325,56 @@ def test_any_phase_can_be_fine_tuned_at_once(job, monkeypatch):
     phases.train_phase(given(job, 7), 4)
     for name in NETWORKS:
         assert all((weight == 7).all() for weight in started[0][name])
+
+
+# The contrast of what decoder 2 makes
+
+
+def some_contrast(factor):
+    return Contrast(factor, (0.25,) * tiny.AUTOENCODER.level1_size)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_phase_4_ends_with_the_contrast(job, save_phase, monkeypatch, complete):
+    for phase in (1, 2, 3):
+        save_phase(phase)
+
+    def train(trainer, *_):
+        save_phase(4)
+        return complete
+
+    monkeypatch.setattr(phases.loop, "train", train)
+    assert phases.train_phase(job, 4) == complete
+    assert (job.directory(4) / "contrast.json").is_file() == complete
+    if complete:
+        loaded = stored.load(job.checkpoint_dir)
+        assert loaded.contrast.factor == TRAINING.contrast == 1.1
+        spectra = list(phases._some_spectra(job, 4))
+        assert len(spectra) == TRAINING.steps[3] and spectra[0].shape[0] == TRAINING.batch_size
+        assert loaded.contrast.centre == Contrast.measured(1.1, loaded, spectra).centre
+
+
+def test_what_is_fine_tuned_brings_its_contrast_until_phase_4_has_its_own(job, save_phase):
+    phases._keep_config(job)
+    initial = dataclasses.replace(given(job, 7).initial(), contrast=some_contrast(1.3))
+    phases._keep_initial(dataclasses.replace(job, initial=lambda: initial))
+    save_phase(2)
+    assert stored.load(job.checkpoint_dir).contrast == some_contrast(1.3)  # decoder 2 is as it was
+    save_phase(4)
+    assert stored.load(job.checkpoint_dir).contrast is None
+    contrast.write(some_contrast(1.2), job.directory(4))
+    assert stored.load(job.checkpoint_dir).contrast == some_contrast(1.2)
+    shutil.rmtree(job.directory(4))
+    save_phase(3)  # trains decoder 2 as well
+    assert stored.load(job.checkpoint_dir).contrast is None
+
+
+def test_phase_4_starts_from_the_weights_without_the_contrast_of_what_was_given(job, monkeypatch):
+    started = []
+    initial = dataclasses.replace(given(job, 7).initial(), contrast=some_contrast(1.3))
+    monkeypatch.setattr(phases.loop, "train", lambda trainer, *_: started.append(trainer.autoencoder))
+    phases.train_phase(dataclasses.replace(job, initial=lambda: initial), 4)
+    assert started[0].contrast is None and all((w == 7).all() for w in tiny.weights(started[0].decoder2))
 
 
 def test_fine_tuning_another_size_is_refused(job):

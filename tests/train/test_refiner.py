@@ -45,7 +45,7 @@ def untrained(monkeypatch):
 @pytest.fixture
 def job(tmp_path, source):
     return refiner.Job(
-        config=RefinerConfig(width=4, n_steps=2, guide_width=3),
+        config=RefinerConfig(width=4, head_size=2, n_steps=2, guide_width=3),
         training=RefinerTraining(batch_size=2, steps=2, guide_steps=3),
         source=source,
         latents_dir=write_latents(tmp_path / "latents"),
@@ -124,20 +124,30 @@ def test_an_autoencoder_alone(job, tmp_path):
 def test_a_folder_of_another_refiner(job, untrained, monkeypatch):
     load(job, monkeypatch)
     refiner.train(job)
-    refused(job, "holds a refiner of another size", config=RefinerConfig(width=8))
+    refused(job, "holds a refiner of another size", config=RefinerConfig(width=8, head_size=2))
     # How it is used is no size, and guides are learned anew.
-    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, start=1.0, guide_width=5)))
+    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, head_size=2, start=1.0, guide_width=5)))
     (refiner.Path(job.checkpoint_dir) / "refiner" / "refiner.json").write_text("{")
     refused(job, "refiner.json: damaged")
 
 
 def test_a_refiner_of_another_size_begins_anew(job, untrained, monkeypatch):
     load(job, monkeypatch, tiny.refining(n_conditioning=11))
-    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=8)))
+    refiner.train(dataclasses.replace(job, config=RefinerConfig(width=8, head_size=2)))
     guide_trainer, trainer = untrained
     assert guide_trainer.of_guide and not trainer.of_guide and trainer.refiner.config.width == 8
     for a, b in zip(tiny.weights(trainer.network), tiny.weights(trainer.refiner.network), strict=True):
         np.testing.assert_array_equal(a, b)  # the average begins as what it follows
+
+
+def test_a_refiner_without_attention_is_gone_on_from_with_it(job, untrained, monkeypatch):
+    gan = tiny.refining(n_conditioning=11, head_size=0)
+    load(job, monkeypatch, gan)
+    old = tiny.weights(gan.refiner.network)
+    refiner.train(job)
+    new = tiny.weights(untrained[1].network)
+    assert len(new) > len(old)
+    assert all(any(a.shape == b.shape and np.array_equal(a, b) for b in new) for a in old)
 
 
 def test_the_guide_comes_first(job, untrained, monkeypatch):
@@ -149,7 +159,7 @@ def test_the_guide_comes_first(job, untrained, monkeypatch):
     assert refiner.train(job) and saved[0].guide
     assert [path.name for path in folders] == ["guide3", "refiner"]
     folders.clear()
-    assert refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, guide_width=0)))
+    assert refiner.train(dataclasses.replace(job, config=RefinerConfig(width=4, head_size=2, guide_width=0)))
     assert [path.name for path in folders] == ["refiner"] and saved[1].guide is None
     monkeypatch.setattr(refiner.loop, "train", lambda *args: False)
     assert not refiner.train(job) and len(saved) == 2
