@@ -74,14 +74,18 @@ def gan(config=GAN, latent_size=AUTOENCODER.latent_channels, n_conditioning=0, s
     return built
 
 
-def refining(n_conditioning=0, seed=0, guide_width=3, head_size=2):
-    """`gan` with a guided refiner of two steps, which changes what it makes; its scale is not the standardiser's."""
+def refining(n_conditioning=0, seed=0, guide_width=3, head_size=2, held=2):
+    """`gan` with a guided refiner of two steps, which changes what it makes and holds a little; its scale is not the
+    standardiser's."""
     size = AUTOENCODER.latent_channels
-    config = RefinerConfig(width=4, head_size=head_size, n_steps=2, guide_width=guide_width)
+    sizes = {"width": 4, "head_size": head_size, "held": held, "guide_width": guide_width}
+    config = RefinerConfig(**sizes, n_steps=2, release=0.05)
     refiner = _refiner(config, GAN.window, size, n_conditioning)
     for i, network in enumerate(refiner.networks.values()):
         scramble(network, 10 * seed + i)
     refiner.fit(normal(size, seed=4), 3 + normal(size, seed=5) / 10)
+    if held:
+        refiner.hold(np.linalg.qr(normal(size, held, seed=6))[0])
     return dataclasses.replace(gan(n_conditioning=n_conditioning, seed=seed), refiner=refiner)
 
 

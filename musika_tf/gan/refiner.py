@@ -7,9 +7,14 @@ al. 2022, "SDEdit"), along the deterministic path of Karras et al. (2022, algori
     x <- latents + start noise
     x <- D + (next / deviation) (x - D)          D = denoiser(x, deviation, conditioning)
 
-What the generator decides over seconds stays: the noise drowns the details. It sees `margin` latents on either side of
-a window, so that seams of the generator are mended with the rest; noise belongs to its place, so that neighbours see
-the same.
+What the generator decides over seconds stays: the noise drowns the details. Of its loudness the details stay too, since
+they are its rhythm: along a few axes (`train/loudness.py`) what the steps make is replaced by what the generator made
+and the noise that is left, until that falls below `release` (Choi et al. 2021, "ILVR")::
+
+    x <- x + A A^T (latents + next noise - x)    A [latent_size, held], orthonormal
+
+The denoiser fits the rest to that. The refiner sees `margin` latents on either side of a window, so that seams of the
+generator are mended with the rest; noise belongs to its place, so that neighbours see the same.
 
 A guide makes it clearer (Karras et al. 2024, "Guiding a Diffusion Model with a Bad Version of Itself"): a denoiser that
 is narrower, learned briefly, and isn't told the signals. What the two do not agree on is what is missing still, so D
@@ -33,7 +38,8 @@ _CURVE = 7.0  # rho of Karras et al.: small steps where little noise is left
 
 @dataclasses.dataclass
 class Refiner:
-    """A denoiser, its guide (or None), and the mean and deviation of the latents that they know."""
+    """A denoiser, its guide (or None), the mean and deviation of the latents that they know, and the axes that are held
+    (or None)."""
 
     config: RefinerConfig
     window: int
@@ -41,6 +47,7 @@ class Refiner:
     guide: Denoiser | None
     mean: tf.Variable
     deviation: tf.Variable
+    axes: tf.Variable | None
 
     @classmethod
     def create(cls, config, window, latent_size, n_conditioning, policy="float32"):
@@ -51,7 +58,8 @@ class Refiner:
         for one in filter(None, (network, guide)):
             one(tf.zeros([1, 8, latent_size]), tf.ones([1, 1, 1]), tf.zeros([1, 8, n_conditioning]))
         mean, deviation = (tf.Variable(value([latent_size]), trainable=False) for value in (tf.zeros, tf.ones))
-        return cls(config, window, network, guide, mean, deviation)
+        axes = tf.Variable(tf.zeros([latent_size, config.held]), trainable=False) if config.held else None
+        return cls(config, window, network, guide, mean, deviation, axes)
 
     @property
     def margin(self):
@@ -71,12 +79,16 @@ class Refiner:
     @property
     def variables(self):
         """What it has beside the networks' weights."""
-        return [self.mean, self.deviation]
+        return [self.mean, self.deviation, *([] if self.axes is None else [self.axes])]
 
     def fit(self, mean, deviation):
         """Sets both, float `[latent_size]`."""
         self.mean.assign(mean)
         self.deviation.assign(tf.maximum(deviation, 1e-3))
+
+    def hold(self, axes):
+        """Sets what is held: orthonormal columns `[latent_size, held]` in the space of standardised latents."""
+        self.axes.assign(axes)
 
     def deviations(self):
         """The noise's deviation before each step, and 0: float32 `[n_steps + 1]`."""
@@ -108,11 +120,18 @@ class Refiner:
         deviations = tf.constant(self.deviations())
         each = tf.ones([tf.shape(latents)[0], 1, 1])
 
+        sketch = self.standardise(latents)
+
         def step(i, x):
             clean = self.expected(x, deviations[i] * each, conditioning)
-            return i + 1, clean + deviations[i + 1] / deviations[i] * (x - clean)
+            x = clean + deviations[i + 1] / deviations[i] * (x - clean)
+            if self.axes is not None:
+                drawn = sketch + deviations[i + 1] * noise
+                held = tf.matmul(tf.matmul(drawn - x, self.axes), self.axes, transpose_b=True)
+                x += tf.cast(deviations[i + 1] >= self.config.release, tf.float32) * held
+            return i + 1, x
 
-        state = 0, self.standardise(latents) + deviations[0] * noise
+        state = 0, sketch + deviations[0] * noise
         # A loop, so that a graph holds the networks once.
         _, x = tf.while_loop(lambda i, _: i < self.config.n_steps, step, state, parallel_iterations=1)
         return x[:, self.margin : self.margin + self.window] * self.deviation + self.mean

@@ -25,7 +25,7 @@ class RefinerTrainer(tf.Module):
         self.of_guide, self.n_steps = of_guide, training.guide_steps if of_guide else training.steps
         self.network, averaged = (one.networks["guide" if of_guide else "refiner"] for one in (learning, refiner))
         self.networks = {"denoiser": self.network, "averaged": averaged}
-        self.scale = refiner.variables
+        self.scale = [refiner.mean, refiner.deviation]
         self.loss_scale = loss_scale_of(self.network)
         self.step_count = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.guard = Guard(training.max_skips, training.max_rollbacks, self.loss_scale)

@@ -77,7 +77,7 @@ def save(bundle_dir, autoencoder, gan=None, conditioner=None, keep_critic=True, 
 def _format(autoencoder, gan):
     """The oldest format that has all that the bundle needs, for the sake of older programs."""
     refiner = gan.refiner if gan is not None else None
-    if autoencoder.contrast or (refiner and refiner.config.head_size):
+    if autoencoder.contrast or (refiner and (refiner.config.head_size or refiner.config.held)):
         return FORMAT_VERSION
     if not refiner:
         return 3

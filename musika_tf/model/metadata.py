@@ -8,8 +8,8 @@ from musika_tf.conditioning import signals
 from musika_tf.config import AutoencoderConfig, GanConfig, RefinerConfig, from_dict
 from musika_tf.errors import UserError
 
-# 3 added parametric stereo and phase heads, 4 the refiner, 5 its guide, 6 its attention and the contrast; down to 2
-# they are read as what they were.
+# 3 added parametric stereo and phase heads, 4 the refiner, 5 its guide, 6 its attention, what it holds, and the
+# contrast; down to 2 they are read as what they were.
 FORMAT_VERSION = 6
 _OLDEST_FORMAT = 2
 METADATA = "metadata.json"

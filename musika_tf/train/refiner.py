@@ -20,7 +20,7 @@ from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.model import bundle
 from musika_tf.model.metadata import check_generates
 from musika_tf.stereo import layouts
-from musika_tf.train import stored
+from musika_tf.train import loudness, stored
 from musika_tf.training import loop
 from musika_tf.training.devices import ONE, Devices
 
@@ -88,6 +88,8 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
     goes_on = gan.refiner and gan.refiner.config.width == job.config.width
     with devices.scope():
         refiner.fit(mean, deviation)
+        if job.config.held:
+            refiner.hold(loudness.axes(autoencoder, mean, deviation, job.config.held))
         if goes_on:
             learning.network.begin_as(gan.refiner.network)
         for name, network in learning.networks.items():

@@ -16,7 +16,7 @@ from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.training import loop
 
 SIZE, WINDOW, SIGNALS = 6, 8, 2
-CONFIG = RefinerConfig(width=8, head_size=2, start=0.5, n_steps=3, guide_width=4, guidance=2.5)
+CONFIG = RefinerConfig(width=8, head_size=2, start=0.5, n_steps=3, held=0, guide_width=4, guidance=2.5)
 
 
 def made(seed=None, **changes):
@@ -111,6 +111,26 @@ def test_steps_of_euler():
     noisy = (latents[:, 2:-2] - mean) / deviation + 0.5 * noise[:, 2:-2]
     assert refined.shape == (2, WINDOW, SIZE)
     np.testing.assert_allclose(refined, noisy * left * deviation + mean, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_held_is_the_generators_and_the_noise_until_its_release():
+    """An untrained denoiser takes the same share off everywhere, so what is held apart goes its own way."""
+    latents, noise, signals = span()
+    axes = np.linalg.qr(tiny.normal(SIZE, 2, seed=6))[0]
+    for release, n_held in ((0.0, 3), (0.05, 2), (1.0, 0)):
+        refiner = made(held=2, release=release)
+        assert refiner.variables[2] is refiner.axes
+        refiner.hold(axes)
+        refined, d = refiner.refine(latents, noise, signals).numpy(), refiner.deviations().astype(np.float64)
+        mean, deviation = refiner.mean.numpy(), refiner.deviation.numpy()
+        sketch, noise_there = (latents[:, 2:-2] - mean) / deviation, noise[:, 2:-2]
+        x = sketch + d[0] * noise_there
+        for i, (now, then) in enumerate(zip(d[:-1], d[1:], strict=True)):
+            clean = x / (1 + now**2)
+            x = clean + then / now * (x - clean)
+            if i < n_held:
+                x = x - x @ axes @ axes.T + (sketch + then * noise_there) @ axes @ axes.T
+        np.testing.assert_allclose(refined, x * deviation + mean, rtol=1e-4, atol=1e-5)
 
 
 def test_it_goes_on_from_its_guide():

@@ -172,13 +172,14 @@ def test_the_format_is_the_oldest_that_does(monkeypatch, tmp_path):
     """3 without a refiner, as above."""
     monkeypatch.setattr(bundle.tf.saved_model, "save", lambda *args, **more: None)
     raised = dataclasses.replace(tiny.autoencoder(), contrast=Contrast(1.1, (0.0,) * tiny.AUTOENCODER.level1_size))
-    for autoencoder, guide_width, head_size, expected in (
-        (tiny.autoencoder(), 0, 0, 4),
-        (tiny.autoencoder(), 3, 0, 5),
-        (tiny.autoencoder(), 3, 2, 6),
-        (raised, 0, 0, 6),
+    for autoencoder, guide_width, head_size, held, expected in (
+        (tiny.autoencoder(), 0, 0, 0, 4),
+        (tiny.autoencoder(), 3, 0, 0, 5),
+        (tiny.autoencoder(), 3, 2, 0, 6),
+        (tiny.autoencoder(), 3, 0, 2, 6),
+        (raised, 0, 0, 0, 6),
     ):
-        gan = tiny.refining(guide_width=guide_width, head_size=head_size)
+        gan = tiny.refining(guide_width=guide_width, head_size=head_size, held=held)
         bundle.save(tmp_path / "x", autoencoder, gan, Conditioner((), 1.0), name="x")
         assert json.loads((tmp_path / "x" / "metadata.json").read_text())["format_version"] == expected
     assert bundle.FORMAT_VERSION == 6
