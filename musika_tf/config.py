@@ -269,7 +269,7 @@ class RefinerConfig(Checked):
     )
     start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
     n_steps: int = field(10, "steps in which it is taken off", (1, 256))
-    held: int = field(8, "axes of a latent along which loudness stays as it was generated, the rhythm with it", _COUNTS)
+    held: int = field(0, "axes of a latent along which loudness stays as it was generated, the rhythm with it", _COUNTS)
     release: float = field(0.5, "deviation of the noise below which they are held no more", _FROM_0)
     guide_width: int = field(32, "channels of the guide, a poorer denoiser to go away from; 0: none", _COUNTS)
     guidance: float = field(2.0, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))

@@ -45,7 +45,7 @@ def untrained(monkeypatch):
 @pytest.fixture
 def job(tmp_path, source):
     return refiner.Job(
-        config=RefinerConfig(width=4, head_size=2, n_steps=2, guide_width=3),
+        config=RefinerConfig(width=4, head_size=2, n_steps=2, held=2, guide_width=3),
         training=RefinerTraining(batch_size=2, steps=2, guide_steps=3),
         source=source,
         latents_dir=write_latents(tmp_path / "latents"),
