@@ -150,10 +150,8 @@ def _start_linear_paths(job, phase, autoencoder):
 
 def _keep_contrast(job):
     """Measures the contrast of the trained decoder 2, and stores it beside phase 4 for all who read that."""
-    factor, directory = job.training.contrast, job.directory(4)
-    contrast.write(
-        contrast.Contrast.measured(factor, stored.load(job.checkpoint_dir), _some_spectra(job, 4)), directory
-    )
+    factor, autoencoder = job.training.contrast, stored.load(job.checkpoint_dir)
+    contrast.write(contrast.Contrast.measured(factor, autoencoder, _some_spectra(job, 4)), job.directory(4))
 
 
 def _some_spectra(job, phase):
