@@ -115,6 +115,12 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         checkpoints.restore_best(trainer, job.directory)
     about = {"name": job.name, **job.about, "steps": int(trainer.step_count.numpy())}
     devices.chief_first(lambda: bundle.save(job.target, autoencoder, gan, conditioner, job.keep_critic, **about))
+    if gan.refiner and devices.is_chief:
+        logger.warning(
+            "%s: its refiner is that of %s, which draws the music towards what that learned; "
+            "train_refiner.py --latents_dir=%s --checkpoint_dir=%s makes it this model's own",
+            *(job.target, job.init_from, job.latents_dir, job.checkpoint_dir),
+        )
     return complete
 
 

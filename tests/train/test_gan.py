@@ -238,6 +238,20 @@ def test_fine_tuning_keeps_scale_and_weights(job, start, monkeypatch):
     assert about == {"name": "checkpoints", "steps": 0}
 
 
+def test_a_refiner_that_learned_other_music_is_pointed_out(job, start, monkeypatch, caplog):
+    monkeypatch.setattr(loop, "train", lambda *args: True)
+    monkeypatch.setattr(bundle, "save", lambda *args, **about: None)
+    tuning = dataclasses.replace(job, init_from=start, signals=("tempo", "beat"))
+    for network, expected in ((tiny.gan(n_conditioning=11), 0), (tiny.refining(n_conditioning=11), 1)):
+        found = tiny.autoencoder(), network, tiny.conditioner(), {"conditioning": METADATA}
+        monkeypatch.setattr(bundle, "load_networks", lambda path, policy, found=found: found)
+        gan.train(tuning)
+        said = [r.getMessage() for r in caplog.records if "refiner" in r.getMessage()]
+        assert len(said) == expected
+    assert f"train_refiner.py --latents_dir={job.latents_dir} --checkpoint_dir={job.checkpoint_dir}" in said[0]
+    assert said[0].startswith(f"{job.target}: its refiner is that of {start}")
+
+
 def test_a_model_is_named_after_the_folder_that_the_user_named(job, monkeypatch):
     names = []
     monkeypatch.setattr(loop, "train", lambda *args: True)
