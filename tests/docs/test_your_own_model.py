@@ -31,6 +31,7 @@ SMOKE = {
     r"--init_from=\S+": "--init_from=start",
     r"flags/mini\.flags": "flags/smoke.flags",
     r"--gan_steps=\d+": "--gan_steps=2",
+    r"--refiner_steps=\d+": "--flagfile=flags/smoke.flags --refiner_steps=2 --refiner_guide_steps=2",
     r"--length=1m\b": "--length=2s",
     r"--pieces=\d+ --seconds=\d+": "--pieces=1 --seconds=24",
     r"musika-tf push\b": "musika-tf push --samples=1",
@@ -65,7 +66,17 @@ def test_all_of_the_page_is_run_but_what_is_done_once():
     text = "\n".join(blocks() + blocks("elsewhere"))
     assert all(re.search(pattern, text) for pattern in SMOKE)
     programs = re.findall(r"^(?:python|musika-tf) (\w+)", text, re.MULTILINE)
-    assert programs == ["encode", "encode", "train_gan", "generate", "evaluate", "push", "pull", "generate"]
+    assert programs == [
+        "encode",
+        "encode",
+        "train_gan",
+        "train_refiner",
+        "generate",
+        "evaluate",
+        "push",
+        "pull",
+        "generate",
+    ]
 
 
 def beat(seconds, seed, rate):
@@ -151,7 +162,7 @@ def test_from_ten_files_to_a_model_that_was_shared(tmp_path):
         here = Machine(tmp_path / "here", hub)
         record(here.folder)
         save_start(here.folder / "start")
-        look, encode, train, listen, share = blocks()
+        look, encode, train, refine, listen, share = blocks()
         said = here.run(look)
         assert all(name in said for name in FILES["music"]) and "0 left out" in said
         assert not (here.folder / "latents").exists()
@@ -170,6 +181,11 @@ def test_from_ten_files_to_a_model_that_was_shared(tmp_path):
             assert [row[key] for key in SCALE] == [known[key] for key in SCALE]
         assert len(made["conditioning"][0]["pieces"]) == len(FILES["music"])  # what styles draw is this music's
         assert list((here.folder / "checkpoints/mine/gan/previews").glob("*.wav"))
+
+        here.run(refine)
+        refined = read_metadata(here.folder / "checkpoints/mine/bundle")
+        assert refined.pop("refiner_steps") == 2 and refined.pop("refiner_config")["width"] == 8
+        assert refined == made
 
         here.run(listen)
         mine, _ = soundfile.read(here.folder / "mine.wav")
