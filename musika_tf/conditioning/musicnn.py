@@ -22,6 +22,7 @@ import soxr
 import tensorflow as tf
 
 from musika_tf.conditioning.recording import spans
+from musika_tf.conditioning.words import TAGS
 from musika_tf.errors import UserError
 
 SAMPLE_RATE = 16_000
@@ -30,16 +31,6 @@ FFT_LENGTH = 512
 N_MELS = 96
 PATCH_FRAMES = 187  # three seconds, the length that the network was trained on
 PATCH_SAMPLES = (PATCH_FRAMES - 1) * HOP_LENGTH + FFT_LENGTH
-
-# fmt: off
-TAGS = (
-    "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano",
-    "ambient", "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing", "vocals",
-    "no vocals", "harpsichord", "loud", "quiet", "flute", "woman", "male vocal", "no vocal", "pop", "soft",
-    "sitar", "solo", "man", "classic", "choir", "voice", "new age", "dance", "male voice", "female vocal",
-    "beats", "harp", "cello", "no voice", "weird", "country", "metal", "female voice", "choral",
-)
-# fmt: on
 
 _BATCH_PATCHES = 16
 _EPSILON = 1e-3  # of every batch norm

@@ -28,8 +28,8 @@ def find(name):
     word = name.removeprefix(tags.PREFIX)
     if word == name:
         raise UserError(f"no signal {name!r}; there are {', '.join(NAMES)}")
-    if word not in tags.all_tags():
-        raise UserError(f"no word {word!r}; there are {', '.join(sorted(tags.all_tags()))}")
+    if word not in tags.TAGS:
+        raise UserError(f"no word {word!r}; there are {', '.join(sorted(tags.TAGS))}")
     return Tag(word)
 
 

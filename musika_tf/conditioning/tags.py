@@ -16,6 +16,7 @@ import numpy as np
 from musika_tf.conditioning import curves
 from musika_tf.conditioning.recording import Recording
 from musika_tf.conditioning.signal import Extracted, Signal, column
+from musika_tf.conditioning.words import TAGS
 from musika_tf.errors import UserError
 
 GROUP = "tags"
@@ -42,13 +43,6 @@ def rows_by_word(metadata):
     """The rows of the words that a model follows: dict of word -> row of its `conditioning`."""
     rows = {row["name"]: row for row in metadata["conditioning"] if row["name"].startswith(PREFIX)}
     return {name.removeprefix(PREFIX): row for name, row in rows.items()}
-
-
-def all_tags():
-    """The fifty words."""
-    from musika_tf.conditioning.musicnn import TAGS
-
-    return TAGS
 
 
 @functools.cache
@@ -104,7 +98,7 @@ class Tag(Signal):
 
     @property
     def draw_row(self):
-        return _FIRST_DRAW_ROW + all_tags().index(self.word)
+        return _FIRST_DRAW_ROW + TAGS.index(self.word)
 
     def extractor(self):
         _network()  # or what to install
@@ -114,7 +108,7 @@ class Tag(Signal):
         return Extracted(activations(audio, times), self.extractor())
 
     def pick(self, stored):
-        index = all_tags().index(self.word)
+        index = TAGS.index(self.word)
         return stored[:, index : index + 1]
 
     def fitted(self, pieces, latents_per_second):

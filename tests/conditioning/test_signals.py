@@ -39,7 +39,7 @@ def test_signals_from_a_grid(signal):
 
 
 def test_signals_have_rows_of_their_own_to_draw_from():
-    words = [signals.find(tags.PREFIX + word) for word in tags.all_tags()]
+    words = [signals.find(tags.PREFIX + word) for word in tags.TAGS]
     rows = [s.draw_row for s in (*signals.SIGNALS.values(), *words) if s.name not in ("tempo", "beat")]
     assert len(set(rows)) == len(rows) == 52
     assert 0 not in rows  # the tempo's

@@ -140,7 +140,7 @@ def network_that_hears(**words):
     """A stand-in for MusiCNN: these words most, and of the others less and less."""
     heard = np.linspace(0.1, 0.05, 50)
     for word, value in words.items():
-        heard[tags.all_tags().index(word)] = value
+        heard[tags.TAGS.index(word)] = value
     return lambda waveform: musicnn.Embedding(None, np.stack([heard - 0.01, heard + 0.01]))
 
 

@@ -221,7 +221,7 @@ def test_slow_music_sounds_as_it_is_called_also_through_the_autoencoder(word, ma
     model = musika_tf.load(ROOT / "models" / "music-ae")
     for sound in (excerpt, model.decode(model.encode(excerpt, SAMPLE_RATE))):
         heard = tags.activations(sound, np.arange(2.0, 28.0)).mean(axis=0)
-        assert word in [tags.all_tags()[i] for i in heard.argsort()[-2:]]
+        assert word in [tags.TAGS[i] for i in heard.argsort()[-2:]]
 
 
 # Recorded music

@@ -125,8 +125,8 @@ def measure_tags(waveform, requested, network):
     `requested`, the `rank` of the word (or of its KIN) among the fifty (1: the most heard), `activations` of all
     fifty (means over the piece), and the two words that are `heard` most."""
     heard = network(waveform).tags.mean(axis=0)
-    order = [tags.all_tags()[i] for i in np.argsort(-heard, kind="stable")]
+    order = [tags.TAGS[i] for i in np.argsort(-heard, kind="stable")]
     word = figures.word_of(requested)
     rank = 1 + min(order.index(name) for name in (word, *KIN.get(word, ())))
-    activations = {name: float(value) for name, value in zip(tags.all_tags(), heard, strict=True)}
+    activations = {name: float(value) for name, value in zip(tags.TAGS, heard, strict=True)}
     return {"requested": requested, "rank": rank, "heard": order[:2], "activations": activations}
