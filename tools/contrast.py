@@ -16,7 +16,6 @@ FLAGS = flags.FLAGS
 for name in ("init_from", "audio_dir", "bundle_dir", "ae_contrast"):
     flags.declare_key_flag(name)
 flags.DEFINE_integer("crops", 400, "crops to measure the mean from", lower_bound=1)
-_KEPT = ("name", "licence", "trained_on", "steps", "flags", "refiner_steps")  # of the bundle's metadata
 
 
 def main(_):
@@ -27,6 +26,7 @@ def main(_):
     from musika_tf.collection import augmentation, dataset, scan
     from musika_tf.config import AutoencoderTraining
     from musika_tf.model import bundle
+    from musika_tf.model.metadata import told
 
     training = settings.config(AutoencoderTraining)
     bundle.check_target(target)
@@ -37,8 +37,7 @@ def main(_):
     spectra = (spectrogram.log_magnitude(x, autoencoder.config) for x in augmentation.mixed_down(crops))
     keeps_all = training.contrast == 1.0
     autoencoder.contrast = None if keeps_all else Contrast.measured(training.contrast, autoencoder, spectra)
-    about = {name: metadata[name] for name in _KEPT if name in metadata}
-    bundle.save(target, autoencoder, gan, conditioner, metadata.get("has_critic", False), **about)
+    bundle.save(target, autoencoder, gan, conditioner, metadata.get("has_critic", False), **told(metadata))
     print(f"{target}: {source} with a contrast of {training.contrast:g}")
 
 

@@ -29,8 +29,7 @@ class Denoiser(keras.Model):
         self.head_size, self.hears_signals = head_size, hears_signals
 
         def stage(head_size):
-            heads = [[Attention(width, head_size)] if head_size else [] for _ in range(2)]
-            return [layer for attention in heads for layer in (DenoiserBlock(width), *attention)]
+            return [DenoiserBlock(width, head_size), DenoiserBlock(width, head_size)]
 
         self.stem = Conv1D(width, 3, padding="same")
         self.down = [stage(0), stage(head_size)]
@@ -39,11 +38,6 @@ class Denoiser(keras.Model):
         self.widen = [TransposedConv(width) for _ in range(2)]
         self.up = [stage(head_size), stage(0)]
         self.out = Conv1D(latent_size, 3, padding="same", kernel_initializer="zeros", dtype="float32")
-
-    @property
-    def stages(self):
-        """The layers that hear the signals: lists of them, from the input on."""
-        return *self.down, self.middle, *self.up
 
     def begin_as(self, other):
         """Takes over the weights of a Denoiser of the same width, with or without attention; where only this one has
@@ -55,8 +49,9 @@ class Denoiser(keras.Model):
             own.set_weights(given.get_weights())
 
     def _without_attention(self):
-        blocks = (layer for stage in self.stages for layer in stage if isinstance(layer, DenoiserBlock))
-        return [self.stem, *self.narrow, *self.widen, *blocks, self.out]
+        blocks = (block for stage in (*self.down, self.middle, *self.up) for block in stage)
+        inner = (layer for block in blocks for layer in (block.first, block.modulation, block.second))
+        return [self.stem, *self.narrow, *self.widen, *inner, self.out]
 
     def call(self, noisy, deviation, conditioning):
         """Noisy latents `[b, 4 n, latent_size]`, the noise's deviation `[b, 1, 1]` and conditioning `[b, 4 n, k]` ->
@@ -82,18 +77,21 @@ class Denoiser(keras.Model):
 
 
 class DenoiserBlock(keras.layers.Layer):
-    """Two convolutions beside their input; the noise's deviation and the signals scale and shift what is between."""
+    """Two convolutions beside their input; the noise's deviation and the signals scale and shift what is between.
+    After them attention, if `head_size` is above 0."""
 
-    def __init__(self, channels, **kwargs):
+    def __init__(self, channels, head_size=0, **kwargs):
         super().__init__(**kwargs)
         self.first = Conv1D(channels, 3, padding="same")
         self.modulation = Conv1D(2 * channels, 1)
         self.second = Conv1D(channels, 3, padding="same")
+        self.attention = Attention(channels, head_size) if head_size else None
 
     def call(self, x, told):
         scale, shift = ops.split(self.modulation(told), 2, axis=-1)
         y = self.first(ops.swish(x)) * (1.0 + scale) + shift
-        return x + self.second(ops.swish(y)) * _HALF
+        x = x + self.second(ops.swish(y)) * _HALF
+        return x if self.attention is None else self.attention(x)
 
 
 class Attention(keras.layers.Layer):
@@ -110,8 +108,8 @@ class Attention(keras.layers.Layer):
         self.asked = Conv1D(3 * channels, 1, use_bias=False)
         self.out = Conv1D(channels, 1, kernel_initializer="zeros")
 
-    def call(self, x, told):
-        """`x` `[b, t, channels]`; `told` counts for nothing here."""
+    def call(self, x):
+        """`[b, t, channels]` -> the same."""
         asked = self.asked(ops.cast(self.norm(x), x.dtype))
         heads = ops.reshape(asked, (-1, x.shape[1], self.n_heads, 3 * self.head_size))
         query, key, value = ops.split(heads, 3, axis=-1)

@@ -13,6 +13,7 @@ from musika_tf.errors import UserError
 FORMAT_VERSION = 6
 _OLDEST_FORMAT = 2
 METADATA = "metadata.json"
+_TOLD = ("name", "licence", "trained_on", "steps", "flags", "refiner_steps")
 _TYPES = {
     "name": str,
     "sample_rate": int,
@@ -60,6 +61,11 @@ def generates(metadata):
 def refines(metadata):
     """Whether the bundle's latents are refined: each window then depends on its neighbours."""
     return "refiner_config" in metadata
+
+
+def told(metadata):
+    """What `bundle.save` was told about a model, to tell it again: a dict."""
+    return {name: metadata[name] for name in _TOLD if name in metadata}
 
 
 def check_generates(bundle_dir, metadata):

@@ -139,8 +139,7 @@ def _trainer(job, phase):
 
 def _start_linear_paths(job, phase, autoencoder):
     """Starts phase 1 or 3 from the principal components of some of the crops that it will see."""
-    logger.info("phase %d: principal components", phase)
-    training, config, spectra = job.training, job.config, _some_spectra(job, phase)
+    training, config, spectra = job.training, job.config, _some_spectra(job, phase, "principal components")
     if phase == 1:
         weights = losses.frequency_weights(config.n_bins, config.fft_length, training.frequency_knee)
         principal.start_level1(autoencoder, (s.numpy() for s in spectra), weights)
@@ -151,13 +150,14 @@ def _start_linear_paths(job, phase, autoencoder):
 def _keep_contrast(job):
     """Measures the contrast of the trained decoder 2, and stores it beside phase 4 for all who read that."""
     factor, autoencoder = job.training.contrast, stored.load(job.checkpoint_dir)
-    contrast.write(contrast.Contrast.measured(factor, autoencoder, _some_spectra(job, 4)), job.directory(4))
+    contrast.write(contrast.Contrast.measured(factor, autoencoder, _some_spectra(job, 4, "contrast")), job.directory(4))
 
 
-def _some_spectra(job, phase):
+def _some_spectra(job, phase, purpose):
     """Yields log magnitudes `[b, frames, bins]` of some of the crops that a phase sees, the same on every worker."""
     training, config = job.training, job.config
     n_batches = min(-(-_CROPS[phase] // training.batch_size), training.steps[phase - 1])
+    logger.info("phase %d: %s of %d crops", phase, purpose, n_batches * training.batch_size)
     audio = dataset.Collection(job.paths, config.sample_rate)
     whole = dataclasses.replace(job, devices=ONE)
     batches = _batches(whole, audio, training.crop_samples(config), training.seed * 4 + phase, 0)
@@ -186,7 +186,6 @@ def _keep_initial(job):
     given = job.initial()
     if given.config != job.config:
         raise UserError("--init_from: an autoencoder of another size; use its flagfile")
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     if given.contrast:
         contrast.write(given.contrast, path.parent)

@@ -18,15 +18,13 @@ from musika_tf.gan import data
 from musika_tf.gan.refiner import Refiner
 from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.model import bundle
-from musika_tf.model.metadata import check_generates
+from musika_tf.model.metadata import check_generates, told
 from musika_tf.stereo import layouts
 from musika_tf.train import loudness, stored
 from musika_tf.training import loop
 from musika_tf.training.devices import ONE, Devices
 
 logger = logging.getLogger(__name__)
-
-_KEPT = ("name", "licence", "trained_on", "steps", "flags")  # of the bundle's metadata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +107,7 @@ def train(job, save_flags: Callable[[Path], None] = lambda directory: None):
         return False
     complete = loop.train(trainer, batches, job.directory, job.save_every)
     gan.refiner = refiner
-    about = {name: metadata[name] for name in _KEPT if name in metadata}
-    about["refiner_steps"] = int(trainer.step_count.numpy())
+    about = {**told(metadata), "refiner_steps": int(trainer.step_count.numpy())}
     networks = autoencoder, gan, conditioner, metadata["has_critic"]
     devices.chief_first(lambda: bundle.save(job.bundle_dir, *networks, **about))
     return complete

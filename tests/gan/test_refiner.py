@@ -16,7 +16,7 @@ from musika_tf.gan.refiner_trainer import RefinerTrainer
 from musika_tf.training import loop
 
 SIZE, WINDOW, SIGNALS = 6, 8, 2
-CONFIG = RefinerConfig(width=8, head_size=2, start=0.5, n_steps=3, held=0, guide_width=4, guidance=2.5)
+CONFIG = RefinerConfig(width=8, head_size=2, start=0.5, n_steps=3, guide_width=4, guidance=2.5)
 
 
 def made(seed=None, **changes):
@@ -47,7 +47,7 @@ def test_an_untrained_denoiser_knows_the_variance_alone(deviation):
 def test_attention_beside_its_formula():
     """Heads of six numbers, of which pairs are turned as complex numbers are."""
     layer, x = Attention(12, 6), tiny.normal(2, 5, 12)
-    layer(x, None)
+    layer(x)
     tiny.scramble(layer, 3)
     gain, offset, asked, out, bias = (w.numpy() for w in layer.weights)
     normal = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3) * gain + offset
@@ -58,7 +58,7 @@ def test_attention_beside_its_formula():
         query, key = ((part[..., :3] + 1j * part[..., 3:]) * turn for part in (query, key))
         likeness = np.exp((query @ np.conj(key).transpose(0, 2, 1)).real / 6**0.5)
         expected[..., 6 * head : 6 * (head + 1)] = likeness / likeness.sum(-1, keepdims=True) @ value
-    np.testing.assert_allclose(layer(x, None), x + (expected @ out[0] + bias) / 2**0.5, atol=1e-4)
+    np.testing.assert_allclose(layer(x), x + (expected @ out[0] + bias) / 2**0.5, atol=1e-4)
 
 
 def test_with_attention_it_hears_the_whole_span():

@@ -349,7 +349,7 @@ def test_phase_4_ends_with_the_contrast(job, save_phase, monkeypatch, complete):
     if complete:
         loaded = stored.load(job.checkpoint_dir)
         assert loaded.contrast.factor == TRAINING.contrast == 1.1
-        spectra = list(phases._some_spectra(job, 4))
+        spectra = list(phases._some_spectra(job, 4, "contrast"))
         assert len(spectra) == TRAINING.steps[3] and spectra[0].shape[0] == TRAINING.batch_size
         assert loaded.contrast.centre == Contrast.measured(1.1, loaded, spectra).centre
 
