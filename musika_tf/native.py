@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import re
 import sys
@@ -34,9 +35,21 @@ def import_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _use_tensorflow()
     # The newest ones print notices while they are imported whatever that says; errors are exceptions.
-    with silent_stderr(), _keras_later():
+    with silent_stderr(), _keras_later(), no_collector():
         import tensorflow as tf
     return tf
+
+
+@contextlib.contextmanager
+def no_collector():
+    """Around large imports: nothing of them is garbage, and looking for it is a quarter of TensorFlow's import."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager

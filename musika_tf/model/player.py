@@ -159,6 +159,7 @@ def _options():
         inter_op_parallelism_threads=threads.get_inter_op_parallelism_threads(),
     )
     if not tf.config.list_physical_devices("GPU"):
+        options.graph_options.optimizer_options.opt_level = tf.compat.v1.OptimizerOptions.L0
         rewrites = options.graph_options.rewrite_options
         for name in _REWRITES:
             setattr(rewrites, name, rewrites.OFF)

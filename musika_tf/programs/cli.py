@@ -1,6 +1,7 @@
 """Runs programs: a command line is parsed, what is wrong is one line, and TensorFlow starts when all is well."""
 
 import contextlib
+import gc
 import logging
 import math
 import os
@@ -15,7 +16,7 @@ from musika_tf import interruption, shipped
 from musika_tf.config import AUTOENCODER_FILE
 from musika_tf.errors import UserError
 from musika_tf.hub import names
-from musika_tf.native import import_tensorflow
+from musika_tf.native import import_tensorflow, no_collector
 from musika_tf.processor import ONEDNN_SWITCH
 from musika_tf.programs import (
     flagfiles,
@@ -119,7 +120,9 @@ def start_tensorflow(threads=None):
     """Imports TensorFlow and Keras without start-up notices and applies --threads, or `threads` where no flags were
     parsed; before anything else imports them."""
     start_rendering(threads)
-    import keras
+    with no_collector():
+        import keras
+    gc.freeze()
 
     keras.config.set_floatx("float32")  # whatever a user's keras.json says
     keras.config.set_image_data_format("channels_last")
@@ -139,6 +142,7 @@ def start_rendering(threads=None):
     threads = FLAGS.threads if threads is None else threads
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
+    gc.freeze()  # imports are no garbage: looking through them at the program's end took half a second
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)

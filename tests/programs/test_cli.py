@@ -201,6 +201,20 @@ def test_importing_a_program_does_not_import_tensorflow(program):
     assert done.returncode == 0, done.stderr
 
 
+WHAT_IS_LOOKED_THROUGH = """
+import gc
+from musika_tf.programs import cli
+cli.start_rendering(threads=0)
+print(gc.isenabled(), gc.get_freeze_count() > 10 * len(gc.get_objects()))
+"""
+
+
+def test_what_programs_import_is_looked_through_for_garbage_no_more():
+    """Python's collector took a quarter of the import, and half a second at the end."""
+    done = subprocess.run([sys.executable, "-c", WHAT_IS_LOOKED_THROUGH], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 PARSE_ALL = """
 import importlib, sys
 sys.path.insert(0, ".")
