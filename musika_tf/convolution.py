@@ -19,6 +19,8 @@ far. Elsewhere the library is as good, and does it. So on x86, where each case w
 
 R1 differentiates twice: the gradient of x is linear in what came down and in the kernel, and its own gradients are a
 convolution and the gradient of a kernel again.
+
+Wide ones of float32 need fewer products than that: `fast_fir`.
 """
 
 import contextlib
@@ -27,6 +29,7 @@ import contextvars
 import tensorflow as tf
 from keras import ops
 
+from musika_tf import fast_fir
 from musika_tf.processor import onednn_switch
 
 _by_products = contextvars.ContextVar("by_products", default=False)
@@ -59,6 +62,9 @@ def convolve(x, kernel, bias=None, stride=1, padding="same"):
         y = ops.conv(x, kernel, stride, padding)
         return y if bias is None else ops.add(y, bias)
     weights = [tf.convert_to_tensor(w) for w in (kernel, bias) if w is not None]  # as Keras casts them
+    if fast_fir.pays(x, kernel, stride):
+        y = fast_fir.convolve(x, weights[0], stride, padding)
+        return y if bias is None else tf.nn.bias_add(y, weights[1])
     return _Convolution(x, kernel, stride, padding)(x, *weights)
 
 

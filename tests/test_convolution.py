@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny import normal
 
-from musika_tf import convolution
+from musika_tf import convolution, fast_fir
 from musika_tf.processor import ONEDNN_SWITCH
 from musika_tf.training.devices import Devices
 
@@ -63,6 +63,63 @@ def test_convolution_and_its_gradients_are_those_of_tensorflow(
     for mine, oracle in zip(ours, theirs, strict=True):
         assert mine.shape == oracle.shape
         np.testing.assert_allclose(mine, oracle, atol=2e-4, rtol=2e-4)
+
+
+@pytest.mark.parametrize(("n_steps", "n_taps", "stride", "padding"), [s for s in SHAPES if s[1] % s[2] == 0])
+def test_the_fast_algorithm_has_the_same_numbers(n_steps, n_taps, stride, padding):
+    settings = n_steps, n_taps, stride, padding, False
+    ours = derivatives(lambda x, kernel, _, *rest: fast_fir.convolve(x, kernel, *rest), *settings)
+    for mine, oracle in zip(ours, derivatives(stock, *settings), strict=True):
+        assert mine.shape == oracle.shape
+        np.testing.assert_allclose(mine, oracle, rtol=0, atol=2e-5 * np.abs(oracle).max())
+
+
+@pytest.mark.parametrize(("n_taps", "stride", "share"), [(4, 1, 9 / 16), (4, 2, 3 / 4), (2, 1, 3 / 4), (3, 1, 2 / 3)])
+def test_the_fast_algorithm_saves_products(n_taps, stride, share):
+    """As its docstring says, of the result and of both gradients."""
+    steps, n_in, n_out = 32, 7, 11
+
+    def gradients(x, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = fast_fir.convolve(x, kernel, stride, "same")
+            loss = tf.reduce_sum(y**2)  # so that the result is needed
+        return tape.gradient(loss, [x, kernel])
+
+    function = tf.function(gradients, autograph=False)
+    graph = function.get_concrete_function(tf.zeros([2, steps, n_in]), tf.zeros([n_taps, n_in, n_out])).graph
+    found = 0
+    for product in (operation for operation in graph.get_operations() if operation.type == "MatMul"):
+        a, b = (x.shape for x in product.inputs)
+        inner = a[0] if product.get_attr("transpose_a") else a[1]
+        found += product.outputs[0].shape.num_elements() * inner
+        assert inner in b
+    assert found == 3 * share * 2 * (steps // stride) * n_taps * n_in * n_out
+
+
+@pytest.mark.parametrize(
+    ("expected", "n_steps", "n_taps", "stride", "channels", "dtype"),
+    [
+        (True, 8, 4, 1, 256, tf.float32),
+        (True, 8, 4, 2, 256, tf.float32),
+        (False, 8, 4, 1, 255, tf.float32),
+        (False, 8, 4, 1, 256, tf.bfloat16),  # which has no bit to lose
+        (False, 8, 3, 2, 256, tf.float32),
+        (False, 8, 1, 1, 256, tf.float32),
+        (False, 1, 4, 1, 256, tf.float32),
+    ],
+)
+def test_wide_float32_convolutions_of_training_are_fast(expected, n_steps, n_taps, stride, channels, dtype):
+    x, kernel = tf.zeros([1, n_steps, channels], dtype), tf.zeros([n_taps, channels, channels], dtype)
+    assert fast_fir.pays(x, kernel, stride) == expected
+
+    def convolved(x, kernel):
+        return convolution.convolve(x, kernel, None, stride)
+
+    graph = tf.function(convolved, autograph=False)
+    with convolution.by_products():
+        found = {operation.type for operation in graph.get_concrete_function(x, kernel).graph.get_operations()}
+    assert ("Conv2D" not in found) == expected
 
 
 def operations(function, *shapes):

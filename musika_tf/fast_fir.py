@@ -1,0 +1,85 @@
+"""Convolution over time with fewer multiplications: the short-length fast FIR algorithm, of plain operations.
+
+A filter A, B of two taps needs for two steps of its result three products in place of four::
+
+    y[2u]     = x[2u] A     + x[2u + 1] B       (x[2u] - x[2u + 1]) A     + x[2u + 1] (A + B)
+    y[2u + 1] = x[2u + 1] A + x[2u + 2] B       (x[2u + 2] - x[2u + 1]) B + x[2u + 1] (A + B)
+
+That holds as well where A and B are filters themselves, of the even and of the odd taps, over every second step. So
+four taps need 9 of 16 products, three 8 of 12; for sequences of vectors they are matrix products, beside which the sums
+are cheap. The gradients are the same algorithm transposed, at the same saving: TensorFlow derives them, once and twice.
+Products are of sums, so float32 loses a bit or two; bfloat16 has none to lose.
+
+Source: Winograd 1980 ("Arithmetic Complexity of Computations"); Mou & Duhamel 1991 ("Short-length FIR filters and their
+use in fast nonrecursive filtering").
+"""
+
+import tensorflow as tf
+
+_LEAST_CHANNELS = 256  # in and out, below which the sums take what the products save
+
+
+def pays(x, kernel, stride):
+    """Whether `convolve` is faster than the libraries, for x `[b, t, in]` and kernel `[k, in, out]`, by measurement."""
+    n_taps, n_in, n_out = kernel.shape
+    is_whole = n_taps > stride and n_taps % stride == 0
+    return (
+        is_whole and x.shape[1] >= 2 * stride and x.dtype == tf.float32 and min(stride * n_in, n_out) >= _LEAST_CHANNELS
+    )
+
+
+def convolve(x, kernel, stride, padding):
+    """The numbers of `tf.nn.conv1d`, up to their rounding.
+
+    Args:
+      x: float32 `[b, t, in]` of known t.
+      kernel: float32 `[k, in, out]`; `stride` divides k.
+      stride: steps.
+      padding: "same" or "valid".
+
+    Returns:
+      `[b, ceil(t / stride), out]`; with "valid" `[b, ceil((t - k + 1) / stride), out]`.
+    """
+    n_taps, n_in, n_out = kernel.shape
+    n_steps = x.shape[1]
+    n_rows = -(-(n_steps - (n_taps - 1) * (padding == "valid")) // stride)
+    length = (n_rows - 1) * stride + n_taps  # of x that is seen
+    before = max(length - n_steps, 0) // 2 if padding == "same" else 0
+    rows = _ranged(x, -before, length - before)
+    rows = tf.reshape(rows, [-1, length // stride, stride * n_in])  # `stride` taps at a time are one of a row
+    return _filtered(rows, tf.unstack(tf.reshape(kernel, [n_taps // stride, stride * n_in, n_out])), n_rows)
+
+
+def _filtered(x, taps, n):
+    """sum over i of x[t + i] taps[i], for t of 0 .. n - 1: x `[b, n + len(taps) - 1, in]` -> `[b, n, out]`."""
+    if len(taps) == 1:
+        return _product(x, taps[0])
+    if n == 1:
+        return tf.add_n([_product(step, tap) for step, tap in zip(tf.split(x, len(taps), axis=1), taps, strict=True)])
+    half, even_taps, odd_taps = -(-n // 2), taps[::2], taps[1::2]
+    seen = half + len(even_taps) - 1  # of every second step
+    even, odd = tf.unstack(tf.reshape(_ranged(x, 0, 2 * (seen + 1)), [-1, seen + 1, 2, x.shape[2]]), axis=2)
+    odd, after = _ranged(odd, 0, seen), _ranged(even, 1, seen + 1)
+    n_odd = half + len(odd_taps) - 1
+    both = [a + b for a, b in zip(even_taps, odd_taps, strict=False)] + even_taps[len(odd_taps) :]
+    middle = _filtered(odd, both, half)
+    first = _filtered(_ranged(even, 0, seen) - odd, even_taps, half)
+    second = _filtered(_ranged(after - odd, 0, n_odd), odd_taps, half)
+    y = tf.stack([first + middle, second + middle], axis=2)
+    return _ranged(tf.reshape(y, [-1, 2 * half, y.shape[3]]), 0, n)
+
+
+def _product(x, tap):
+    """`[b, n, in]` times `[in, out]`."""
+    flat = tf.matmul(tf.reshape(x, [-1, x.shape[2]]), tap)
+    return tf.reshape(flat, [-1, x.shape[1], tap.shape[1]])
+
+
+def _ranged(x, begin, end):
+    """Steps `begin` .. `end - 1` of `[b, t, channels]`, zeros beyond its ends. The gradient of `tf.slice` is a padding,
+    that of indexing far slower."""
+    first, last = max(begin, 0), min(end, x.shape[1])
+    if (first, last) != (0, x.shape[1]):
+        x = tf.slice(x, [0, first, 0], [-1, last - first, -1])
+    missing = [first - begin, end - last]
+    return tf.pad(x, [[0, 0], missing, [0, 0]]) if any(missing) else x
