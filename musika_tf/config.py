@@ -267,12 +267,12 @@ class RefinerConfig(Checked):
     head_size: int = field(
         32, "channels of each head of its attention, which divide the width; 0: no attention", _COUNTS, multiple_of=2
     )
-    start: float = field(2.0, "deviation of the noise that generated latents get", (0.05, 80.0))
+    start: float = field(8.0, "deviation of the noise that generated latents get", (0.05, 80.0))
     n_steps: int = field(10, "steps in which it is taken off", (1, 256))
-    held: int = field(0, "axes of a latent along which loudness stays as it was generated, the rhythm with it", _COUNTS)
+    held: int = field(8, "axes of a latent along which loudness stays as it was generated, the rhythm with it", _COUNTS)
     release: float = field(0.5, "deviation of the noise below which they are held no more", _FROM_0)
     guide_width: int = field(32, "channels of the guide, a poorer denoiser to go away from; 0: none", _COUNTS)
-    guidance: float = field(2.0, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))
+    guidance: float = field(1.25, "how far from the guide: 0 is what it expects, 1 the refiner without it", (0.0, 20.0))
 
     EARLIER = {"guide_width": 0, "head_size": 0, "held": 0}  # before there were any
 
@@ -295,8 +295,8 @@ class RefinerTraining(Checked):
     beta_2: float = field(0.99, "Adam's beta_2", _SHARE)
     clip_norm: float = field(1.0, "gradients are scaled down to this global norm", _ABOVE_0)
     ema_decay: float = field(0.999, "decay of the moving average of the weights, which refines", _SHARE)
-    noise_mean: float = field(-0.5, "mean of the logarithm of the noise's deviation", (-5.0, 5.0))
-    noise_spread: float = field(1.2, "deviation of the logarithm of the noise's deviation", (0.0, 5.0))
+    noise_mean: float = field(0.0, "mean of the logarithm of the noise's deviation", (-5.0, 5.0))
+    noise_spread: float = field(1.3, "deviation of the logarithm of the noise's deviation", (0.0, 5.0))
     guide_steps: int = field(3_000, "training steps of the guide, which come first")
     max_skips: int = field(3, "skipped steps in a row (loss or gradient not finite) after which training goes back")
     max_rollbacks: int = field(4, "times that training goes back to its last checkpoint before it gives up", _COUNTS)

@@ -159,7 +159,9 @@ def test_it_sees_neighbours_and_signals_and_each_row_alone():
 
 
 eagerly = pytest.mark.usefixtures("eagerly")
-TRAINING = RefinerTraining(batch_size=4, steps=3, guide_steps=2, learning_rate=3e-3, ema_decay=0.9, noise_spread=0.3)
+TRAINING = RefinerTraining(
+    batch_size=4, steps=3, guide_steps=2, learning_rate=3e-3, ema_decay=0.9, noise_mean=-0.5, noise_spread=0.3
+)
 
 
 def trainer(of_guide=False, **changes):
