@@ -76,10 +76,17 @@ def _product(x, tap):
 
 
 def _ranged(x, begin, end):
-    """Steps `begin` .. `end - 1` of `[b, t, channels]`, zeros beyond its ends. The gradient of `tf.slice` is a padding,
-    that of indexing far slower."""
-    first, last = max(begin, 0), min(end, x.shape[1])
-    if (first, last) != (0, x.shape[1]):
-        x = tf.slice(x, [0, first, 0], [-1, last - first, -1])
-    missing = [first - begin, end - last]
-    return tf.pad(x, [[0, 0], missing, [0, 0]]) if any(missing) else x
+    """Steps `begin` .. `end - 1` of `[b, t, channels]`, zeros beyond its ends. Its gradient is such a range again; XLA
+    could not differentiate TensorFlow's own twice."""
+    n_steps = x.shape[1]
+    if (begin, end) == (0, n_steps):
+        return x
+
+    @tf.custom_gradient
+    def ranged(x):
+        first, last = max(begin, 0), min(end, n_steps)
+        inside = tf.slice(x, [0, first, 0], [-1, last - first, -1])
+        y = tf.pad(inside, [[0, 0], [first - begin, end - last], [0, 0]])
+        return y, lambda upstream: _ranged(upstream, -begin, n_steps - begin)
+
+    return ranged(x)

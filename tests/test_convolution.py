@@ -74,6 +74,15 @@ def test_the_fast_algorithm_has_the_same_numbers(n_steps, n_taps, stride, paddin
         np.testing.assert_allclose(mine, oracle, rtol=0, atol=2e-5 * np.abs(oracle).max())
 
 
+@pytest.mark.parametrize("shape", [(9, 4, 2, "same"), (7, 2, 1, "valid")])
+def test_xla_differentiates_the_fast_algorithm_twice(shape):
+    def derive():
+        return derivatives(lambda x, kernel, _, *rest: fast_fir.convolve(x, kernel, *rest), *shape, False)
+
+    for mine, oracle in zip(tf.function(derive, jit_compile=True)(), derivatives(stock, *shape, False), strict=True):
+        np.testing.assert_allclose(mine, oracle, rtol=0, atol=2e-5 * np.abs(oracle).max())
+
+
 @pytest.mark.parametrize(("n_taps", "stride", "share"), [(4, 1, 9 / 16), (4, 2, 3 / 4), (2, 1, 3 / 4), (3, 1, 2 / 3)])
 def test_the_fast_algorithm_saves_products(n_taps, stride, share):
     """As its docstring says, of the result and of both gradients."""
