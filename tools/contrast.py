@@ -35,8 +35,7 @@ def main(_):
     audio = dataset.Collection(scan.find_audio(audio_dir), autoencoder.config.sample_rate)
     crops = dataset.crops(audio, training.crop_samples(autoencoder.config), 1, seed=0).take(FLAGS.crops)
     spectra = (spectrogram.log_magnitude(x, autoencoder.config) for x in augmentation.mixed_down(crops))
-    keeps_all = training.contrast == 1.0
-    autoencoder.contrast = None if keeps_all else Contrast.measured(training.contrast, autoencoder, spectra)
+    autoencoder.contrast = Contrast.measured(training.contrast, autoencoder, spectra)
     bundle.save(target, autoencoder, gan, conditioner, metadata.get("has_critic", False), **told(metadata))
     print(f"{target}: {source} with a contrast of {training.contrast:g}")
 

@@ -31,7 +31,10 @@ class Contrast:
 
     @classmethod
     def measured(cls, factor, autoencoder, spectra):
-        """With the mean of what an Autoencoder makes of log magnitudes, an iterable of `[b, frames, bins]`."""
+        """With the mean of what an Autoencoder makes of log magnitudes, an iterable of `[b, frames, bins]`; None for a
+        factor of 1, which changes nothing."""
+        if factor == 1.0:
+            return None
         plain = dataclasses.replace(autoencoder, contrast=None)
         level1 = (plain.decode2(plain.encode2(plain.encode1(s))).numpy() for s in spectra)
         means = [np.mean(x, axis=(0, 1), dtype=np.float64) for x in level1]
@@ -51,8 +54,12 @@ class Contrast:
 
 
 def write(contrast, directory):
-    """Stores it beside the checkpoints whose decoder 2 it is of."""
-    atomic.write_text(directory / _FILE, json.dumps(dataclasses.asdict(contrast)))
+    """Stores it, or None, beside the checkpoints whose decoder 2 it is of."""
+    path = directory / _FILE
+    if contrast is None:
+        path.unlink(missing_ok=True)
+    else:
+        atomic.write_text(path, json.dumps(dataclasses.asdict(contrast)))
 
 
 def read(directory, size):

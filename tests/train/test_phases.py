@@ -354,6 +354,15 @@ def test_phase_4_ends_with_the_contrast(job, save_phase, monkeypatch, complete):
         assert loaded.contrast.centre == Contrast.measured(1.1, loaded, spectra).centre
 
 
+def test_a_factor_of_1_is_no_contrast(job, save_phase):
+    phases._keep_config(job)
+    for phase in (1, 2, 3, 4):
+        save_phase(phase)
+    contrast.write(some_contrast(1.1), job.directory(4))  # of an earlier end
+    phases._keep_contrast(dataclasses.replace(job, training=dataclasses.replace(TRAINING, contrast=1.0)))
+    assert stored.load(job.checkpoint_dir).contrast is None
+
+
 def test_what_is_fine_tuned_brings_its_contrast_until_phase_4_has_its_own(job, save_phase):
     phases._keep_config(job)
     initial = dataclasses.replace(given(job, 7).initial(), contrast=some_contrast(1.3))
