@@ -20,7 +20,7 @@ _LEAST_CHANNELS = 256  # in and out, below which the sums take what the products
 
 
 def pays(x, kernel, stride):
-    """Whether `convolve` is faster than the libraries, for x `[b, t, in]` and kernel `[k, in, out]`, by measurement."""
+    """Whether a convolution of x `[b, t, in]` with a kernel `[k, in, out]` is faster so, by measurement."""
     n_taps, n_in, n_out = kernel.shape
     is_whole = n_taps > stride and n_taps % stride == 0
     return (
@@ -28,29 +28,7 @@ def pays(x, kernel, stride):
     )
 
 
-def convolve(x, kernel, stride, padding):
-    """The numbers of `tf.nn.conv1d`, up to their rounding.
-
-    Args:
-      x: float32 `[b, t, in]` of known t.
-      kernel: float32 `[k, in, out]`; `stride` divides k.
-      stride: steps.
-      padding: "same" or "valid".
-
-    Returns:
-      `[b, ceil(t / stride), out]`; with "valid" `[b, ceil((t - k + 1) / stride), out]`.
-    """
-    n_taps, n_in, n_out = kernel.shape
-    n_steps = x.shape[1]
-    n_rows = -(-(n_steps - (n_taps - 1) * (padding == "valid")) // stride)
-    length = (n_rows - 1) * stride + n_taps  # of x that is seen
-    before = max(length - n_steps, 0) // 2 if padding == "same" else 0
-    rows = _ranged(x, -before, length - before)
-    rows = tf.reshape(rows, [-1, length // stride, stride * n_in])  # `stride` taps at a time are one of a row
-    return _filtered(rows, tf.unstack(tf.reshape(kernel, [n_taps // stride, stride * n_in, n_out])), n_rows)
-
-
-def _filtered(x, taps, n):
+def filtered(x, taps, n):
     """sum over i of x[t + i] taps[i], for t of 0 .. n - 1: x `[b, n + len(taps) - 1, in]` -> `[b, n, out]`."""
     if len(taps) == 1:
         return _product(x, taps[0])
@@ -58,15 +36,15 @@ def _filtered(x, taps, n):
         return tf.add_n([_product(step, tap) for step, tap in zip(tf.split(x, len(taps), axis=1), taps, strict=True)])
     half, even_taps, odd_taps = -(-n // 2), taps[::2], taps[1::2]
     seen = half + len(even_taps) - 1  # of every second step
-    even, odd = tf.unstack(tf.reshape(_ranged(x, 0, 2 * (seen + 1)), [-1, seen + 1, 2, x.shape[2]]), axis=2)
-    odd, after = _ranged(odd, 0, seen), _ranged(even, 1, seen + 1)
+    even, odd = tf.unstack(tf.reshape(ranged(x, 0, 2 * (seen + 1)), [-1, seen + 1, 2, x.shape[2]]), axis=2)
+    odd, after = ranged(odd, 0, seen), ranged(even, 1, seen + 1)
     n_odd = half + len(odd_taps) - 1
     both = [a + b for a, b in zip(even_taps, odd_taps, strict=False)] + even_taps[len(odd_taps) :]
-    middle = _filtered(odd, both, half)
-    first = _filtered(_ranged(even, 0, seen) - odd, even_taps, half)
-    second = _filtered(_ranged(after - odd, 0, n_odd), odd_taps, half)
+    middle = filtered(odd, both, half)
+    first = filtered(ranged(even, 0, seen) - odd, even_taps, half)
+    second = filtered(ranged(after - odd, 0, n_odd), odd_taps, half)
     y = tf.stack([first + middle, second + middle], axis=2)
-    return _ranged(tf.reshape(y, [-1, 2 * half, y.shape[3]]), 0, n)
+    return ranged(tf.reshape(y, [-1, 2 * half, y.shape[3]]), 0, n)
 
 
 def _product(x, tap):
@@ -75,7 +53,7 @@ def _product(x, tap):
     return tf.reshape(flat, [-1, x.shape[1], tap.shape[1]])
 
 
-def _ranged(x, begin, end):
+def ranged(x, begin, end):
     """Steps `begin` .. `end - 1` of `[b, t, channels]`, zeros beyond its ends. Its gradient is such a range again; XLA
     could not differentiate TensorFlow's own twice."""
     n_steps = x.shape[1]
@@ -83,10 +61,10 @@ def _ranged(x, begin, end):
         return x
 
     @tf.custom_gradient
-    def ranged(x):
+    def in_range(x):
         first, last = max(begin, 0), min(end, n_steps)
         inside = tf.slice(x, [0, first, 0], [-1, last - first, -1])
         y = tf.pad(inside, [[0, 0], [first - begin, end - last], [0, 0]])
-        return y, lambda upstream: _ranged(upstream, -begin, n_steps - begin)
+        return y, lambda upstream: ranged(upstream, -begin, n_steps - begin)
 
-    return ranged(x)
+    return in_range(x)
