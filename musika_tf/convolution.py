@@ -17,6 +17,9 @@ far. Elsewhere the library is as good, and does it. So on x86, where each case w
 | gradient of x | products if unpadded, of several taps | products |
 | gradient of the kernel | products | products |
 
+Where the kernel covers all of x, which leaves one step, the product is plain, in bundles as well: oneDNN's convolution
+takes five times as long for it.
+
 R1 differentiates twice: the gradient of x is linear in what came down and in the kernel, and its own gradients are a
 convolution and the gradient of a kernel again.
 
@@ -37,7 +40,7 @@ _by_products = contextvars.ContextVar("by_products", default=False)
 
 @contextlib.contextmanager
 def by_products():
-    """While entered, `convolve` is as above; elsewhere, as in bundles, all is the library's."""
+    """While entered, `convolve` is as above; elsewhere, as in bundles, all of more than a step is the library's."""
     before = _by_products.set(True)
     try:
         yield
@@ -58,12 +61,20 @@ def convolve(x, kernel, bias=None, stride=1, padding="same"):
     Returns:
       `[b, ceil(t / stride), out]`; with "valid" `[b, ceil((t - k + 1) / stride), out]`.
     """
-    if not _by_products.get():
-        y = ops.conv(x, kernel, stride, padding)
+    sees_all = x.shape[1] == kernel.shape[0] and (padding == "valid" or kernel.shape[0] == 1)
+    if sees_all or not _by_products.get():
+        y = _one_step(x, kernel) if sees_all else ops.conv(x, kernel, stride, padding)
         return y if bias is None else ops.add(y, bias)
     weights = [tf.convert_to_tensor(w) for w in (kernel, bias) if w is not None]  # as Keras casts them
     convolution = _Convolution(x, kernel, stride, padding)
     return (convolution.fast if fast_fir.pays(x, kernel, stride) else convolution)(x, *weights)
+
+
+def _one_step(x, kernel):
+    """`[b, k, in]` under a kernel of k taps `[k, in, out]` -> `[b, 1, out]`: one product."""
+    n_taps, n_in, n_out = kernel.shape
+    y = ops.matmul(ops.reshape(x, (-1, n_taps * n_in)), ops.reshape(kernel, (n_taps * n_in, n_out)))
+    return ops.reshape(y, (-1, 1, n_out))
 
 
 class _Convolution:
@@ -98,10 +109,18 @@ class _Convolution:
         return convolved(x, kernel, *bias)
 
     def fast(self, x, kernel, *bias):
-        """The same with fewer products, and gradients that TensorFlow derives; `stride` divides the taps."""
+        """The same with fewer products, and gradients that TensorFlow derives."""
         seen = fast_fir.ranged(x, -self.before, self.length - self.before)
         rows = tf.reshape(seen, [-1, self.length // self.stride, self.stride * self.n_in])
-        y = fast_fir.filtered(rows, self._taps(kernel), self.n_rows)
+        taps, missing = self._taps(kernel), self.n_products * self.stride - self.n_taps
+        if not missing:
+            y = fast_fir.filtered(rows, taps, self.n_rows)
+        else:  # the last taps see less of a row than the others: two filters
+            sizes = [(self.stride - missing) * self.n_in, missing * self.n_in]
+            long, short = tf.split(rows, sizes, axis=2)
+            short = fast_fir.ranged(short, 0, short.shape[1] - 1)
+            y = fast_fir.filtered(long, [tap[: sizes[0]] for tap in taps], self.n_rows)
+            y += fast_fir.filtered(short, [tap[sizes[0] :] for tap in taps[:-1]], self.n_rows)
         return tf.nn.bias_add(y, *bias) if bias else y
 
     def _to_x(self, y, kernel):

@@ -22,10 +22,8 @@ _LEAST_CHANNELS = 256  # in and out, below which the sums take what the products
 def pays(x, kernel, stride):
     """Whether a convolution of x `[b, t, in]` with a kernel `[k, in, out]` is faster so, by measurement."""
     n_taps, n_in, n_out = kernel.shape
-    is_whole = n_taps > stride and n_taps % stride == 0
-    return (
-        is_whole and x.shape[1] >= 2 * stride and x.dtype == tf.float32 and min(stride * n_in, n_out) >= _LEAST_CHANNELS
-    )
+    size = min((n_taps % stride or stride) * n_in, n_out)
+    return n_taps > stride and x.shape[1] >= 2 * stride and x.dtype == tf.float32 and size >= _LEAST_CHANNELS
 
 
 def filtered(x, taps, n):

@@ -64,8 +64,7 @@ def power_spectrum(waveform, fft_length):
         spectrum = tf.signal.stft(waveform, fft_length, hop, fft_length)
 
         def gradient(upstream):
-            by = upstream * scale
-            scaled = tf.complex(by * tf.math.real(spectrum), by * tf.math.imag(spectrum))
+            scaled = tf.cast(upstream * scale, tf.complex64) * spectrum
             frames = tf.signal.irfft(scaled, [fft_length]) * _hann(fft_length)
             covered = overlap_add(frames, hop)
             return tf.pad(covered, [[0, 0], [0, tf.shape(waveform)[1] - tf.shape(covered)[1]]])
