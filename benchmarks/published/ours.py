@@ -1,15 +1,25 @@
-"""Ours beside the published code, in a process of its own: python -m benchmarks.published.ours TASK, as `task.Task`."""
+"""Ours beside the published code, in a process of its own: python -m benchmarks.published.ours NETWORKS TASK.
+
+NETWORKS is one of `task.OURS`, TASK as `task.Task` writes it.
+"""
 
 import sys
 
 import numpy as np
 
 from benchmarks import fresh, reference, worker
-from benchmarks.published.task import ENCODE, LATENTS, STEP, Task
+from benchmarks.published.task import BFLOAT16, ENCODE, GENERATE, LATENTS, PUBLISHED, STEP, Task
+from musika_tf import processor
+from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.programs import cli
 
 
-def prepared(task, autoencoder_config=reference.AUTOENCODER, gan_config=reference.GAN):
+def configs(networks):
+    """The AutoencoderConfig and the GanConfig of networks' name; flags/reference.flags are the defaults."""
+    return (reference.AUTOENCODER, reference.GAN) if networks == PUBLISHED else (AutoencoderConfig(), GanConfig())
+
+
+def prepared(task, autoencoder_config, gan_config, precision="float32"):
     """(what does the task once and has done it before, parameters of the networks that it runs)."""
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.gan.model import Gan
@@ -17,7 +27,7 @@ def prepared(task, autoencoder_config=reference.AUTOENCODER, gan_config=referenc
     gan = Gan.create(gan_config, autoencoder_config.latent_channels)
     if task.what == STEP:
         return _step(task, gan)
-    return _with_bundle(task, Autoencoder.create(autoencoder_config), gan)
+    return _with_bundle(task, Autoencoder.create(autoencoder_config), gan, precision)
 
 
 def _step(task, gan):
@@ -31,13 +41,13 @@ def _step(task, gan):
     return lambda: trainer.step(batch), _parameters(gan.generator, gan.critic)
 
 
-def _with_bundle(task, autoencoder, gan):
+def _with_bundle(task, autoencoder, gan, precision):
     import musika_tf
 
     config, networks = autoencoder.config, autoencoder.networks
     n_samples = task.n_pieces * LATENTS * config.samples_per_latent
     with fresh.bundle_of(autoencoder, gan, name="published") as path:
-        model = musika_tf.load(path)
+        model = musika_tf.load(path, precision=precision)
         if task.what == ENCODE:
             audio = np.random.default_rng(0).uniform(-0.5, 0.5, [n_samples, 2]).astype(np.float32)
             run, used = lambda: model.encode(audio, config.sample_rate), ("encoder1", "encoder2")
@@ -55,11 +65,14 @@ def _parameters(*networks):
 
 
 def main(words):
-    task, answers = Task.read(words), worker.answers()
+    networks, task, answers = words[0], Task.read(words[1:]), worker.answers()
+    precision = "bfloat16" if networks == BFLOAT16 else "float32"
+    if task.what == GENERATE:
+        processor.prefer_onednn(precision == "bfloat16")  # as generate.py
     (cli.start_training if task.what == STEP else cli.start_tensorflow)(task.threads)
     from benchmarks import measure
 
-    run, parameters = prepared(task)
+    run, parameters = prepared(task, *configs(networks), precision)
     facts = {"name": "ours", "parameters": parameters, "machine": measure.machine()}
     worker.serve(facts, {task.what: lambda: worker.taken(run)}, answers)
 

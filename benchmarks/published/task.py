@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 GENERATE, ENCODE, STEP = "generate", "encode", "step"
 SAMPLE_RATE = 44_100
+# What ours runs: the published networks, those of flags/reference.flags, and these in half precision.
+PUBLISHED, PRESET, BFLOAT16 = "published", "preset", "bfloat16"
+OURS = {GENERATE: (PUBLISHED, PRESET, BFLOAT16), ENCODE: (PUBLISHED, PRESET), STEP: (PUBLISHED,)}
 LATENTS, SAMPLES_PER_LATENT = 256, 4096  # what their generator makes in one go, and what their encoder makes one of
 
 

@@ -58,7 +58,7 @@ def test_a_task_survives_a_command_line():
 
 def test_ratios_are_of_a_round(played):
     ours, others, log = played
-    plain, xla = program.rows_of(TASK, ours, others, 2)
+    plain, xla = program.rows_of(TASK, "preset", ours, others, 2)
     once = ["ours encode", "published encode", "ours encode", "published, with XLA encode", "ours encode"]
     assert log == 2 * once
     # Of the first round 4 s beside the mean of 1 and 3, of the second 6 s beside that of 2 and 2.
@@ -69,33 +69,47 @@ def test_ratios_are_of_a_round(played):
 
 def test_table(played):
     ours, others, _ = played
-    lines = program.table(program.rows_of(TASK, ours, others, 2)).splitlines()
-    assert {line.count("|") for line in lines} == {8}
+    lines = program.table(program.rows_of(TASK, "preset", ours, others, 2)).splitlines()
+    assert {line.count("|") for line in lines} == {9}
     row = "5.00 (4.00 to 6.00) | 2.00 (1.00 to 3.00) | 2.50 (2.00 to 3.00) | 7.00 (6.00 to 8.00)"
-    assert lines[2] == f"| encode 47.6 s | published | 8.8, 8.8 | {row} |"
+    assert lines[2] == f"| encode 47.6 s | flags/reference.flags | published | 8.8, 8.8 | {row} |"
 
 
 def test_a_checkout_is_refused_by_what_it_lacks(checkout):
-    program.check(checkout, checkout / "site", ["encode"], ["plain"])
+    program.check(checkout, checkout / "site", what=["encode"], ways=["plain"])
     (checkout / "train.py").unlink()
     with pytest.raises(UserError, match=f"--checkout={checkout}: no train.py there; name one .*README.md"):
-        program.check(checkout, checkout / "site", ["encode"], ["plain"])
+        program.check(checkout, checkout / "site", what=["encode"], ways=["plain"])
 
 
 def test_what_nobody_knows_is_refused(checkout):
     with pytest.raises(UserError, match="--what: no 'sing'; there are generate, encode, step"):
-        program.check(checkout, checkout / "site", ["sing"], ["plain"])
+        program.check(checkout, checkout / "site", what=["sing"])
     with pytest.raises(UserError, match="--ways: no 'jit'; there are plain, xla"):
-        program.check(checkout, checkout / "site", ["step"], ["plain", "jit"])
+        program.check(checkout, checkout / "site", ways=["plain", "jit"])
+    with pytest.raises(UserError, match="--ours: no 'small'; there are published, preset, bfloat16"):
+        program.check(checkout, checkout / "site", ours=["published", "small"])
+
+
+def test_what_ours_does_not_run_is_refused():
+    assert program.chosen(["step", "generate"], ["bfloat16", "published"], None) == [
+        ("step", "published"),
+        ("generate", "published"),
+        ("generate", "bfloat16"),
+    ]
+    with pytest.raises(UserError, match="--ours=preset: nothing of it with --what=step; give published"):
+        program.chosen(["step"], ["preset"], None)
+    with pytest.raises(UserError, match="--ours=bfloat16: nothing"):
+        program.chosen(["generate"], ["bfloat16"], "this processor has neither")
 
 
 def test_an_environment_without_keras_2_is_refused(checkout, monkeypatch):
     advice = r"pip install --no-deps --target=DIR tf-keras==\d+\.\d+\.\*, and give --site=DIR"
     with pytest.raises(UserError, match=f"--site={checkout}: no tf_keras; {advice}"):
-        program.check(checkout, checkout, ["step"], ["plain"])
+        program.check(checkout, checkout)
     monkeypatch.setattr(program.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=f"--site is missing: {advice}"):
-        program.check(checkout, None, ["step"], ["plain"])
+        program.check(checkout, None)
 
 
 def test_a_checkout_that_is_not_there_is_named_at_once():
@@ -131,24 +145,30 @@ def test_the_published_code_gets_keras_2(monkeypatch):
 
 
 @pytest.mark.parametrize("cap, n_ways", [("", 2), ("AVX2", 1)])
-def test_the_program_leaves_xla_out_for_older_processors(monkeypatch, tmp_path, capsys, checkout, cap, n_ways):
+def test_the_program_leaves_out_what_older_processors_lack(monkeypatch, tmp_path, capsys, checkout, cap, n_ways):
     log, path, begun = [], tmp_path / "rows.json", []
 
-    def started(task, ways, checkout, site, stack):
-        begun.append((task.what, list(ways)))
+    def started(task, networks, ways, checkout, site, stack):
+        begun.append((task.what, networks, list(ways)))
         found = [Played(theirs.WAYS[way], log, [Taken(4.0, 2.0)]) for way in ways]
         return Played("ours", log, [Taken(2.0, 1.0)] * 3), found
 
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", cap)
+    monkeypatch.setattr(program.processor, "lacks_bfloat16", lambda: cap and "hidden")
     monkeypatch.setattr(program, "started", started)
     options = [f"--checkout={checkout}", f"--site={checkout}/site", "--runs=1", "--threads=1", f"--json={path}"]
     with flagsaver.flagsaver():
         program.FLAGS(["published", *options])
         program.main(None)
-    assert begun == [("generate", ["plain"]), ("encode", ["plain"]), ("step", ["plain", "xla"][:n_ways])]
+    half = [("generate", "bfloat16", ["plain"])] if n_ways == 2 else []
+    generate, encode = (
+        [(what, networks, ["plain"]) for networks in ("published", "preset")] for what in ("generate", "encode")
+    )
+    assert begun == [*generate, *half, *encode, ("step", "published", ["plain", "xla"][:n_ways])]
     content = json.loads(path.read_text())
-    assert content["machine"] == "a processor" and len(content["rows"]) == 2 + n_ways
-    assert ("Without XLA" in capsys.readouterr().out) == (n_ways == 1)
+    assert content["machine"] == "a processor" and len(content["rows"]) == len(begun) + n_ways - 1
+    said = capsys.readouterr().out
+    assert ("Without XLA" in said) == ("Without bfloat16: hidden." in said) == (n_ways == 1)
 
 
 MODULES = {
