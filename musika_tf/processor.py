@@ -1,6 +1,7 @@
 """The processor, as Linux tells of it; elsewhere nothing is known."""
 
 import os
+import platform
 from pathlib import Path
 
 from musika_tf.errors import UserError
@@ -28,6 +29,16 @@ def instruction_sets():
 def onednn_switch():
     """Whether ONEDNN_SWITCH is on (True) or off (False); None where TensorFlow chooses."""
     return {"1": True, "true": True, "0": False, "false": False}.get(os.environ.get(ONEDNN_SWITCH, "").lower())
+
+
+def prefer_onednn(is_preferred):
+    """Has TensorFlow, before its import, compute with oneDNN or without it on x86, unless ONEDNN_SWITCH is set already.
+
+    By itself it takes oneDNN where it finds AVX-512 VNNI and the like. By measurement (benchmarks/kernels.py,
+    docs/performance.md) training is faster with it everywhere, and float32 music without it.
+    """
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault(ONEDNN_SWITCH, "1" if is_preferred else "0")
 
 
 def lacks_bfloat16():

@@ -5,19 +5,17 @@ import gc
 import logging
 import math
 import os
-import platform
 import sys
 from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
 
-from musika_tf import interruption, shipped
+from musika_tf import interruption, processor, shipped
 from musika_tf.config import AUTOENCODER_FILE
 from musika_tf.errors import UserError
 from musika_tf.hub import names
 from musika_tf.native import import_tensorflow, no_collector
-from musika_tf.processor import ONEDNN_SWITCH
 from musika_tf.programs import (
     flagfiles,
     outputs,
@@ -119,7 +117,7 @@ def check_folders(*names):
 def start_tensorflow(threads=None):
     """Imports TensorFlow and Keras without start-up notices and applies --threads, or `threads` where no flags were
     parsed; before anything else imports them."""
-    start_rendering(threads)
+    _start(threads)
     with no_collector():
         import keras
     gc.freeze()
@@ -130,15 +128,19 @@ def start_tensorflow(threads=None):
 
 def start_training(threads=None):
     """`start_tensorflow` with oneDNN's kernels on an x86 processor, unless the user's TF_ENABLE_ONEDNN_OPTS says
-    otherwise: TensorFlow takes them by itself only where it finds AVX-512 VNNI, and training is faster with them
-    without it, too (benchmarks/kernels.py). What renders music is not."""
-    if platform.machine() in ("x86_64", "AMD64"):
-        os.environ.setdefault(ONEDNN_SWITCH, "1")
+    otherwise."""
+    processor.prefer_onednn(True)
     start_tensorflow(threads)
 
 
 def start_rendering(threads=None):
-    """`start_tensorflow` without Keras: for what runs bundles and builds no networks, and where a musician waits."""
+    """`start_tensorflow` without Keras and without oneDNN: for what makes float32 music of bundles, where a musician
+    waits."""
+    processor.prefer_onednn(False)
+    _start(threads)
+
+
+def _start(threads):
     threads = FLAGS.threads if threads is None else threads
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()
