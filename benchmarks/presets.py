@@ -6,6 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
+from musika_tf import processor
 from musika_tf.programs import cli, flagfiles, settings
 
 FLAGS = flags.FLAGS
@@ -23,6 +24,12 @@ def chosen(default=DEFAULT):
         return
     for path in default:
         yield Path(path).stem, settings.with_flagfile(path)
+
+
+def start_rendering():
+    """Imports TensorFlow as generate.py does, for music in float32, and Keras, which builds the networks."""
+    processor.prefer_onednn(False)
+    cli.start_tensorflow()
 
 
 def run(rows_of, default=DEFAULT, start=cli.start_tensorflow):
