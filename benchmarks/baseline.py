@@ -54,4 +54,4 @@ def _baseline(name, config):
 
 
 if __name__ == "__main__":
-    presets.run(rows_of, _PRESETS, presets.start_rendering)
+    presets.run(rows_of, _PRESETS)

@@ -40,4 +40,4 @@ def rows_of(name, values, signals=()):
 
 
 if __name__ == "__main__":
-    presets.run(rows_of, start=presets.start_rendering)
+    presets.run(rows_of)

@@ -87,7 +87,6 @@ def table(rows):
 def main(_):
     cli.check_folders("json")
     processor.check_precision("bfloat16")
-    processor.prefer_onednn(True)  # in float32 too: both are measured in this process
     with contextlib.ExitStack() as stack:
         if files := flagfiles.named(sys.argv):
             cli.start_tensorflow()

@@ -1,5 +1,6 @@
 """Which sizes a benchmark runs at: the flagfile on its command line, or its own, reference and mini for most."""
 
+import os
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ from musika_tf import processor
 from musika_tf.programs import cli, flagfiles, settings
 
 FLAGS = flags.FLAGS
+_WITHOUT_AVX512 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 DEFAULT = ("flags/reference.flags", "flags/mini.flags")
 
 flags.DEFINE_string("json", None, "file to write the rows to")
@@ -26,13 +28,19 @@ def chosen(default=DEFAULT):
         yield Path(path).stem, settings.with_flagfile(path)
 
 
-def start_rendering():
-    """Imports TensorFlow as generate.py does, for music in float32, and Keras, which builds the networks."""
-    processor.prefer_onednn(False)
+def without_avx512():
+    """Whether oneDNN's cap makes this processor one without AVX-512."""
+    return os.environ.get(processor.ONEDNN_CAP, "").upper() in _WITHOUT_AVX512
+
+
+def start_tensorflow():
+    """Imports TensorFlow with the kernels that it takes by itself on the processor that this one stands for."""
+    if without_avx512():
+        processor.prefer_onednn(False)
     cli.start_tensorflow()
 
 
-def run(rows_of, default=DEFAULT, start=cli.start_tensorflow):
+def run(rows_of, default=DEFAULT, start=start_tensorflow):
     """A benchmark as a program: the rows of all presets as a table, and as JSON where one is wanted.
 
     Args:

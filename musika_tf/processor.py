@@ -33,10 +33,7 @@ def onednn_switch():
 
 def prefer_onednn(is_preferred):
     """Has TensorFlow, before its import, compute with oneDNN or without it on x86, unless ONEDNN_SWITCH is set already.
-
-    By itself it takes oneDNN where it finds AVX-512 VNNI and the like. By measurement (benchmarks/kernels.py,
-    docs/performance.md) training is faster with it everywhere, and float32 music without it.
-    """
+    By itself it takes oneDNN where it finds AVX-512 VNNI and the like."""
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault(ONEDNN_SWITCH, "1" if is_preferred else "0")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from absl import flags
 
 from benchmarks import (
-    presets,  # noqa: F401 (it defines --json and --runs)
+    presets,  # it defines --json and --runs
     results,
     rounds,
     worker,
@@ -44,7 +44,6 @@ from musika_tf.programs import cli
 
 FLAGS = flags.FLAGS
 FACTS = ("name", "parameters")
-_WITHOUT_AVX512 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 _NAMES = {
     PUBLISHED: "the published networks",
     PRESET: "flags/reference.flags",
@@ -89,11 +88,6 @@ def chosen(whats, ours, lacking_bfloat16):
     return found
 
 
-def older():
-    """Whether oneDNN's cap makes this processor one without AVX-512."""
-    return os.environ.get(ONEDNN_CAP, "").upper() in _WITHOUT_AVX512
-
-
 def environment(site=None, training=False):
     """What a process finds in its environment: TensorFlow's defaults, as of the processor that this one stands for.
 
@@ -102,7 +96,7 @@ def environment(site=None, training=False):
       training: whether it is our training, which sets its own.
     """
     found = dict(os.environ)
-    if older() and not training:
+    if presets.without_avx512() and not training:
         found.setdefault(ONEDNN_SWITCH, "0")  # as TensorFlow chooses there
     if site is not None:
         path = os.pathsep.join(part for part in (site, found.get("PYTHONPATH")) if part)
@@ -164,7 +158,7 @@ def main(_):
     check(FLAGS.checkout, FLAGS.site, what=FLAGS.what, ways=FLAGS.ways, ours=FLAGS.ours)
     n_pieces = max(round(FLAGS.audio_seconds * SAMPLE_RATE / LATENTS / SAMPLES_PER_LATENT), 1)
     threads, rows, machine = FLAGS.threads or os.cpu_count(), [], ""
-    ways = [way for way in FLAGS.ways if way != theirs.XLA or not older()]
+    ways = [way for way in FLAGS.ways if way != theirs.XLA or not presets.without_avx512()]
     lacking = processor.lacks_bfloat16()
     for what, networks in chosen(FLAGS.what, FLAGS.ours, lacking):
         task = Task(what, n_pieces, FLAGS.batch_size, threads)

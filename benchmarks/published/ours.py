@@ -8,8 +8,7 @@ import sys
 import numpy as np
 
 from benchmarks import fresh, reference, worker
-from benchmarks.published.task import BFLOAT16, ENCODE, GENERATE, LATENTS, PUBLISHED, STEP, Task
-from musika_tf import processor
+from benchmarks.published.task import BFLOAT16, ENCODE, LATENTS, PUBLISHED, STEP, Task
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.programs import cli
 
@@ -67,8 +66,6 @@ def _parameters(*networks):
 def main(words):
     networks, task, answers = words[0], Task.read(words[1:]), worker.answers()
     precision = "bfloat16" if networks == BFLOAT16 else "float32"
-    if task.what == GENERATE:
-        processor.prefer_onednn(precision == "bfloat16")  # as generate.py
     (cli.start_training if task.what == STEP else cli.start_tensorflow)(task.threads)
     from benchmarks import measure
 

@@ -117,7 +117,7 @@ def check_folders(*names):
 def start_tensorflow(threads=None):
     """Imports TensorFlow and Keras without start-up notices and applies --threads, or `threads` where no flags were
     parsed; before anything else imports them."""
-    _start(threads)
+    start_rendering(threads)
     with no_collector():
         import keras
     gc.freeze()
@@ -128,19 +128,13 @@ def start_tensorflow(threads=None):
 
 def start_training(threads=None):
     """`start_tensorflow` with oneDNN's kernels on an x86 processor, unless the user's TF_ENABLE_ONEDNN_OPTS says
-    otherwise."""
+    otherwise: training is faster with them everywhere (benchmarks/kernels.py)."""
     processor.prefer_onednn(True)
     start_tensorflow(threads)
 
 
 def start_rendering(threads=None):
-    """`start_tensorflow` without Keras and without oneDNN: for what makes float32 music of bundles, where a musician
-    waits."""
-    processor.prefer_onednn(False)
-    _start(threads)
-
-
-def _start(threads):
+    """`start_tensorflow` without Keras: for what runs bundles and builds no networks, and where a musician waits."""
     threads = FLAGS.threads if threads is None else threads
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     tf = import_tensorflow()

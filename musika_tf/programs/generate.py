@@ -9,7 +9,7 @@ import sys
 
 from absl import flags
 
-from musika_tf import durations, processor, shipped
+from musika_tf import durations, shipped
 from musika_tf.conditioning.steering import SETTINGS
 from musika_tf.errors import UserError
 from musika_tf.generate import production
@@ -101,6 +101,4 @@ def main(_):
     asked = request()
     if default:
         print(default, file=sys.stderr if asked.out == STREAM else None, flush=True)
-    if asked.precision != "float32":
-        processor.prefer_onednn(True)  # whose kernels they are
     production.run(asked, cli.start_rendering, FLAGS.threads)

@@ -469,18 +469,15 @@ def test_programs_resume_without_their_flagfile(stored):
         ("start_training", "x86_64", None, "1"),
         ("start_training", "x86_64", "0", "0"),
         ("start_training", "aarch64", None, None),
-        ("start_rendering", "x86_64", None, "0"),
-        ("start_rendering", "x86_64", "1", "1"),
-        ("start_rendering", "aarch64", None, None),
         ("start_tensorflow", "x86_64", None, None),
     ],
 )
-def test_onednn_is_asked_for_where_it_is_faster_unless_told_otherwise(monkeypatch, start, machine, given, expected):
+def test_training_takes_onednn_on_x86_unless_told_otherwise(monkeypatch, start, machine, given, expected):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given or "")
     if given is None:
         monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setattr(cli, "_start", lambda threads: found.append(os.environ.get("TF_ENABLE_ONEDNN_OPTS")))
+    monkeypatch.setattr(cli, "start_rendering", lambda threads: found.append(os.environ.get("TF_ENABLE_ONEDNN_OPTS")))
     found = []
     getattr(cli, start)()
     assert found == [expected]
