@@ -22,7 +22,7 @@ def forward(network, *inputs):
     def counting(layer, *args, **kwargs):
         nonlocal total
         result = call(layer, *args, **kwargs)
-        if hasattr(layer, "kernel"):
+        if hasattr(layer, "kernel") and not isinstance(layer, keras.layers.Wrapper):  # whose layer counts
             total += 2 * math.prod(layer.kernel.shape) * _applications(layer, result)
         return result
 
@@ -110,6 +110,15 @@ def autoencoder_step(autoencoder, phase, n_frames):
         4: {"encoder1": 1, "encoder2": 1, "decoder2": 3, "decoder1": 2},
     }
     return n_frames * sum(n * per_frame[name] for name, n in passes[phase].items())
+
+
+def spectrogram_critic(critic, waveform):
+    """Operations that the 2-D critic adds to a step of phases 2 and 4 on `waveform` [b, samples].
+
+    It sees real and decoded ones; both take twice that again for the gradients of its own, and the decoder's gradient
+    goes through it once more.
+    """
+    return 7 * len(waveform) * forward(critic, waveform[:1])
 
 
 def unagan(config):

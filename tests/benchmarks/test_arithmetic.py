@@ -8,6 +8,7 @@ import tiny
 import tiny_unagan
 
 from benchmarks import arithmetic
+from musika_tf.autoencoder.critic import STFT_SIZES, SpectrogramCritic
 from musika_tf.autoencoder.model import Autoencoder
 from musika_tf.config import AutoencoderConfig, GanConfig
 from musika_tf.gan.model import Gan
@@ -54,6 +55,20 @@ def test_phases_count_what_they_train():
     decoder2 = arithmetic.forward(autoencoder.decoder2, tf.zeros([1, 4, config.latent_size]))
     assert steps[3] == 64 * encoder1 + 2 * decoder1 + 3 * (encoder2 + decoder2)
     assert steps[3] - steps[4] == 2 * encoder2
+
+
+def test_the_critic_of_spectrograms_by_hand():
+    n_samples, width = 3 * 2048, 3
+    critic = SpectrogramCritic(width)
+    critic(tf.zeros([1, n_samples]))
+    once = 0
+    for size in STFT_SIZES:
+        frames, bins, n_in = (n_samples - size) // (size // 4) + 1, size // 2 + 1, 2
+        for n_out, stride in ((width, 2), (2 * width, 2), (4 * width, 2), (4 * width, 1), (1, 1)):
+            frames, bins = -(-frames // stride), -(-bins // stride)
+            once += 2 * 9 * n_in * n_out * frames * bins
+            n_in = n_out
+    assert arithmetic.spectrogram_critic(critic, tf.zeros([5, n_samples])) == 7 * 5 * once
 
 
 def test_the_baselines_generator_is_its_kernels_at_every_step_they_are_used():

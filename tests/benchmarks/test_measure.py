@@ -98,7 +98,11 @@ def test_table():
             marks=pytest.mark.slow,
         ),
         ("encode", ["--seconds=2,3"], ["flags", "flags"]),
-        ("train_step", ["--steps=gan,1"], ["flags: GAN, batch 2", "flags: phase 1, batch 1"]),
+        (
+            "train_step",
+            ["--steps=gan,1,4-critic"],
+            ["flags: GAN, batch 2", "flags: phase 1, batch 1", "flags: phase 4 with critic, batch 1"],
+        ),
     ],
 )
 def test_benchmarks_write_their_rows(name, arguments, labels, tmp_path):
