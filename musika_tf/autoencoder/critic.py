@@ -43,15 +43,6 @@ def _conv(channels, stride, dtype=None):
 def _picture(waveform, size):
     """`[b, samples]` -> `[b, frames, bins, 2]`: log magnitude and the frequency coordinate, both about [-1, 1]."""
     magnitude = tf.math.log(spectrogram.power_spectrum(waveform, size) + 1e-4) / 10.0
-    frequency = tf.broadcast_to(tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1]), tf.shape(magnitude))
-    return _beside(magnitude, frequency)
-
-
-@tf.custom_gradient
-def _beside(x, constant):
-    """`tf.stack([x, constant], axis=-1)` as complex numbers, which are a quarter of the time of a stack of two."""
-
-    def gradient(upstream):
-        return tf.math.real(tf.bitcast(upstream, tf.complex64)), None
-
-    return tf.bitcast(tf.complex(x, constant), tf.float32), gradient
+    frequency = tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1])
+    # A product, which takes half the time of a stack of two.
+    return tf.tensordot(magnitude[..., None], [[1.0, 0.0]], 1) + tf.stack([0.0 * frequency, frequency], axis=-1)
