@@ -1,4 +1,8 @@
-"""Losses of the autoencoder's four phases, each a scalar, none weighted."""
+"""Losses of the autoencoder's four phases, each a scalar, none weighted.
+
+Most are means over items. Where a denominator belongs to the batch, `over_replicas` is to take the mean of it over
+all replicas that share it.
+"""
 
 import tensorflow as tf
 
@@ -51,7 +55,7 @@ def _amplitude(waveform, size):
     return tf.sqrt(spectrogram.power_spectrum(waveform, size) / size + 1e-10)
 
 
-def phase_differences(spectrum, found, window_frames):
+def phase_differences(spectrum, found, window_frames, over_replicas=lambda sizes: sizes):
     """How wrong a phase is from frame to frame and from bin to bin, which no constant offset changes.
 
     The difference along time is the frequency of a partial, that along frequency the place of an attack within the
@@ -62,6 +66,7 @@ def phase_differences(spectrum, found, window_frames):
       spectrum: complex64 `[b, frames, bins]` of the target.
       found: cosine and sine of the phase, the same shape each.
       window_frames: the decoder's; the differences across its seams don't count.
+      over_replicas: see above; here of the weights.
 
     Returns:
       Two scalars from 0 to 2: along time and along frequency.
@@ -72,23 +77,20 @@ def phase_differences(spectrum, found, window_frames):
     # The product with the target's conjugate is the error of the phase itself; its own differences are what counts.
     error = found[0] * target[0] + found[1] * target[1], found[1] * target[0] - found[0] * target[1]
     inside = tf.cast(tf.range(1, tf.shape(amplitude)[1]) % window_frames != 0, tf.float32)[:, None]
-    return _turn(error, 1, weight, inside), _turn(error, 2, weight)
+    turns, weights = zip(_turn(error, 1, weight, inside), _turn(error, 2, weight), strict=True)
+    return [turn / (size + 1e-6) for turn, size in zip(turns, over_replicas(list(weights)), strict=True)]
 
 
 def _turn(error, axis, weight, also=1.0):
-    """Weighted mean of 1 - cos between neighbours of a field of unit numbers in two parts."""
+    """(weighted sum of 1 - cos between neighbours of a field of unit numbers in two parts, sum of the weights)."""
     later, earlier = ([sliced(x, *ends, axis) for x in (*error, weight)] for ends in ((1, None), (0, -1)))
     cosine = later[0] * earlier[0] + later[1] * earlier[1]
     weights = tf.minimum(later[2], earlier[2]) * also
-    return tf.reduce_sum(weights * (1.0 - cosine)) / (tf.reduce_sum(weights) + 1e-6)
+    return tf.reduce_sum(weights * (1.0 - cosine)), tf.reduce_sum(weights)
 
 
 def feature_matching(real_features, fake_features, over_replicas=lambda sizes: sizes):
-    """Mean L1 between the critic's activations, each relative to the mean size of the real ones.
-
-    The only loss that is no mean over items: its denominators belong to the batch, so `over_replicas` is to take their
-    mean over all replicas that share it.
-    """
+    """Mean L1 between the critic's activations, each relative to the mean size of the real ones, `over_replicas`."""
     sizes = over_replicas([tf.reduce_mean(tf.abs(r)) for r in real_features])
     losses = [
         tf.reduce_mean(tf.abs(r - f)) / (size + 1e-3)

@@ -140,7 +140,8 @@ class AutoencoderTrainer(tf.Module):
         whole = spectrogram.inverse(magnitude, *phase, config)
         real, fake = self.inner(waveform), self.inner(whole)
         terms["spectral"] = losses.spectral_distance(real, fake, knee)
-        terms["frequency"], terms["delay"] = losses.phase_differences(spectrum, phase, config.window_frames)
+        turns = losses.phase_differences(spectrum, phase, config.window_frames, self.devices.mean)
+        terms["frequency"], terms["delay"] = turns
         # Of the real one, those frames that `inner` has.
         powers = sliced(spectrogram.power(spectrum), 3, -3), spectrogram.power_spectrum(fake, config.fft_length)
         cut = [spectrogram.log_power(power, floor=1e-5) for power in powers]  # at -50 dB

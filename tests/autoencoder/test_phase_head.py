@@ -105,3 +105,18 @@ def test_a_jump_at_the_seam_of_two_windows_is_free_and_elsewhere_it_is_not():
         jump = math.pi * tf.cast(tf.range(128) >= place, tf.float32)[:, None]
         cost = float(losses.phase_differences(spectrum, parts(tf.math.angle(spectrum) + jump), 64)[0])
         assert (cost < 1e-5) == free
+
+
+def test_shares_of_a_batch_weigh_their_phase_differences_by_the_whole_batch():
+    rows = tiny.normal(4, CONFIG.crop_samples(64)) * np.float32([[1.0], [0.1], [0.5], [2.0]])
+    spectrum, wrong = spectrum_of(rows), parts(tf.constant(tiny.normal(4, 64, CONFIG.n_bins, seed=1)))
+    whole = losses.phase_differences(spectrum, wrong, 64)
+    shares = [(spectrum[i : i + 2], [part[i : i + 2] for part in wrong]) for i in (0, 2)]
+    sizes = []
+    for share in shares:
+        losses.phase_differences(*share, 64, lambda found: sizes.append(found) or found)
+    both = [sum(pair) / 2.0 for pair in zip(*sizes, strict=True)]
+    of_shares = [losses.phase_differences(*share, 64, lambda _: both) for share in shares]
+    for mine, first, second in zip(whole, *of_shares, strict=True):
+        assert float(mine) == pytest.approx(float(first + second) / 2.0, rel=1e-5)
+        assert float(first) != pytest.approx(float(second), rel=0.1)
