@@ -45,4 +45,4 @@ def _picture(waveform, size):
     magnitude = tf.math.log(spectrogram.power_spectrum(waveform, size) + 1e-4) / 10.0
     frequency = tf.linspace(-1.0, 1.0, tf.shape(magnitude)[-1])
     # A product, which takes half the time of a stack of two.
-    return tf.tensordot(magnitude[..., None], [[1.0, 0.0]], 1) + tf.stack([0.0 * frequency, frequency], axis=-1)
+    return tf.tensordot(magnitude[..., None], [[1.0, 0.0]], 1) + tf.stack([tf.zeros_like(frequency), frequency], -1)

@@ -23,12 +23,13 @@ from musika_tf.gan.model import Gan
 from musika_tf.gan.trainer import GanTrainer
 from musika_tf.training import devices as devices_module
 
-BATCH, STEPS = 4, 6
+BATCH = 4
+GAN_STEPS, PHASE_STEPS = 6, 9  # many enough to move the weights, too few for roundings to grow
 CONFIG = dataclasses.replace(tiny.GAN, patch_critic=True)
 
 
 def gan(devices):
-    training = GanTraining(batch_size=BATCH, steps=STEPS, instance_noise=0.2, ema_decay=0.9, learning_rate=1e-2)
+    training = GanTraining(batch_size=BATCH, steps=GAN_STEPS, instance_noise=0.2, ema_decay=0.9, learning_rate=1e-2)
     trainer = GanTrainer(Gan.create(CONFIG, 12, 1, noise_scale=0.1), training, devices)
     shapes = [BATCH, CONFIG.critic_window, 12], [BATCH, CONFIG.critic_window, 1]
     return trainer, lambda i: tuple(0.3 * tiny.normal(*shape, seed=i) for shape in shapes)
@@ -36,14 +37,14 @@ def gan(devices):
 
 def phase2(devices):
     training = AutoencoderTraining(
-        batch_size=BATCH, steps=(STEPS,) * 4, critic_width=2, critic_start=0.0, learning_rates=(1e-2,) * 4
+        batch_size=BATCH, steps=(PHASE_STEPS,) * 4, critic_width=2, critic_start=0.0, learning_rates=(1e-2,) * 4
     )
     trainer = AutoencoderTrainer(Autoencoder.create(tiny.AUTOENCODER), training, 2, SpectrogramCritic(2), devices)
     return trainer, lambda i: (0.2 * tiny.normal(BATCH, trainer.crop_samples, seed=i),)
 
 
 def weights(devices, make):
-    """All variables that a training has after STEPS steps from the same start, and all that it began with."""
+    """All variables that a training has after its steps from the same start, and all that it began with."""
     tf.keras.utils.set_random_seed(0)
     with devices.scope():
         trainer, batch = make(devices)
@@ -54,7 +55,7 @@ def weights(devices, make):
     before = [v.numpy() for v in variables]
     share = BATCH // devices.n_workers
     mine = slice(devices.worker * share, (devices.worker + 1) * share)
-    for i in range(STEPS):
+    for i in range(trainer.n_steps):
         parts = tuple(tf.constant(x[mine]) for x in batch(i))
         scalars = trainer.step(parts if make is gan else parts[0])
     return {

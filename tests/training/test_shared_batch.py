@@ -73,8 +73,7 @@ def check(found, alone):
         limit = TOLERANCE * (max(1.0, np.abs(value).max()) if name.startswith("scalars") else 1.0)
         np.testing.assert_allclose(found[name], value, rtol=0, atol=limit, err_msg=name)
     pairs = [(alone[name], alone[name.replace("after", "before")]) for name in alone if name.startswith("after")]
-    changes = np.array([np.abs(a - b).max() for a, b in pairs])
-    assert np.median(changes[changes > 0.0]) > 10 * TOLERANCE and (changes > 0.0).mean() > 0.5  # of what is not frozen
+    assert np.median([np.abs(a - b).max() for a, b in pairs]) > 10 * TOLERANCE  # there was something to compare
 
 
 def test_two_mirrored_devices_are_one(alone, tmp_path):
